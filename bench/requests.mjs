@@ -13,20 +13,16 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import {
-  deleteSchedulesId,
-  getSchedulesId,
-  pathOf,
-  postInstances,
-  postSchedules,
-} from '../dist/libs/contracts/src/index.js';
+import { pathOf, postSchedules } from '../dist/libs/contracts/src/index.js';
 import { createDataSource } from '../dist/libs/database/src/index.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
-import { load, median, quantile, request } from './load.mjs';
+import { median, quantile, request } from './load.mjs';
 import { preparePgbench } from './pgbench.mjs';
+import { inWords, processorTimes, usedSince } from './processor-time.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
+import { all, Requests, timing } from './sent-requests.mjs';
 import { apps, Workplace } from './stack.mjs';
 
 const rounds = Number(process.argv[2] ?? 5);
@@ -38,8 +34,6 @@ const roundsOfAccounts = 3;
 const warmUp = 500;
 const perBatch = 500;
 const endpoint = { host: 'db.example', port: 5432, user: 'backup', database: 'postgres', tls: 'require' };
-const timing = { action: 'backup', day_of_week: 2, hour: 3, minute: 30, copy_to: ['IAD', 'ORD'] };
-const connection = { host: '127.0.0.1', port: 5432, user: 'backup', password: 'bench', tls: 'disable' };
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const ids = new RandomIds();
@@ -113,100 +107,6 @@ async function tokensOfAccounts() {
 const residentMiB = (pid) =>
   Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
 
-/** Sends requests, all of which must be answered alike. */
-async function all(stack, status, { connections, count, requestOf }) {
-  const answers = await load({ url: stack.api, connections, count, keep: () => true, requestOf });
-  if (answers.statuses[status] !== count) {
-    throw new Error(`not all were answered ${status}: ${JSON.stringify(answers.statuses)}, ${answers.bodies[0]}`);
-  }
-  return answers;
-}
-
-/** The requests that are measured, with what they have made so far. */
-class Requests {
-  made = [];
-  deleted = [];
-  refused = 0;
-  registered = 0;
-  #posted = [];
-  #used = 0;
-
-  constructor(stack, instances) {
-    this.stack = stack;
-    this.instances = instances;
-    this.path = pathOf(postSchedules, { accountId: stack.accountId });
-    this.token = stack.tokens.admin;
-  }
-
-  async post(connections, count) {
-    const first = this.#used;
-    this.#used += count;
-    const sent = Array.from({ length: count }, (_, number) => ({
-      key: ids.next(),
-      body: { schedule: { ...timing, instance_id: this.instances[first + number] } },
-    }));
-    this.#posted = sent;
-    const requestOf = (number) => request('POST', this.path, { token: this.token, ...sent[number] });
-    const answers = await all(this.stack, 202, { connections, count, requestOf });
-    this.made.push(...answers.bodies.map((body) => JSON.parse(body).schedule.id));
-    return answers;
-  }
-
-  /** The last requests again, with the same keys. @returns the ids of the schedules that they tell of */
-  async postAgain(count) {
-    const sent = this.#posted.slice(0, count);
-    const requestOf = (number) => request('POST', this.path, { token: this.token, ...sent[number] });
-    const { bodies } = await all(this.stack, 202, { connections: 16, count: sent.length, requestOf });
-    return bodies.map((body) => JSON.parse(body).schedule.id);
-  }
-
-  noOp(connections, count) {
-    const body = { schedule: { ...timing, hour: 99, instance_id: this.instances[0] } };
-    const requestOf = () => request('POST', this.path, { token: this.token, body });
-    return all(this.stack, 400, { connections, count, requestOf });
-  }
-
-  /** Nobody has such an instance: the refusal is decided by the ledger, and kept with its key. */
-  async refuse(connections, count) {
-    this.refused += count;
-    const requestOf = () => {
-      const body = { schedule: { ...timing, instance_id: ids.next() } };
-      return request('POST', this.path, { token: this.token, key: ids.next(), body });
-    };
-    return all(this.stack, 404, { connections, count, requestOf });
-  }
-
-  show(connections, count) {
-    const { accountId } = this.stack;
-    const there = this.made.slice(this.deleted.length);
-    const requestOf = (number) =>
-      request('GET', pathOf(getSchedulesId, { accountId, id: there[number] }), { token: this.token });
-    return all(this.stack, 200, { connections, count, requestOf });
-  }
-
-  async remove(connections, count) {
-    const { accountId } = this.stack;
-    const gone = this.made.slice(this.deleted.length, this.deleted.length + count);
-    this.deleted.push(...gone);
-    const requestOf = (number) =>
-      request('DELETE', pathOf(deleteSchedulesId, { accountId, id: gone[number] }), {
-        token: this.token,
-        key: ids.next(),
-      });
-    return all(this.stack, 202, { connections, count, requestOf });
-  }
-
-  async register(connections, count) {
-    this.registered += count;
-    const body = {
-      instance: { name: 'bench-registered', datastore: { type: 'postgresql', version: '18' }, connection },
-    };
-    const path = pathOf(postInstances, { accountId: this.stack.accountId });
-    const requestOf = () => request('POST', path, { token: this.token, key: ids.next(), body });
-    return all(this.stack, 200, { connections, count, requestOf });
-  }
-}
-
 /** As many clients as accounts: all of one account, and one of each. @param made takes the ids of the first account's schedules */
 async function accountsApart(stack, ledger, made) {
   const owners = await tokensOfAccounts();
@@ -246,12 +146,17 @@ async function accountsApart(stack, ledger, made) {
 async function measured(stack, run) {
   isQuiet = (await quiet()) && isQuiet;
   const before = await transactionsOf(stack);
+  const pids = Object.fromEntries(apps.map((app) => [app, stack.pids[app]]));
+  const used = () => onClient(stack, (client) => processorTimes(client, pids));
+  const usedBefore = await used();
   const answers = await run();
+  const usedAfter = await used();
   return {
     perSecond: answers.perSecond,
     p50: quantile(answers.took, 0.5),
     p99: quantile(answers.took, 0.99),
     transactionsEach: ((await transactionsOf(stack)) - before) / answers.took.length,
+    processorMicroseconds: usedSince(usedBefore, usedAfter, answers.took.length),
   };
 }
 
@@ -336,6 +241,12 @@ async function main() {
   reportAll({ raw, ofAccounts, held, memory });
 }
 
+/** By process, the median of the rounds. */
+function middleOfTimes(found) {
+  const names = Object.keys(found[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(found.map((each) => each[name] ?? 0))]));
+}
+
 function reportAll({ raw, ofAccounts, held, memory }) {
   const middle = (of) => median(raw.map(of));
   const rate = (of) => `${Math.round(middle(of))}/s`;
@@ -391,6 +302,16 @@ function reportAll({ raw, ofAccounts, held, memory }) {
       other('GET /schedules/{id}', 'show'),
       other('DELETE /schedules/{id} with a key', 'remove'),
       other('POST /instances with a key', 'register'),
+      ...[
+        ['POST /schedules, 64 clients', 'post'],
+        ['POST /schedules, one client', 'alone'],
+        ['POST without an effect', 'noOp'],
+        ['DELETE /schedules/{id}', 'remove'],
+        ['POST /instances', 'register'],
+      ].map(([what, name]) => ({
+        what: `the processors’ time for each ${what}, in µs`,
+        ours: inWords(middleOfTimes(raw.map((each) => each[name].processorMicroseconds))),
+      })),
       ...apps.map((app) => ({
         what: `memory of the ${app} after all of it`,
         aim: '≤ 256 MiB',

@@ -1127,6 +1127,8 @@ CREATE OR REPLACE FUNCTION request_keep(kept jsonb)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
+declare
+  written bigint;
 begin
   insert into idempotent_request as r (account_id, key, fingerprint, resource_id)
   select k."accountId", k.key, decode(k.fingerprint, 'hex'), k."resourceId"
@@ -1135,6 +1137,10 @@ begin
   on conflict (account_id, key) do update
     set fingerprint = excluded.fingerprint, resource_id = excluded.resource_id, begun_at = excluded.begun_at
     where r.status is null;
+  get diagnostics written = row_count;
+  if written < jsonb_array_length(kept) then
+    raise sqlstate 'SR138' using message = 'an answer to another request is kept under the key of a request';
+  end if;
 end $function$;
 
 CREATE OR REPLACE FUNCTION request_refuse(refused jsonb)

@@ -52,7 +52,7 @@ import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
 import { DatastoreResources } from './datastores/resource.js';
 import { DatastoreRoutes } from './datastores/routes.js';
-import { IdempotencyInterceptor } from './edge/idempotency.interceptor.js';
+import { Idempotency } from './edge/idempotency.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { type FirstWork, firstWorkToken, LateDatabase } from './edge/late-database.js';
 import { type Made, type MadeBy, madeByToken } from './edge/made.js';
@@ -89,15 +89,7 @@ export const routes = [
   AuditRoutes,
 ];
 
-const ofEdge = [
-  LateDatabase,
-  RateLimits,
-  WrongTokens,
-  RequestsInHand,
-  IdempotentRequests,
-  IdempotencyInterceptor,
-  Paging,
-];
+const ofEdge = [LateDatabase, RateLimits, WrongTokens, RequestsInHand, IdempotentRequests, Idempotency, Paging];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];

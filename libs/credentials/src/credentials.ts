@@ -34,6 +34,9 @@ export class CredentialFault extends Fault<CredentialFaultCode> {
   }
 }
 
+/** What the credential that is stored under the instance itself is bound to. */
+export type FirstBound = Omit<Bound, 'credentialId'>;
+
 /** How many credentials are judged in one step. */
 const atOnce = 1_000;
 
@@ -62,12 +65,18 @@ export class Credentials {
   }
 
   /** Keeps the credential of an instance under the instance itself. It replaces an earlier one of that name at once. */
-  async put(bound: Omit<Bound, 'credentialId'>, credential: Credential): Promise<void> {
-    const sealed = this.sealed({ ...bound, credentialId: null }, credential);
+  async put(bound: FirstBound, credential: Credential): Promise<void> {
+    await this.putAll([{ bound, credential }]);
+  }
+
+  /** As `put`, for several instances by one statement. No two may be of one instance. */
+  async putAll(given: readonly { bound: FirstBound; credential: Credential }[]): Promise<void> {
+    const sealed = given.map(({ bound, credential }) => this.sealed({ ...bound, credentialId: null }, credential));
     await this.dataSource.query(
-      `insert into instance_credential (instance_id, ciphertext) values ($1, $2)
+      `insert into instance_credential (instance_id, ciphertext)
+       select * from unnest($1::uuid[], $2::bytea[]) as given(instance_id, ciphertext) order by instance_id
        on conflict (instance_id) do update set ciphertext = excluded.ciphertext, stored_at = now()`,
-      [bound.instanceId, sealed],
+      [given.map(({ bound }) => bound.instanceId), sealed],
     );
   }
 

@@ -6,5 +6,6 @@ export {
   type CredentialFaultCode,
   type CredentialName,
   Credentials,
+  type FirstBound,
 } from './credentials.js';
 export type { Bound } from './sealed.js';

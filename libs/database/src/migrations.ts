@@ -52,6 +52,7 @@ import { RoomBesideHeads1700000000082 } from './migrations/0082-room-beside-head
 import { AskedLetters1700000000083 } from './migrations/0083-asked-letters.js';
 import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
 import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.js';
+import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 
 export const migrations = [
@@ -108,5 +109,6 @@ export const migrations = [
   AskedLetters1700000000083,
   NextOfKind1700000000084,
   CheaperAppends1700000000085,
+  KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
 ] as const;

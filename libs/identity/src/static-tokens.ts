@@ -2,7 +2,7 @@
  * Identity from a file of hashed tokens. The file and this process hold only SHA-256 digests, so nobody learns a token from
  * them. A changed file is read again without a restart. A broken file changes nothing until it is repaired.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { accountId, messageOf, type RightsInForce, rights, sha256Hex, uuid } from '@strongroom/contracts';
 import type { Clock, Logger } from '@strongroom/runtime';
@@ -42,7 +42,7 @@ export function hashToken(token: string): string {
 }
 
 function digestOf(token: string): Buffer {
-  return createHash('sha256').update(token, 'utf8').digest();
+  return hash('sha256', token, 'buffer');
 }
 
 interface KnownToken {

@@ -3,7 +3,7 @@
  * about which there is no more to say: those that are complete, with all of their copies. Every other one has no text, and the gateway
  * writes it.
  */
-import { type BackupResource, type CopyResource, datastoreType } from '@strongroom/contracts';
+import type { BackupResource, CopyResource } from '@strongroom/contracts';
 import { boundFor, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -11,9 +11,6 @@ import type { BackupFilter } from './backups.js';
 import { escapedText, objectText, orNull, plainText, utcText } from './json-text.js';
 import type { PageRequest } from './view.js';
 import { stateColumns, viewState } from './view-state.js';
-
-/** Stands for the id of the datastore's version, which the gateway computes. JSON has no such character in it. */
-export const versionIdPlace = '\u0001';
 
 /** What the texts hold that the gateway knows. */
 export interface BackupWords {
@@ -63,7 +60,8 @@ const textOfBackup = objectText<BackupResource>({
   datastore: objectText<BackupResource['datastore']>({
     type: escapedText('b.datastore_type'),
     version: escapedText('b.datastore_version'),
-    version_id: `('"' || chr(1) || '"')`,
+    // The gateway computes the id.
+    version_id: `('"' || chr(1) || ${escapedText("b.datastore_type || ' ' || b.datastore_version")} || chr(1) || '"')`,
   }),
   is_automated: `case when b.schedule_id is null then '0' else '1' end`,
   type: plainText('b.type'),
@@ -101,22 +99,48 @@ const settled = `b.status = 'COMPLETED' and b.sha256 is not null
 
 const last = { createdAt: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };
 
-const pages = z.tuple([viewState.extend({ is_known: z.boolean() })], z.unknown()).transform(([state]) => state);
-/** The id is null in the one row that tells that there is no backup. */
-const items = z.array(
-  z.object({
-    id: z.string().nullable(),
-    type: datastoreType.nullable(),
-    version: z.string().nullable(),
-    text: z.string().nullable(),
-  }),
-);
+const pages = z
+  .array(
+    viewState.extend({
+      /** Whether the marker is the id of a backup in the list. */
+      is_known: z.boolean(),
+      rows: z.int(),
+      last: z.string().nullable(),
+      /** The ids of those that have no text. */
+      unwritten: z.array(z.string()),
+      /** The texts with commas between them; null for none. */
+      items: z.string().nullable(),
+    }),
+  )
+  .length(1);
 
-/** One backup of a page. Its text is null when the gateway has to write it. */
-export interface TextOfBackup {
-  id: string;
-  datastore: { type: z.infer<typeof datastoreType>; version: string };
-  text: string | null;
+/** A page of backups. */
+export interface TextOfBackups {
+  /** JSON values with commas between them. Places stand in it for what the gateway knows. */
+  text: string;
+  /** The backups whose places in the text are to be filled by `withBackups`. */
+  unwritten: readonly string[];
+  last: string | undefined;
+  more: boolean;
+}
+
+/** What stands around the place of a version's id, and of a backup. JSON has no such characters in it. */
+const [aroundVersion, aroundBackup] = ['\u0001', '\u0002'];
+
+/** The text with the ids of versions. @param versionId gives the id of a version, of its engine and its name as JSON */
+export function withVersions(text: string, versionId: (engineAndVersion: string) => string): string {
+  const parts = text.split(aroundVersion);
+  return parts.map((part, at) => (at % 2 === 1 ? versionId(part) : part)).join('');
+}
+
+/** The text with those backups that the database has not written. One that is gone meanwhile is left out. */
+export function withBackups(text: string, textOf: (id: string) => string | undefined): string {
+  const filled = text.split(aroundBackup).reduce((before, part, at) => {
+    if (at % 2 === 0) return before + part;
+    const own = textOf(part);
+    return own === undefined ? before.replace(/,$/, '') : before + own;
+  }, '');
+  return filled.startsWith(',') ? filled.slice(1) : filled;
 }
 
 export class BackupTexts {
@@ -138,12 +162,12 @@ export class BackupTexts {
       also('b.datastore_type = ?', engine),
     ].join(' ');
     const found = await prepared(this.dataSource, pageOfBackups(boundFor(limit), reached, wanted), values);
-    const state = pages.parse(found);
-    if (marker !== undefined && !state.is_known) return { state, found: undefined };
-    const backups = items.parse(found).flatMap(({ id, type, version, text }): TextOfBackup[] => {
-      return id === null || type === null || version === null ? [] : [{ id, datastore: { type, version }, text }];
-    });
-    return { state, found: { items: backups.slice(0, limit), more: backups.length > limit } };
+    const [row] = pages.parse(found);
+    if (!row) throw new TypeError('a select without a from gives one row');
+    if (marker !== undefined && !row.is_known) return { state: row, found: undefined };
+    const { items, unwritten, last: lastId, rows } = row;
+    const page: TextOfBackups = { text: items ?? '', unwritten, last: lastId ?? undefined, more: rows > limit };
+    return { state: row, found: page };
   }
 }
 
@@ -158,14 +182,18 @@ function pageOfBackups(bound: number, reached: string, wanted: string): string {
             coalesce((select created_at from marker), '${last.createdAt}'), coalesce((select id from marker), '${last.id}'))
         order by b.account_id, b.created_at desc, b.id desc limit ${bound}
       ) b order by b.account_id, b.created_at desc, b.id desc limit $3::int + 1
+    ), shown as materialized (
+      select b.created_at, b.id, case when ${settled} then ${textOfBackup} end as text
+      from (select * from page order by created_at desc, id desc limit $3::int) b cross join lateral (
+        select coalesce(array_agg(c.region), '{}') as regions,
+          coalesce(bool_and(c.status = 'COMPLETED' and c.fault is null and c.region <> b.region), true) as are_complete,
+          string_agg(case when c.status = 'COMPLETED' then ${textOfCopy} end, ',' order by c.region collate "C") as items
+        from copy_view c where c.backup_id = b.id and c.status <> 'DELETING'
+      ) copies
     )
     select ${stateColumns('$1')}, exists (select from marker) as is_known,
-      b.id, b.datastore_type as type, b.datastore_version as version, case when ${settled} then ${textOfBackup} end as text
-    from (select) one left join page b on true left join lateral (
-      select coalesce(array_agg(c.region), '{}') as regions,
-        coalesce(bool_and(c.status = 'COMPLETED' and c.fault is null and c.region <> b.region), true) as are_complete,
-        string_agg(case when c.status = 'COMPLETED' then ${textOfCopy} end, ',' order by c.region collate "C") as items
-      from copy_view c where c.backup_id = b.id and c.status <> 'DELETING'
-    ) copies on true
-    order by b.created_at desc, b.id desc`;
+      (select count(*)::int from page) as rows,
+      (select id from shown order by created_at, id limit 1) as last,
+      array(select id::text from shown where text is null) as unwritten,
+      (select string_agg(coalesce(text, chr(2) || id || chr(2)), ',' order by created_at desc, id desc) from shown) as items`;
 }

@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Where the request comes from, as far as the listed proxies tell; empty when the connection was gone already. */
     clientAddress: string;
+    /** What each line of the log about the request has; undefined until its first hook. */
+    logContext: LogContext | undefined;
   }
 }
 
@@ -45,13 +47,9 @@ export function followRequests(
 ): void {
   // The fields of this line are always the same, and none of them is secret. To look for secrets costs more than the line.
   const answered = log.child({}, { redact: [] });
-  const contexts = new WeakMap<FastifyRequest, LogContext>();
   const contextOf = (request: FastifyRequest): LogContext => {
-    const known = contexts.get(request);
-    if (known) return known;
-    const context = { requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) };
-    contexts.set(request, context);
-    return context;
+    request.logContext ??= { requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) };
+    return request.logContext;
   };
   const seconds = metrics.histogram({
     name: 'strongroom_http_request_seconds',
@@ -61,12 +59,14 @@ export function followRequests(
   });
 
   server.decorateRequest('clientAddress', '');
+  server.decorateRequest('logContext', undefined);
   server.addHook('onRequest', (request, reply, done) => {
     request.clientAddress = addresses.of(request.raw);
     reply.header('X-Request-Id', request.id);
-    const { clientRequestId } = clientIdsOf(request.raw);
-    if (clientRequestId !== undefined) reply.header('X-Client-Request-Id', clientRequestId);
-    runInContext(contextOf(request), done);
+    const context = contextOf(request);
+    const { clientRequestId } = context;
+    if (clientRequestId) reply.header('X-Client-Request-Id', clientRequestId);
+    runInContext(context, done);
   });
   // A body is parsed in events of the socket, which belong to no request. So the context is set again after that.
   server.addHook('preValidation', (request, _reply, done) => runInContext(contextOf(request), done));
@@ -74,14 +74,13 @@ export function followRequests(
     const route = request.routeOptions.url ?? 'unknown';
     seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
     const [path = ''] = request.url.split('?', 1);
-    runInContext(contextOf(request), () =>
-      answered[ownRoutes.test(path) ? 'debug' : 'info'](
-        {
-          ...{ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-          address: request.clientAddress,
-        },
-        'answered',
-      ),
+    answered[ownRoutes.test(path) ? 'debug' : 'info'](
+      {
+        ...contextOf(request),
+        ...{ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+        address: request.clientAddress,
+      },
+      'answered',
     );
     done();
   });

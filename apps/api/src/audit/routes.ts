@@ -1,9 +1,9 @@
 /** The routes of the account's audit: a list, and a live stream for a client that accepts one. */
-import { Controller, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { type AuditResource, getAudit } from '@strongroom/contracts';
 import { AuditTrail, type LedgerPlace } from '@strongroom/ledger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller, mustReachAll } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
+import { mustReachAll } from '../edge/caller.js';
 import { Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
 import { wantsStream } from '../edge/streams/live-stream.js';
@@ -20,11 +20,7 @@ export class AuditRoutes {
   ) {}
 
   @Handles(getAudit)
-  async audit(
-    @CalledBy() caller: Caller,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
+  async audit({ caller, request, reply }: Asked) {
     mustReachAll(caller, 'The audit');
     const { accountId } = caller;
     if (wantsStream(request)) {

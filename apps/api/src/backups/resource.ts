@@ -22,9 +22,10 @@ import {
   type LineageRow,
   type PageRequest,
   type ShownBackup,
-  type TextOfBackup,
+  type TextOfBackups,
   Views,
-  versionIdPlace,
+  withBackups,
+  withVersions,
 } from '@strongroom/read-model';
 import {
   type AppConfig,
@@ -36,7 +37,7 @@ import {
   toldWhy,
 } from '@strongroom/runtime';
 import { CopyResources, locationRef, percent } from '../copies/resource.js';
-import { versionId } from '../datastores/resource.js';
+import { versionId, versionIdOf } from '../datastores/resource.js';
 import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
@@ -112,19 +113,18 @@ export class BackupResources {
     const { minimumMs } = deletionRulesOf(this.config.deletion, accountId);
     const read = () => this.texts.page(accountId, { ...asked, among }, { planned, minimumMs });
     const page = await this.views.readUpToDate(accountId, read);
-    return page && { ...(await this.asText(accountId, page.items)), more: page.more };
+    return page && { text: await this.written(accountId, page), last: page.last, more: page.more };
   }
 
-  /** The backups as text. Those that the database has not written are read, and written here. */
-  private async asText(accountId: string, found: readonly TextOfBackup[]): Promise<Omit<TextOfItems, 'more'>> {
-    const unsettled = found.filter(({ text }) => text === null).map(({ id }) => id);
-    const others = unsettled.length > 0 ? await this.findAll(accountId, unsettled) : new Map<string, BackupResource>();
-    const texts = found.flatMap(({ id, datastore, text }) => {
-      if (text !== null) return text.replace(versionIdPlace, versionId(datastore));
+  /** The text of a page. Those backups that the database has not written are read, and written here. */
+  private async written(accountId: string, { text, unwritten }: TextOfBackups): Promise<string> {
+    const withIds = withVersions(text, versionIdOf);
+    if (unwritten.length === 0) return withIds;
+    const others = await this.findAll(accountId, unwritten);
+    return withBackups(withIds, (id) => {
       const other = others.get(id);
-      return other ? JSON.stringify(other) : [];
+      return other && JSON.stringify(other);
     });
-    return { text: texts.join(','), last: found.at(-1)?.id };
   }
 
   /** The backups that exist, by their ids. */

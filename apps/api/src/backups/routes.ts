@@ -1,5 +1,5 @@
 /** The routes of backups: each parses what it was sent, runs a command, and answers with a resource. */
-import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   approveDeletionRequest,
   backupActionIn,
@@ -17,9 +17,9 @@ import {
   restoreDeletedRequest,
 } from '@strongroom/contracts';
 import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { engineOfDatastore } from '../datastores/resource.js';
-import { CalledBy, type Caller, type Reach } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
 import { HttpFault, quoted } from '../edge/http-fault.js';
 import { instanceFilter, Paging, queryValue } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -43,48 +43,35 @@ export class BackupRoutes {
   ) {}
 
   @Handles(postBackups)
-  async create(@CalledBy() caller: Caller, @Body() body: unknown) {
+  async create({ caller, body }: Asked) {
     return this.resources.made(await this.commands.request(caller, parseBody(createBackupRequest, body).backup));
   }
 
   @Handles(getBackups)
-  list(
-    @CalledBy() caller: Caller,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
-    return this.page(caller, { request, reply }, instanceFilter(request));
+  list(asked: Asked): Promise<string> {
+    return this.page(asked, instanceFilter(asked.request));
   }
 
   @Handles(getInstancesIdBackups)
-  async ofInstance(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
-    const { id: instanceId } = await this.instances.find(caller, idInPath('Instance', id));
-    return this.page(caller, { request, reply }, instanceId);
+  async ofInstance(asked: Asked): Promise<string> {
+    const { id: instanceId } = await this.instances.find(asked.caller, idInPath('Instance', asked.id));
+    return this.page(asked, instanceId);
   }
 
   @Handles(getBackupsId)
-  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async show({ caller, id, reply }: Asked) {
     const row = await this.resources.find(caller, idInPath('Backup', id));
     tagWith(reply, row);
     return this.resources.of(row);
   }
 
   @Handles(deleteBackupsId)
-  remove(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
+  remove({ caller, id, ifMatch }: Asked): Promise<void> {
     return this.deletions.remove(caller, idInPath('Backup', id), ifMatch);
   }
 
   @Handles(postBackupsIdAction)
-  act(@CalledBy() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<void> {
+  act({ caller, id, body }: Asked): Promise<void> {
     const backupId = idInPath('Backup', id);
     switch (backupActionIn(body)) {
       case 'restore-deleted':
@@ -105,9 +92,9 @@ export class BackupRoutes {
     }
   }
 
-  private page(reach: Reach, call: { request: FastifyRequest; reply: FastifyReply }, instanceId: string | undefined) {
-    return this.paging.answerText(call, 'backups', (page) =>
-      this.resources.page(reach, { ...page, instanceId, ...filtersOf(call.request) }),
+  private page(asked: Asked, instanceId: string | undefined) {
+    return this.paging.answerText(asked, 'backups', (page) =>
+      this.resources.page(asked.caller, { ...page, instanceId, ...filtersOf(asked.request) }),
     );
   }
 }

@@ -1,8 +1,8 @@
 /** The route that lists a backup's copies. */
-import { Controller, Inject, Param } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { getBackupsIdCopies } from '@strongroom/contracts';
 import { BackupResources } from '../backups/resource.js';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
 import { idInPath } from '../edge/parse.js';
 import { Handles } from '../edge/routing.js';
 import { CopyResources } from './resource.js';
@@ -15,7 +15,7 @@ export class CopyRoutes {
   ) {}
 
   @Handles(getBackupsIdCopies)
-  async list(@CalledBy() caller: Caller, @Param('id') id: string) {
+  async list({ caller, id }: Asked) {
     const row = await this.backups.find(caller, idInPath('Backup', id));
     return { copies: (await this.resources.ofBackups([row])).get(row.id) ?? [], links: [] };
   }

@@ -23,6 +23,20 @@ export function versionId({ type, version }: Datastore): string {
   return v5(`${type} ${version}`, namespace);
 }
 
+/** So many versions are remembered; there are far fewer. */
+const mostVersions = 1_000;
+const versionIds = new Map<string, string>();
+
+/** As `versionId`, for lists. @param typeAndVersion as JSON: the type, a space and the version */
+export function versionIdOf(typeAndVersion: string): string {
+  const known = versionIds.get(typeAndVersion);
+  if (known !== undefined) return known;
+  const id = v5(String(JSON.parse(typeAndVersion)), namespace);
+  if (versionIds.size >= mostVersions) versionIds.clear();
+  versionIds.set(typeAndVersion, id);
+  return id;
+}
+
 function datastoreId(type: string): string {
   return v5(type, namespace);
 }

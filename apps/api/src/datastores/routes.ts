@@ -1,5 +1,5 @@
 /** The routes of datastores: each answers with what there is to know of a kind of database server. */
-import { Controller, Inject, Param, Req } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   getDatastores,
   getDatastoresId,
@@ -7,8 +7,7 @@ import {
   getDatastoresIdVersionsVersion,
   getDatastoresVersionsId,
 } from '@strongroom/contracts';
-import type { FastifyRequest } from 'fastify';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
 import { Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
 import { type DatastoreReader, DatastoreResources } from './resource.js';
@@ -21,36 +20,32 @@ export class DatastoreRoutes {
   ) {}
 
   @Handles(getDatastores)
-  async list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
-    return { datastores: await this.resources.all(this.reader(caller, request)) };
+  async list(asked: Asked) {
+    return { datastores: await this.resources.all(this.reader(asked)) };
   }
 
   @Handles(getDatastoresId)
-  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
-    return { datastore: await this.resources.find(id, this.reader(caller, request)) };
+  async show(asked: Asked) {
+    return { datastore: await this.resources.find(asked.id, this.reader(asked)) };
   }
 
   @Handles(getDatastoresIdVersions)
-  async versions(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
-    return { versions: await this.resources.versions(id, this.reader(caller, request)) };
+  async versions(asked: Asked) {
+    return { versions: await this.resources.versions(asked.id, this.reader(asked)) };
   }
 
   @Handles(getDatastoresIdVersionsVersion)
-  async version(
-    @CalledBy() caller: Caller,
-    @Param('id') datastore: string,
-    @Param('version') version: string,
-    @Req() request: FastifyRequest,
-  ) {
-    return { version: await this.resources.findVersion({ datastore, version }, this.reader(caller, request)) };
+  async version(asked: Asked) {
+    const [datastore, version] = [asked.id, asked.part('version')];
+    return { version: await this.resources.findVersion({ datastore, version }, this.reader(asked)) };
   }
 
   @Handles(getDatastoresVersionsId)
-  async versionById(@CalledBy() caller: Caller, @Param('id') version: string, @Req() request: FastifyRequest) {
-    return { version: await this.resources.findVersion({ version }, this.reader(caller, request)) };
+  async versionById(asked: Asked) {
+    return { version: await this.resources.findVersion({ version: asked.id }, this.reader(asked)) };
   }
 
-  private reader({ accountId, instances }: Caller, request: FastifyRequest): DatastoreReader {
+  private reader({ caller: { accountId, instances }, request }: Asked): DatastoreReader {
     return { accountId, instances, origin: this.paging.origin(request) };
   }
 }

@@ -23,7 +23,7 @@ import { routes } from '../api.module.js';
 
 /** Every route that is really served below an account: a new one is tried here without being named. */
 const table = routesOf(routes)
-  .map(({ place }) => ({ method: place.split(' ')[0] ?? '', path: place.split(' ')[1] ?? '' }))
+  .map((place) => ({ method: place.split(' ')[0] ?? '', path: place.split(' ')[1] ?? '' }))
   .filter(({ path }) => path.includes('{accountId}'));
 
 const within = { withinMs: 20_000 };

@@ -1,5 +1,4 @@
 /** Who calls, for which account, and what the commands of the call are executed with. */
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { EventContext, Right } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
 import type { KeptRequest, Target } from '@strongroom/ledger';
@@ -11,6 +10,12 @@ export interface Reach {
   accountId: string;
   /** Undefined for the whole account. */
   instances?: readonly string[] | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | undefined;
+  }
 }
 
 export interface Caller extends Reach {
@@ -70,20 +75,11 @@ export function mustReachAll({ instances }: Reach, what: string): void {
   throw new HttpFault('forbidden', message, {}, undefined, { because: 'instances-only' });
 }
 
-const callers = new WeakMap<FastifyRequest, Caller>();
-
 export function rememberCaller(request: FastifyRequest, caller: Caller): void {
-  callers.set(request, caller);
+  request.caller = caller;
 }
 
 /** The caller whom the edge has let in; undefined on a route that belongs to no account. */
 export function callerOf(request: FastifyRequest): Caller | undefined {
-  return callers.get(request);
+  return request.caller;
 }
-
-/** The caller of the request, as a parameter of a route that belongs to an account. */
-export const CalledBy = createParamDecorator((_: unknown, execution: ExecutionContext): Caller => {
-  const caller = callerOf(execution.switchToHttp().getRequest<FastifyRequest>());
-  if (!caller) throw new TypeError('the route belongs to no account');
-  return caller;
-});

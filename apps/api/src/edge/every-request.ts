@@ -3,6 +3,7 @@
  * always ends in an answer of the contract.
  */
 
+import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   type ActorDetails,
@@ -22,46 +23,54 @@ import { type Caller, rememberCaller, withoutRight } from './caller.js';
 import { HttpFaultFilter } from './http-fault.filter.js';
 import { HttpFault, quoted } from './http-fault.js';
 import { refuseUnmetHeaders } from './http-server.js';
-import { IdempotencyInterceptor } from './idempotency.interceptor.js';
+import { Idempotency } from './idempotency.js';
 import { readJson } from './json-body.js';
 import { LateDatabase } from './late-database.js';
 import { RateLimits } from './rate-limits.js';
 import { Refusals } from './refusals.js';
 import { refusedRequests, rememberAsker } from './refused-request.js';
 import { RequestsInHand } from './requests-in-hand.js';
-import { operationOf } from './routing.js';
+import { type Answering, operationOf, serveOperations } from './routing.js';
 import { WrongTokens } from './wrong-tokens.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
 
-export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): void {
+/** @param routes the classes whose methods answer the operations */
+export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, routes: readonly Type[]): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
   const [identity, wrongTokens, inHand] = [app.get(Identity), app.get(WrongTokens), app.get(RequestsInHand)];
   const [database, limits] = [app.get(LateDatabase), app.get(RateLimits)];
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
+  const judges = { identity, wrongTokens, roles: parts.config.roles };
+  server.decorateRequest('caller', undefined);
+  server.decorateRequest('asker', undefined);
   server.addHook('onRequest', async (request, reply) => {
+    const operation = operationOf(request);
     // 2. Its client has not too many requests in hand. Whoever looks after the process is always answered.
-    if (!isOfHealth(request)) inHand.begin(request.clientAddress, reply.raw);
+    const isOfHealth = operation === getHealthLive || operation === getHealthReady;
+    if (!isOfHealth) inHand.begin(request.clientAddress, reply.raw);
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     // 3. The token belongs to the account, and has a right that lets it in.
-    const caller = await callerOf(request, accountId, { identity, wrongTokens, roles: parts.config.roles });
+    const caller = await callerOf(request, accountId, { ...judges, operation });
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
     // 4. The ledger's database has been reached since the start.
     database.require();
     // 5. The account has not made this request too often.
-    await notTooMany(request, accountId, limits);
+    if (operation) await notTooMany(operation, accountId, limits);
   });
   // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
-  server.addHook('preParsing', async (request) => {
-    if (hasBody(request)) onlyJson(request);
-  });
+  server.addHook('preParsing', (request, _, payload, done) =>
+    done(hasBody(request) ? notJson(request) : null, payload),
+  );
   app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
   // 7. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.
-  app.useGlobalInterceptors(app.get(IdempotencyInterceptor));
   // 8. The route parses the body with the contract's schema, runs a command, and answers with a resource.
+  const idempotency = app.get(Idempotency);
+  const answering: Answering = (asked, operation, work) => idempotency.answer(asked, operation, work);
+  serveOperations(server, (type) => app.get(type), routes, answering);
   // 9. An error that is thrown anywhere on the way is answered as a fault of the contract.
   // A refusal because of who asks is noted for the audit.
   const refusals = app.get(Refusals);
@@ -73,22 +82,24 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts): 
   connectFeed(app, parts, { readinessNeedsFeed: false });
 }
 
-function isOfHealth(request: FastifyRequest): boolean {
-  const operation = operationOf(request);
-  return operation === getHealthLive || operation === getHealthReady;
-}
-
 /** The account in the path; undefined when the route belongs to no account, and when there is no route. */
 function accountIn({ params }: FastifyRequest): string | undefined {
   if (typeof params !== 'object' || params === null || !('accountId' in params)) return undefined;
   return String(params.accountId);
 }
 
+interface AskedOf {
+  identity: Identity;
+  wrongTokens: WrongTokens;
+  roles: Roles;
+  operation: Operation | undefined;
+}
+
 /** @throws {HttpFault} unauthorized, forbidden */
 async function callerOf(
   request: FastifyRequest,
   accountId: string,
-  { identity, wrongTokens, roles }: { identity: Identity; wrongTokens: WrongTokens; roles: Roles },
+  { identity, wrongTokens, roles, operation }: AskedOf,
 ): Promise<Omit<Caller, 'newId'>> {
   const { 'x-auth-token': sent } = request.headers;
   const token = typeof sent === 'string' ? sent : undefined;
@@ -108,7 +119,6 @@ async function callerOf(
     throw new HttpFault('forbidden', 'The token is of another account.', {}, undefined, because);
   }
   const may: Caller['may'] = (right) => hasRight(principal, right, roles);
-  const operation = operationOf(request);
   if (operation) mustBeLetIn(operation, may);
   return {
     accountId,
@@ -137,23 +147,29 @@ function mustBeLetIn({ rights = [], method, path }: Operation, may: Caller['may'
 
 /** The name of a user is anybody's. Its id tells who it is, and its name can't be that of a component of ours. */
 function actorOf(
-  { name, id = name, domain }: Principal,
+  principal: Principal,
   { clientAddress }: FastifyRequest,
 ): { actor: string; actorDetails: ActorDetails } {
-  const actorDetails = {
-    kind: 'user' as const,
-    id: storableName(id),
-    name: storableName(name),
-    domain: domain === undefined ? null : storableName(domain),
-    address: clientAddress || null,
-  };
-  return { actor: actorOfUser(name), actorDetails };
+  let known = actors.get(principal);
+  if (!known) {
+    const { name, id = name, domain } = principal;
+    const details = {
+      kind: 'user' as const,
+      id: storableName(id),
+      name: storableName(name),
+      domain: domain === undefined ? null : storableName(domain),
+    };
+    known = { actor: actorOfUser(name), details };
+    actors.set(principal, known);
+  }
+  return { actor: known.actor, actorDetails: { ...known.details, address: clientAddress || null } };
 }
 
+/** A principal stays the same for as long as its token is remembered. */
+const actors = new WeakMap<Principal, { actor: string; details: Omit<ActorDetails, 'address'> }>();
+
 /** @throws {HttpFault} overLimit, which says when to ask again */
-async function notTooMany(request: FastifyRequest, accountId: string, limits: RateLimits): Promise<void> {
-  const operation = operationOf(request);
-  if (!operation) return;
+async function notTooMany(operation: Operation, accountId: string, limits: RateLimits): Promise<void> {
   const seconds = await limits.take(accountId, operation);
   if (seconds === undefined) return;
   const message = `The account has asked this too often. Ask again in ${seconds} s.`;
@@ -165,16 +181,17 @@ function hasBody({ headers }: FastifyRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** @throws {HttpFault} badMediaType */
-function onlyJson({ headers }: FastifyRequest): void {
+/** Why a body is not read: it is of another type. */
+function notJson({ headers }: FastifyRequest): HttpFault | null {
   const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = headers;
   if (!/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?;?$/i.test(type)) {
-    throw new HttpFault(
+    return new HttpFault(
       'badMediaType',
       `A body of type ${quoted(type)} can't be read. Send application/json, in UTF-8.`,
     );
   }
   if (encoding.toLowerCase() !== 'identity') {
-    throw new HttpFault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
+    return new HttpFault('badMediaType', `A body encoded as ${quoted(encoding)} can't be read. Send it as it is.`);
   }
+  return null;
 }

@@ -43,6 +43,13 @@ export class HttpFault extends Error {
   }
 }
 
+/** The request's Idempotency-Key was taken before: by this request, or by another one. */
+export class KeyInUse extends HttpFault {
+  constructor(message: string) {
+    super('unprocessableEntity', message);
+  }
+}
+
 export function notFound(what: string, id: string): HttpFault {
   return new HttpFault('itemNotFound', `${what} ${quoted(id)} was not found in this account.`);
 }
@@ -99,6 +106,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
  */
 export function unlessRefused<T>(command: Command['type'], outcome: T | Refusal): T {
   if (!isRefusal(outcome)) return outcome;
+  if (outcome.refused === 'key-in-use') throw new KeyInUse(outcome.message);
   const answer = answerTo[outcome.refused];
   const type = typeof answer === 'string' ? answer : (answer[command] ?? answer.otherwise);
   const because = outcome.refused === 'second-person-needed' ? { because: outcome.refused } : undefined;

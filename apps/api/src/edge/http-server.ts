@@ -1,5 +1,5 @@
 /** The server below the routes: what Fastify and Node would answer by themselves is answered as a fault of the contract. */
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { RuntimeParts, ServiceOptions } from '@strongroom/runtime';
 import type { FastifyInstance } from 'fastify';
 import { answer } from './http-fault.filter.js';
@@ -32,14 +32,17 @@ export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
 /** A request whose Host or Expect header Node would refuse without a body is refused like any other request. */
 export function refuseUnmetHeaders(server: FastifyInstance): void {
   server.server.on('checkExpectation', (request, response) => server.server.emit('request', request, response));
-  server.addHook('onRequest', async ({ raw: { httpVersion, headers } }) => {
-    if (httpVersion === '1.1' && headers.host === undefined) {
-      throw new HttpFault('badRequest', 'The request has no Host header, which HTTP/1.1 requires.');
-    }
-    if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
-      throw new HttpFault('badRequest', `Expect: ${quoted(headers.expect)} can't be met; there is 100-continue.`);
-    }
-  });
+  server.addHook('onRequest', (request, _, done) => done(unmetHeader(request.raw)));
+}
+
+function unmetHeader({ httpVersion, headers }: IncomingMessage): HttpFault | undefined {
+  if (httpVersion === '1.1' && headers.host === undefined) {
+    return new HttpFault('badRequest', 'The request has no Host header, which HTTP/1.1 requires.');
+  }
+  if (headers.expect !== undefined && !/^100-continue$/i.test(headers.expect)) {
+    return new HttpFault('badRequest', `Expect: ${quoted(headers.expect)} can't be met; there is 100-continue.`);
+  }
+  return undefined;
 }
 
 function unreadablePath(): HttpFault {

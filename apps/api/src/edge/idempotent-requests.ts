@@ -3,7 +3,7 @@
  * the ledger, which is taken together with the effect or with the refusal, and the request is kept in the same transaction. However
  * often it comes, and wherever a process dies, it therefore has one effect or one refusal. It is known again for a day.
  */
-import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { hkdfSync } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
@@ -11,6 +11,7 @@ import { idempotencyKey, type KeptRequest, Ledger, SharedStatements } from '@str
 import { Clock, type ConfigOf, configToken, Ids, inTransaction, keyRingOf } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { hmacSha256 } from './hmac.js';
 import { HttpFault } from './http-fault.js';
 
 export interface KeyedRequest {
@@ -71,7 +72,7 @@ const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
   /** The newest is the first. */
-  private readonly digestKeys: KeyObject[];
+  private readonly digests: readonly ((text: string) => Buffer)[];
   private readonly finds = new SharedStatements<KeyedRequest, Row | undefined>(mostTogether, (asked) =>
     this.findAll(asked),
   );
@@ -84,8 +85,8 @@ export class IdempotentRequests {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(configToken) config: ConfigOf['api'],
   ) {
-    this.digestKeys = keyRingOf(config).all.map(({ bytes }) =>
-      createSecretKey(Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32))),
+    this.digests = keyRingOf(config).all.map(({ bytes }) =>
+      hmacSha256(Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32))),
     );
   }
 
@@ -126,8 +127,11 @@ export class IdempotentRequests {
    */
   async refuse(request: KeyedRequest, resourceId: string, fault: HttpFault): Promise<Settled | undefined> {
     if (await this.refusals.do({ request, resourceId, fault })) return undefined;
-    const now = this.outcomeOf(request, await this.finds.do(request));
-    return now.is === 'open' ? undefined : now;
+    const now = await this.before(request);
+    if (now.is !== 'open') return now;
+    // What had the key is forgotten now, for it is more than a day old.
+    await this.refusals.do({ request, resourceId, fault });
+    return undefined;
   }
 
   /** Forgets some of the requests that are older than a day. @returns whether there may be more of them */
@@ -216,8 +220,16 @@ export class IdempotentRequests {
   private fingerprintsOf({ method, path, body, instances }: KeyedRequest): Buffer[] {
     const reach = instances === undefined ? '' : `\n${[...instances].sort().join(' ')}`;
     const text = `${method} ${path}\n${JSON.stringify(body ?? null)}${reach}`;
-    return this.digestKeys.map((key) => createHmac('sha256', key).update(text).digest());
+    return this.digests.map((digest) => digest(text));
   }
+}
+
+/** The SQLSTATE of `request_keep` for a key under which an answer is kept already. */
+const keptBefore = 'SR138';
+
+/** Whether an append was refused because an answer to another request is kept under its key, though nothing has taken it. */
+export function isKeptBefore(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === keptBefore;
 }
 
 function claimOf(request: KeyedRequest): Claim {

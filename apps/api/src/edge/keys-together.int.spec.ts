@@ -71,12 +71,26 @@ function holdAnswersTo(words: string): { isAsked: Promise<void>; letGo(): void }
 
 describe('requests with keys that come at once', () => {
   it('are looked for by a few statements', async () => {
-    const instances = await many(40, () => gateway.register());
+    const schedules = await many(40, async () => gateway.schedule(await gateway.register()));
     const sent = statementsWith('request_find', 'ledger_append');
-    const answers = await many(40, (n) => keyed(`find-${n}`, postSchedules, newSchedule(instances[n] ?? '')));
+    const change = { body: { schedule: { hour: 5 } } };
+    const answers = await many(40, (n) => keyed(`find-${n}`, putSchedulesId, { id: schedules[n] ?? '', ...change }));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 202));
+    expect(sent().request_find).toBeGreaterThan(0);
     expect(sent().request_find).toBeLessThan(20);
     expect(sent().ledger_append).toBeLessThan(20);
+  });
+
+  it('are not looked for where the append tells whether they have come before', async () => {
+    const instances = await many(40, () => gateway.register());
+    const sent = statementsWith('request_find', 'ledger_append');
+    const made = await many(40, (n) => keyed(`made-${n}`, postSchedules, newSchedule(instances[n] ?? '')));
+    expect(made.map(({ status }) => status)).toEqual(made.map(() => 202));
+    const ids = (await Promise.all(instances.map(schedulesOf))).flat();
+    const gone = await many(40, (n) => keyed(`gone-${n}`, deleteSchedulesId, { id: ids[n] ?? '' }));
+    expect(gone.map(({ status }) => status)).toEqual(gone.map(() => 202));
+    expect(sent().request_find).toBe(0);
+    expect(sent().ledger_append).toBeLessThan(40);
   });
 
   it('are refused by a few statements, each with its own answer, and have it again', async () => {
@@ -135,16 +149,17 @@ describe('a refusal whose answer is lost on its way from the database', () => {
 
 describe('a request that is worked at while its key is looked for', () => {
   it('appends nothing before the look has ended', async () => {
-    const instance = await gateway.register();
+    const id = await gateway.schedule(await gateway.register());
+    const changes = () => howMany(`ledger_event where stream = 'schedule-${id}' and type = 'ScheduleUpdated'`);
     const held = holdAnswersTo('request_find');
-    const answer = keyed('held', postSchedules, newSchedule(instance));
+    const answer = keyed('held', putSchedulesId, { id, body: { schedule: { hour: 5 } } });
     await held.isAsked;
     const other = await gateway.schedule(await gateway.register());
-    expect(await schedulesOf(instance)).toEqual([]);
+    expect(await changes()).toBe(0);
     held.letGo();
     proxy.calm();
     expect((await answer).status).toBe(202);
-    expect(await schedulesOf(instance)).toHaveLength(1);
+    expect(await changes()).toBe(1);
     expect(other).toBeTruthy();
   });
 
@@ -177,5 +192,49 @@ describe('a request that is worked at while its key is looked for', () => {
     await gateway.sql(`update idempotent_request set begun_at = now() - interval '26 hours' where key = 'old'`);
     expect((await keyed('old', postSchedules, newSchedule(other))).status).toBe(202);
     expect(await schedulesOf(other)).toHaveLength(1);
+  });
+});
+
+describe('a request whose key has an answer of a request without an effect', () => {
+  /** As such a request leaves it: nothing has taken the key. */
+  const answered = (key: string, age: string) =>
+    gateway.sql(
+      `insert into idempotent_request (account_id, key, fingerprint, resource_id, status, body, begun_at)
+       values ('1234', '${key}', 'of another', gen_random_uuid(), 200, '{}', now() - interval '${age}')`,
+    );
+
+  it('is refused, and does nothing, though it is not looked for; those beside it are done', async () => {
+    const [one = '', other = '', id = ''] = await Promise.all([
+      gateway.register(),
+      gateway.register(),
+      gateway.schedule(await gateway.register()),
+    ]);
+    await answered('answered-post', '1 hour');
+    await answered('answered-delete', '1 hour');
+    const answers = await Promise.all([
+      keyed('answered-post', postSchedules, newSchedule(one)),
+      keyed('answered-delete', deleteSchedulesId, { id }),
+      keyed('beside', postSchedules, newSchedule(other)),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([422, 422, 202]);
+    expect(answers.slice(0, 2).map(faultOf)).toEqual([1, 2].map(() => [422, 'unprocessableEntity']));
+    expect([await schedulesOf(one), await schedulesOf(other)].map(({ length }) => length)).toEqual([0, 1]);
+    expect(await howMany(`ledger_event where stream = 'schedule-${id}'`)).toBe(1);
+    expect(await howMany(`ledger_claim where key like '1234/answered-%'`)).toBe(0);
+  });
+
+  it('is done when that answer is forgotten after a day', async () => {
+    const instance = await gateway.register();
+    await answered('answered-old', '26 hours');
+    expect((await keyed('answered-old', postSchedules, newSchedule(instance))).status).toBe(202);
+    expect(await schedulesOf(instance)).toHaveLength(1);
+  });
+
+  it('is refused anew when it is refused by itself, and its old answer is forgotten', async () => {
+    await answered('refused-old', '26 hours');
+    const ask = () => keyed('refused-old', deleteSchedulesId, { id: nothing });
+    const answers = [await ask(), await ask()];
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+    expect(answers.map(isReplayed)).toEqual([false, true]);
   });
 });

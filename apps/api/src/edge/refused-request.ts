@@ -12,10 +12,14 @@ interface Asker {
   actor: ActorDetails;
 }
 
-const askers = new WeakMap<FastifyRequest, Asker>();
+declare module 'fastify' {
+  interface FastifyRequest {
+    asker: Asker | undefined;
+  }
+}
 
 export function rememberAsker(request: FastifyRequest, asker: Asker): void {
-  askers.set(request, asker);
+  request.asker = asker;
 }
 
 /**
@@ -24,7 +28,7 @@ export function rememberAsker(request: FastifyRequest, asker: Asker): void {
  */
 export function refusedRequests(request: FastifyRequest, { status, because }: HttpFault): RefusedRequest[] {
   if (!because) return [];
-  const asker = askers.get(request);
+  const asker = request.asker;
   const asked = accountId.safeParse(askedAccountOf(request)).data;
   const { clientRequestId = null } = clientIdsOf(request.raw);
   const common = {

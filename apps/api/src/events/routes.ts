@@ -1,9 +1,8 @@
 /** The routes of the account's events: a list, and a live stream for a client that accepts one. */
-import { Controller, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { getEvents } from '@strongroom/contracts';
 import { Ledger } from '@strongroom/ledger';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
 import { Paging, unknownMarker } from '../edge/paging.js';
 import { uuidOf } from '../edge/parse.js';
 import { Handles } from '../edge/routing.js';
@@ -21,11 +20,7 @@ export class EventRoutes {
   ) {}
 
   @Handles(getEvents)
-  async events(
-    @CalledBy() caller: Caller,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
+  async events({ caller, request, reply }: Asked) {
     const { accountId, instances } = caller;
     if (wantsStream(request)) {
       return this.streams.openWhereAsked({ accountId, instances, request, reply }, eventsOf(this.ledger, caller));

@@ -14,7 +14,7 @@ import {
   streamOf,
   tlsModes,
 } from '@strongroom/contracts';
-import { type Credential, CredentialFault, Credentials } from '@strongroom/credentials';
+import { type Credential, CredentialFault, Credentials, type FirstBound } from '@strongroom/credentials';
 import {
   backupDecider,
   backupToBuildFrom,
@@ -37,6 +37,7 @@ import {
   execute,
   executeTogether,
   Ledger,
+  SharedStatements,
   stateOf,
 } from '@strongroom/ledger';
 import { type AppConfig, Clock, configToken, Ids, type QuotaKind, quotaOf } from '@strongroom/runtime';
@@ -53,6 +54,8 @@ import { InstanceResources } from './resource.js';
 type Registration = Extract<InstanceCommand, { type: 'RegisterInstance' }>;
 
 const none: Credential = { password: '' };
+/** How many credentials are stored by one statement. */
+const mostTogether = 100;
 
 /** So often a change is made anew when somebody else has changed the instance or its schedule meanwhile. */
 const turns = 5;
@@ -60,6 +63,15 @@ const turns = 5;
 const ofSchedule: readonly RefusalCode[] = ['schedule-unknown', 'schedule-exists-for-instance'];
 
 export class InstanceCommands {
+  /** The credentials of instances that are registered at once share a statement. */
+  private readonly puts = new SharedStatements<{ bound: FirstBound; credential: Credential }, void>(
+    mostTogether,
+    async (given) => {
+      await this.credentials.putAll(given);
+      return given.map(() => undefined);
+    },
+  );
+
   constructor(
     @Inject(Ledger) readonly ledger: Ledger,
     @Inject(Ids) readonly ids: Ids,
@@ -86,7 +98,7 @@ export class InstanceCommands {
     // Versions that know no client certificates find no credential that they could not read.
     const credentialId = credential.clientKey === undefined ? null : this.ids.next();
     const bound = { accountId: caller.accountId, instanceId, endpoint: server.endpoint };
-    if (credentialId === null) await this.credentials.put(bound, credential);
+    if (credentialId === null) await this.puts.do({ bound, credential });
     else await this.credentials.add({ ...bound, credentialId }, credential);
     const { accountId } = caller;
     const asked = { accountId, instanceId, credentialId, ...server, mostInstances: this.most('instances', accountId) };

@@ -1,5 +1,5 @@
 /** The routes of instances: each parses what it was sent, runs a command, and answers with a resource. */
-import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   acceptLineageRequest,
   asksForRestore,
@@ -19,8 +19,8 @@ import {
   testConnectionRequest,
 } from '@strongroom/contracts';
 import { engineFor } from '@strongroom/engines';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller, mustHave, mustReachAll } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
+import { type Caller, mustHave, mustReachAll } from '../edge/caller.js';
 import { HttpFault } from '../edge/http-fault.js';
 import { Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -39,60 +39,41 @@ export class InstanceRoutes {
   ) {}
 
   @Handles(postInstances)
-  async create(@CalledBy() caller: Caller, @Body() body: unknown) {
+  async create({ caller, body }: Asked) {
     return this.resources.made(await (asksForRestore(body) ? this.restore(caller, body) : this.register(caller, body)));
   }
 
   @Handles(getInstances)
-  async list(@CalledBy() caller: Caller, @Req() request: FastifyRequest) {
+  async list({ caller, request }: Asked) {
     const page = await this.paging.answer(request, 'instances', (asked) => this.resources.page(caller, asked));
     return { ...page, instances_links: page.links };
   }
 
   @Handles(getInstancesId)
-  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async show({ caller, id, reply }: Asked) {
     const row = await this.resources.find(caller, idInPath('Instance', id));
     tagWith(reply, row);
     return this.resources.of(row);
   }
 
   @Handles(patchInstancesId)
-  change(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
+  change({ caller, id, body, ifMatch }: Asked): Promise<void> {
     const instanceId = idInPath('Instance', id);
     return this.commands.change(caller, instanceId, parseBody(changeInstanceRequest, body).instance, ifMatch);
   }
 
   @Handles(putInstancesId)
-  replace(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
-    return this.change(caller, id, body, ifMatch);
+  replace(asked: Asked): Promise<void> {
+    return this.change(asked);
   }
 
   @Handles(deleteInstancesId)
-  remove(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
+  remove({ caller, id, ifMatch }: Asked): Promise<void> {
     return this.commands.forget(caller, idInPath('Instance', id), ifMatch);
   }
 
   @Handles(postInstancesIdAction)
-  async act(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object | undefined> {
+  async act({ caller, id, body, reply }: Asked): Promise<object | undefined> {
     const { id: instanceId } = await this.resources.find(caller, idInPath('Instance', id));
     parseBody(someActionRequest, body);
     const action = instanceActionIn(body);

@@ -1,5 +1,5 @@
 /** The routes of schedules: each parses what it was sent, runs a command, and answers with a resource. */
-import { Body, Controller, Headers, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import {
   type CreateScheduleRequest,
   createScheduleRequest,
@@ -11,8 +11,7 @@ import {
   putSchedulesId,
   updateScheduleRequest,
 } from '@strongroom/contracts';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CalledBy, type Caller } from '../edge/caller.js';
+import type { Asked } from '../edge/asked.js';
 import { HttpFault } from '../edge/http-fault.js';
 import { asJson, instanceFilter, Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
@@ -34,7 +33,7 @@ export class ScheduleRoutes {
   ) {}
 
   @Handles(postSchedules)
-  async create(@CalledBy() caller: Caller, @Body() body: unknown) {
+  async create({ caller, body }: Asked) {
     const asked = parseBody(createScheduleRequest, body).schedule;
     const events = await this.commands.create(caller, instanceOf(asked), {
       dayOfWeek: asked.day_of_week,
@@ -48,31 +47,21 @@ export class ScheduleRoutes {
   }
 
   @Handles(getSchedules)
-  list(
-    @CalledBy() caller: Caller,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
+  list(asked: Asked): Promise<string> {
+    const { caller, request } = asked;
     const instanceId = instanceFilter(request);
-    return this.paging.answerText({ request, reply }, 'schedules', (page) =>
-      this.resources.page(caller, { ...page, instanceId }),
-    );
+    return this.paging.answerText(asked, 'schedules', (page) => this.resources.page(caller, { ...page, instanceId }));
   }
 
   @Handles(getSchedulesId)
-  async show(@CalledBy() caller: Caller, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async show({ caller, id, reply }: Asked) {
     const { version, text } = await this.resources.show(caller, idInPath('Schedule', id));
     tagWith(reply, { version });
     return asJson(reply, text);
   }
 
   @Handles(putSchedulesId)
-  change(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Body() body: unknown,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
+  change({ caller, id, body, ifMatch }: Asked): Promise<void> {
     const scheduleId = idInPath('Schedule', id);
     const { run_now: runNow = false, ...asked } = parseBody(updateScheduleRequest, body).schedule;
     const changes = {
@@ -87,16 +76,12 @@ export class ScheduleRoutes {
   }
 
   @Handles(deleteSchedulesId)
-  remove(
-    @CalledBy() caller: Caller,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<void> {
+  remove({ caller, id, ifMatch }: Asked): Promise<void> {
     return this.commands.remove(caller, idInPath('Schedule', id), ifMatch);
   }
 
   @Handles(getSchedulesIdRuns)
-  async runsOf(@CalledBy() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest) {
+  async runsOf({ caller, id, request }: Asked) {
     const schedule = await this.resources.find(caller, idInPath('Schedule', id));
     return this.paging.answer(request, 'runs', (page) => this.runs.page(schedule, page));
   }

@@ -1,15 +1,15 @@
 /** What the service says of itself: its versions, its regions, and the document of its API. */
-import { Controller, Header, Inject, Req } from '@nestjs/common';
+import { Controller, Inject } from '@nestjs/common';
 import { apiVersion, getDocs, getLimits, getOpenapiJson, getRegions, getV10, getVersions } from '@strongroom/contracts';
 import { type AppConfig, configToken, type QuotaKind, quotaOf } from '@strongroom/runtime';
-import type { FastifyRequest } from 'fastify';
-import { CalledBy, type Caller } from '../edge/caller.js';
-import { Paging } from '../edge/paging.js';
+import type { Asked } from '../edge/asked.js';
+import { asJson, Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
 import { docsPage, docsPolicy } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
 
 const released = '2026-11-24T00:00:00Z';
+const mayBeKept = { 'cache-control': 'public, max-age=300' };
 
 @Controller()
 export class ServiceRoutes {
@@ -19,12 +19,12 @@ export class ServiceRoutes {
   ) {}
 
   @Handles(getVersions)
-  versions(@Req() request: FastifyRequest) {
+  versions({ request }: Asked) {
     return { versions: [versionAt(this.paging.origin(request))] };
   }
 
   @Handles(getV10)
-  version(@Req() request: FastifyRequest) {
+  version({ request }: Asked) {
     return { version: versionAt(this.paging.origin(request)) };
   }
 
@@ -41,7 +41,7 @@ export class ServiceRoutes {
   }
 
   @Handles(getLimits)
-  limits(@CalledBy() { accountId }: Caller) {
+  limits({ caller: { accountId } }: Asked) {
     const { quotas, mostSchedules } = this.config;
     const most = (kind: QuotaKind) => quotaOf(quotas[kind], accountId) ?? -1;
     return {
@@ -63,18 +63,15 @@ export class ServiceRoutes {
   }
 
   @Handles(getDocs)
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', docsPolicy)
-  @Header('cache-control', 'public, max-age=300')
-  docs() {
+  docs({ reply }: Asked) {
+    void reply.type('text/html; charset=utf-8').headers({ 'content-security-policy': docsPolicy, ...mayBeKept });
     return documents().page;
   }
 
   @Handles(getOpenapiJson)
-  @Header('content-type', 'application/json; charset=utf-8')
-  @Header('cache-control', 'public, max-age=300')
-  document() {
-    return documents().openApi;
+  document({ reply }: Asked) {
+    void reply.headers(mayBeKept);
+    return asJson(reply, documents().openApi);
   }
 }
 

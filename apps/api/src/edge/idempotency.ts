@@ -1,5 +1,5 @@
 /** `Idempotency-Key` on a request that changes something: the same request, made again, gets the first one's answer. */
-import { type CallHandler, type ExecutionContext, Inject, type NestInterceptor } from '@nestjs/common';
+import { Inject } from '@nestjs/common';
 import {
   deleteSchedulesId,
   type FaultType,
@@ -10,14 +10,14 @@ import {
 } from '@strongroom/contracts';
 import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { from, lastValueFrom, type Observable } from 'rxjs';
+import type { FastifyRequest } from 'fastify';
+import type { Asked } from './asked.js';
 import { type Caller, callerOf, mustHave, rememberCaller } from './caller.js';
-import { HttpFault, unavailable } from './http-fault.js';
-import { IdempotentRequests, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
+import { HttpFault, KeyInUse, unavailable } from './http-fault.js';
+import { IdempotentRequests, isKeptBefore, type KeyedRequest, replayed, type Settled } from './idempotent-requests.js';
 import { withFractionsForFloats } from './json-body.js';
 import { eventsOfMaking, type MadeBy, madeByToken } from './made.js';
-import { operationOf, pathAsked } from './routing.js';
+import { pathAsked } from './routing.js';
 
 const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** These answers decide on the request. Any other says that the request was not decided, and may be made again. */
@@ -30,24 +30,29 @@ const decisions: readonly FaultType[] = [
 ];
 
 /**
- * Such a request does nothing but read until it appends, and it appends unless it is refused. So it is worked at while its key is looked
- * for. What is appended waits for that look, and whatever comes of the work counts only when the request is the first with its key.
+ * Such a request does nothing but read until it appends. So it is worked at while its key is looked for. What is appended waits for that
+ * look, and whatever comes of the work counts only when the request is the first with its key.
  */
 const onlyAppending: ReadonlySet<string> = new Set(
   [postSchedules, putSchedulesId, deleteSchedulesId].map(({ name }) => name),
 );
+/**
+ * Such a request appends, or it has no effect and fails. The append takes the claim on the key, so its success says that the request is
+ * the first with the key, and the key is not looked for before.
+ */
+const alwaysAppending: ReadonlySet<string> = new Set([postSchedules, deleteSchedulesId].map(({ name }) => name));
 
 type Outcome = { body: unknown } | { error: unknown };
 
 interface KeyedCall {
+  asked: Asked;
   caller: Caller;
   keyed: KeyedRequest;
   operation: Operation;
-  request: FastifyRequest;
-  reply: FastifyReply;
+  work: () => unknown;
 }
 
-export class IdempotencyInterceptor implements NestInterceptor {
+export class Idempotency {
   constructor(
     @Inject(IdempotentRequests) private readonly requests: IdempotentRequests,
     @Inject(madeByToken) private readonly madeBy: MadeBy,
@@ -55,13 +60,15 @@ export class IdempotencyInterceptor implements NestInterceptor {
     @Inject(loggerToken) private readonly log: Logger,
   ) {}
 
-  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+  /**
+   * Answers a request once. One that has come before with its key gets its first answer.
+   * @param work does what is asked and gives the body of the answer
+   */
+  answer(asked: Asked, operation: Operation, work: () => unknown): unknown {
+    const { request } = asked;
     const caller = callerOf(request);
     const key = keyOf(request);
-    if (!caller || key === undefined) return next.handle();
-    const operation = operationOf(request);
-    if (!operation) throw new TypeError(`${request.method} ${request.url} is not in the table of operations`);
+    if (!caller || key === undefined) return work();
     const { accountId, instances } = caller;
     const keyed = {
       accountId,
@@ -71,23 +78,23 @@ export class IdempotencyInterceptor implements NestInterceptor {
       path: pathAsked(request),
       body: asWritten(request.body),
     };
-    const reply = execution.switchToHttp().getResponse<FastifyReply>();
-    return from(this.once({ caller, keyed, operation, request, reply }, next));
+    return this.once({ asked, caller, keyed, operation, work });
   }
 
-  private once(call: KeyedCall, next: CallHandler): Promise<unknown> {
-    return onlyAppending.has(call.operation.name) ? this.workedBeside(call, next) : this.worked(call, next);
+  private once(call: KeyedCall): Promise<unknown> {
+    if (alwaysAppending.has(call.operation.name)) return this.workedFirst(call);
+    return onlyAppending.has(call.operation.name) ? this.workedBeside(call) : this.worked(call);
   }
 
   /** Does nothing until it is known whether the request is the first with its key. */
-  private async worked(call: KeyedCall, next: CallHandler): Promise<unknown> {
+  private async worked(call: KeyedCall): Promise<unknown> {
     const before = await this.requests.before(call.keyed);
     if (before.is !== 'open') return this.again(call, before);
     const key = this.requests.keyOf(call.keyed, before.resourceId);
-    return this.decided(call, key.keeps.resourceId, await this.workAt(call, key, next));
+    return this.decided(call, key.keeps.resourceId, await this.workAt(call, key));
   }
 
-  private async workedBeside(call: KeyedCall, next: CallHandler): Promise<unknown> {
+  private async workedBeside(call: KeyedCall): Promise<unknown> {
     const looked = this.requests.before(call.keyed);
     const isFirst = looked.then(({ is }) => {
       if (is !== 'open') throw new TypeError('nothing is appended for a request that has come before');
@@ -95,24 +102,40 @@ export class IdempotencyInterceptor implements NestInterceptor {
     // Whatever the look throws is thrown below as well. Work that ends before it appends has not waited for it.
     isFirst.catch(() => {});
     const key = this.requests.keyOf(call.keyed);
-    const outcome = await this.workAt(call, { ...key, isFirst }, next);
+    const outcome = await this.workAt(call, { ...key, isFirst });
     // The look is believed before the work, which may have found what an earlier request with the key has left.
     const before = await looked;
     if (before.is !== 'open') return this.again(call, before);
     return this.decided(call, key.keeps.resourceId, outcome);
   }
 
+  /** Looks for the key only when the work has failed: it may have met what an earlier request with the key has left. */
+  private async workedFirst(call: KeyedCall): Promise<unknown> {
+    const key = this.requests.keyOf(call.keyed);
+    const { resourceId } = key.keeps;
+    const outcome = await this.workAt(call, key);
+    if (!('error' in outcome)) return outcome.body;
+    const { error } = outcome;
+    // Nothing can be looked for in an outage, and what is said of it tells whether something may have been written.
+    if (isOutage(error)) throw error;
+    const isTaken = error instanceof KeyInUse;
+    if (!isTaken && isDecision(error)) return this.decided(call, resourceId, outcome);
+    const before = await this.requests.before(call.keyed);
+    if (before.is !== 'open') return this.again(call, before);
+    if (!isTaken) throw error;
+    // The request that had the key is so old that it has been forgotten now.
+    return this.decided(call, resourceId, await this.workAt(call, key));
+  }
+
   /** @returns the body of the answer, or what was thrown instead */
-  private async workAt(
-    { caller, request }: KeyedCall,
-    key: NonNullable<Caller['key']>,
-    next: CallHandler,
-  ): Promise<Outcome> {
-    rememberCaller(request, { ...caller, newId: key.keeps.resourceId, key });
+  private async workAt({ asked, caller, work }: KeyedCall, key: NonNullable<Caller['key']>): Promise<Outcome> {
+    rememberCaller(asked.request, { ...caller, newId: key.keeps.resourceId, key });
     try {
-      return { body: await lastValueFrom(next.handle(), { defaultValue: undefined }) };
+      return { body: await work() };
     } catch (error) {
-      return { error };
+      return {
+        error: isKeptBefore(error) ? new KeyInUse('A request with this Idempotency-Key was answered before.') : error,
+      };
     }
   }
 
@@ -120,7 +143,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   private async decided(call: KeyedCall, resourceId: string, outcome: Outcome): Promise<unknown> {
     if (!('error' in outcome)) return this.kept(call, resourceId, outcome.body);
     const { error } = outcome;
-    if (!(error instanceof HttpFault) || !decisions.includes(error.type)) throw error;
+    if (!isDecision(error)) throw error;
     const instead = await this.requests.refuse(call.keyed, resourceId, error);
     if (!instead) throw error;
     return this.again(call, instead);
@@ -132,9 +155,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
    */
   private async again(call: KeyedCall, settled: Settled): Promise<unknown> {
     const { rightsFor } = call.operation;
-    for (const right of rightsFor?.(call.request.body) ?? []) mustHave(call.caller, right, 'The Idempotency-Key');
+    for (const right of rightsFor?.(call.asked.body) ?? []) mustHave(call.caller, right, 'The Idempotency-Key');
     if (settled.is === 'refused') throw settled.fault;
-    const { operation, reply } = call;
+    const { operation } = call;
+    const { reply } = call.asked;
     void reply.headers(replayed);
     if (settled.is === 'answered') {
       const body = settled.body ?? undefined;
@@ -175,6 +199,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
     }
     return body;
   }
+}
+
+function isDecision(error: unknown): error is HttpFault {
+  return error instanceof HttpFault && decisions.includes(error.type);
 }
 
 /** A body with 14.0 is another body than one with 14: where 14 is accepted, 14.0 may be refused. */
