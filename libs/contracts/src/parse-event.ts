@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { eventSchemas } from './events.js';
+import { quickMatch } from './quick-match.js';
 import { type EventType, envelope, eventType, type RecordedEvent } from './recorded-events.js';
 import { aggregateOf, aggregateOfEvent } from './streams.js';
 
@@ -74,6 +75,7 @@ function at(value: unknown, path: readonly PropertyKey[]): unknown {
 
 /** Parses by a strict schema what a version that knows more fields may have written. */
 function tolerant<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  if (quickMatch(schema, input)) return input;
   const { data, error } = schema.safeParse(input);
   if (!error) return data;
   const known = error.issues.reduce(

@@ -21,8 +21,17 @@ const columns = [
 export const eventColumns = columns.join(', ');
 type Columns = Partial<Record<(typeof columns)[number], unknown>>;
 
+/** The columns with the instant as a text, which `timeOf` reads with less work than the driver makes a Date. */
+export const eventColumnsWithText = columns
+  .map((each) => (each === 'at' ? `(at at time zone 'UTC')::text as at` : each))
+  .join(', ');
+const instantText = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?$/;
+
 /** A time that is none, such as infinity, is left to the reader of the event: it is of no known form. */
 function timeOf(value: unknown): string {
+  if (typeof value === 'string' && instantText.test(value)) {
+    return `${value.slice(0, 10)}T${value.slice(11, 19)}.${value.slice(20, 23).padEnd(3, '0')}Z`;
+  }
   const isTime = value instanceof Date && !Number.isNaN(value.getTime());
   return isTime ? value.toISOString() : String(value);
 }

@@ -2,9 +2,10 @@
  * The events of many accounts beyond a position each, read by one statement. Its cost goes by what it reads: whatever the statistics say,
  * each account is one walk along its own part of an index.
  */
+import { preparedWithin } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { eventColumns } from './event-row.js';
+import { eventColumns, eventColumnsWithText } from './event-row.js';
 import { type ReadEvents, readEvents } from './read-events.js';
 
 /** How much is read at most, of all accounts together. One event is read in any case. */
@@ -19,7 +20,8 @@ export interface NextOfAccount extends ReadEvents {
   isMore: boolean;
 }
 
-const counted = z.array(z.looseObject({ found: z.int() }));
+/** How much was read up to a row and with it. */
+const sizes = z.array(z.looseObject({ bytes_so_far: z.number() }));
 
 /**
  * @param after by account, the position beyond which its events are read
@@ -31,21 +33,24 @@ export async function nextOfAccounts(
   limits: NextLimits,
 ): Promise<Map<string, NextOfAccount>> {
   if (after.size === 0) return new Map();
-  const rows: unknown = await manager.query(
-    // The order of the whole index keeps the planner from the index of positions, which has the events of all accounts.
-    `select ${eventColumns}, found from (
-       select tail.*, count(*) over ()::int as found, sum(bytes) over (rows unbounded preceding) - bytes as bytes_before from (
+  const most = Math.trunc(limits.events);
+  const rows: unknown = await preparedWithin(
+    manager,
+    // The order of the whole index keeps the planner from the index of positions, which has the events of all accounts. A limit that is
+    // a literal lets it keep the plan.
+    `select ${eventColumns}, bytes_so_far from (
+       select ${eventColumns}, bytes, sum(bytes) over (rows unbounded preceding)::float8 as bytes_so_far from (
          select of_one.* from unnest($1::text[], $2::bigint[]) as asked(account, after) cross join lateral (
-           select ${eventColumns}, pg_column_size(data) as bytes from ledger_event e
+           select ${eventColumnsWithText}, pg_column_size(data) as bytes from ledger_event e
            where (e.account_id, e.position) > (asked.account, asked.after) and e.account_id <= asked.account
-           order by e.account_id, e.position limit $3
-         ) of_one limit $3
+           order by e.account_id, e.position limit ${most}
+         ) of_one limit ${most}
        ) tail
-     ) bounded where bytes_before < $4`,
-    [[...after.keys()], [...after.values()], limits.events, limits.bytes],
+     ) bounded where bytes_so_far - bytes < $3`,
+    [[...after.keys()], [...after.values()], limits.bytes],
   );
   const read = readEvents(rows);
-  const [{ found = 0 } = {}] = counted.parse(z.array(z.unknown()).parse(rows).slice(0, 1));
+  const [last] = sizes.parse(z.array(z.unknown()).parse(rows).slice(-1));
   const byAccount = new Map<string, ReadEvents>();
   const of = (accountId: string, position: number): ReadEvents => {
     const own = byAccount.get(accountId) ?? nothing();
@@ -57,13 +62,13 @@ export async function nextOfAccounts(
   for (const event of read.events) of(event.accountId, event.position).events.push(event);
   for (const each of read.newer) of(each.accountId, each.position).newer.push(each);
   for (const each of read.unreadable) of(each.accountId, each.position).unreadable.push(each);
-  const isCut = found === limits.events || read.read < found;
+  const isCut = read.read === most || (last !== undefined && last.bytes_so_far >= limits.bytes);
   const reached = [...after.keys()];
-  const last = reached.findLastIndex((accountId) => byAccount.has(accountId));
+  const lastRead = reached.findLastIndex((accountId) => byAccount.has(accountId));
   return new Map(
-    reached.slice(0, isCut ? last + 1 : reached.length).map((accountId, number) => {
+    reached.slice(0, isCut ? lastRead + 1 : reached.length).map((accountId, number) => {
       const own = byAccount.get(accountId) ?? nothing();
-      return [accountId, { ...own, isMore: isCut && number === last }];
+      return [accountId, { ...own, isMore: isCut && number === lastRead }];
     }),
   );
 }

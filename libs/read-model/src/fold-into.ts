@@ -6,10 +6,10 @@ import { copyView } from './copy-view.js';
 import { instanceView } from './instance-view.js';
 import { runView } from './run-view.js';
 import { scheduleView } from './schedule-view.js';
-import { unchanged, type View, type ViewRow } from './view.js';
+import { type Change, unchanged, type View, type ViewRow } from './view.js';
 import { ViewRows } from './view-rows.js';
 
-type Rule = (row: ViewRow | undefined, event: RecordedEvent) => ViewRow | undefined;
+type Rule = ((row: ViewRow | undefined, event: RecordedEvent) => ViewRow | undefined) & { change?: Change<ViewRow> };
 
 interface FoldedView {
   aggregate: View['aggregate'];
@@ -48,8 +48,8 @@ export async function foldAnewInto(
   for (const view of views) {
     const ids = streams.filter((stream) => stream.startsWith(`${view.aggregate}-`)).map(idOf);
     const rows = new Map<string, ViewRow | undefined>(ids.map((id) => [id.toLowerCase(), undefined]));
-    foldRows(view, rows, events);
-    await view.rows.put(
+    foldRows(view, { rows, touched: new Set(), changes: new Map() }, events);
+    await view.rows.renew(
       manager,
       [...rows.values()].flatMap((row) => row ?? []),
     );
@@ -79,43 +79,75 @@ export async function sweepRows(manager: EntityManager): Promise<void> {
   }
 }
 
+/** Rows of a view while events are folded into them. They belong to the fold alone. */
+interface Folding {
+  rows: Map<string, ViewRow | undefined>;
+  /** The rows that the events have changed, made or ended. */
+  touched: Set<string>;
+  /** What is changed of rows that nobody has looked at. */
+  changes: Map<string, Partial<ViewRow>>;
+}
+
 async function foldIntoOne(manager: EntityManager, view: FoldedView, events: readonly RecordedEvent[]): Promise<void> {
   const own = events.filter(({ type }) => view.rules.has(type));
   if (own.length === 0) return;
-  const before = await view.rows.read(manager, idsBegunBefore(own));
-  const rows = new Map<string, ViewRow | undefined>(before);
-  foldRows(view, rows, own);
-  const changed = [...rows].filter(([id, row]) => row !== before.get(id));
+  const begins = beginsOf(view, own);
+  const idsOf = (begin: Begin) => [...begins].filter(([, each]) => each === begin).map(([id]) => id);
+  const rows = new Map<string, ViewRow | undefined>(await view.rows.read(manager, idsOf('row')));
+  const folding: Folding = {
+    rows,
+    touched: new Set(),
+    changes: new Map(idsOf('change').map((id) => [id, {}])),
+  };
+  foldRows(view, folding, own);
+  await view.rows.change(manager, folding.changes);
+  const touched = [...folding.touched];
   await view.rows.put(
     manager,
-    changed.flatMap(([, row]) => row ?? []),
+    touched.flatMap((id) => rows.get(id) ?? []),
   );
   await view.rows.remove(
     manager,
-    changed.filter(([, row]) => !row).map(([id]) => id),
+    touched.filter((id) => !rows.get(id)),
   );
 }
 
-function foldRows(view: FoldedView, rows: Map<string, ViewRow | undefined>, events: readonly RecordedEvent[]): void {
+function foldRows(view: FoldedView, { rows, touched, changes }: Folding, events: readonly RecordedEvent[]): void {
   for (const event of events) {
     const rule = view.rules.get(event.type);
     if (!rule) continue;
     const id = rowIdOf(event);
+    const unread = changes.get(id);
+    const before = unread ?? rows.get(id);
+    if (before && rule.change) {
+      // To change the row that is there costs much less than to make another one of so many fields.
+      Object.assign(before, rule.change(event));
+      if (!unread) touched.add(id);
+      continue;
+    }
     const row = rule(rows.get(id), event);
     if (row && row.id.toLowerCase() !== id)
       throw new Error(`${event.stream} tells of ${row.id}, which is not its own id`);
+    if (row !== before) touched.add(id);
     rows.set(id, row);
   }
 }
 
-/** A stream that begins with these events has no row yet. */
-function idsBegunBefore(events: readonly RecordedEvent[]): string[] {
-  const begun = new Map<string, boolean>();
+/** Where the fold of a row begins: at nothing, at the row of the table, or at no row, because all events only change some fields of it. */
+type Begin = 'nothing' | 'row' | 'change';
+
+function beginsOf(view: FoldedView, events: readonly RecordedEvent[]): Map<string, Begin> {
+  const begins = new Map<string, Begin>();
   for (const event of events) {
     const id = rowIdOf(event);
-    if (!begun.has(id)) begun.set(id, event.version > 1);
+    const before = begins.get(id);
+    // A stream that begins with these events has no row yet.
+    if (before === undefined && event.version === 1) begins.set(id, 'nothing');
+    else if (before === undefined || before === 'change') {
+      begins.set(id, view.rules.get(event.type)?.change ? 'change' : 'row');
+    }
   }
-  return [...begun].filter(([, isBegunBefore]) => isBegunBefore).map(([id]) => id);
+  return begins;
 }
 
 /** As the database writes it. */

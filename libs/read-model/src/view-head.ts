@@ -1,5 +1,6 @@
 /** The rows of `view_head`, which tell how far the views of each account are. Whoever folds an account holds the lock of its row. */
 import type { ReadEvents } from '@strongroom/ledger';
+import { preparedWithin } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
@@ -34,17 +35,23 @@ export async function makeHeads(database: Database, accountIds: readonly string[
 }
 
 /**
- * Takes the locks until the end of the transaction. Everybody takes them in the same order, so that nobody waits in a circle. The
- * commit is not waited for until it is on the disk: a crash that loses it loses the rows and the head together, and both are folded again.
+ * What counts until the end of a transaction that folds. Its commit is not waited for until it is on the disk: a crash that loses it loses
+ * the rows and the head together, and both are folded again. Without statistics the planner would take a view for an empty table, and read
+ * all of it to find a few rows; and a statement that it has prepared then would do so for ever.
+ */
+const settings = { synchronous_commit: 'off', enable_seqscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off' };
+const toLock = `select account_id as "accountId", position, passed_over as "passedOver", whole_until as "wholeUntil",
+    (select ${Object.entries(settings)
+      .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+      .join(' || ')}) as settings
+  from view_head where account_id = any($1::text[]) order by account_id for update`;
+
+/**
+ * Takes the locks until the end of the transaction. Everybody takes them in the same order, so that nobody waits in a circle.
  * @returns the heads that are there
  */
 export async function lockHeads(manager: EntityManager, accountIds: readonly string[]): Promise<Map<string, Head>> {
-  const found: unknown = await manager.query(
-    `select account_id as "accountId", position, passed_over as "passedOver", whole_until as "wholeUntil",
-       set_config('synchronous_commit', 'off', true) as flush
-     from view_head where account_id = any($1) order by account_id for update`,
-    [accountIds],
-  );
+  const found: unknown = await preparedWithin(manager, toLock, [accountIds]);
   return new Map(rows.parse(found).map(({ accountId, ...head }) => [accountId, believed(head)]));
 }
 
@@ -54,15 +61,20 @@ function believed(head: Head): Head {
   return { ...head, wholeUntil: head.position };
 }
 
+const toKeep = `update view_head h set position = kept.position, whole_until = kept.whole_until,
+    passed_over = case kept.passed_over when '[]' then '{}' else array(select json_array_elements_text(kept.passed_over::json)) end
+  from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) as kept(account_id, position, whole_until, passed_over)
+  where h.account_id = kept.account_id`;
+
 export async function keepHeads(manager: EntityManager, heads: ReadonlyMap<string, Head>): Promise<void> {
   if (heads.size === 0) return;
-  const kept = [...heads].map(([accountId, head]) => ({ accountId, ...head }));
-  await manager.query(
-    `update view_head h set position = kept.position, passed_over = kept."passedOver", whole_until = kept."wholeUntil"
-     from json_to_recordset($1) as kept("accountId" text, position bigint, "passedOver" text[], "wholeUntil" bigint)
-     where h.account_id = kept."accountId"`,
-    [JSON.stringify(kept)],
-  );
+  const kept = [...heads.values()];
+  await preparedWithin(manager, toKeep, [
+    [...heads.keys()],
+    kept.map(({ position }) => position),
+    kept.map(({ wholeUntil }) => wholeUntil),
+    kept.map(({ passedOver }) => JSON.stringify(passedOver)),
+  ]);
 }
 
 /** Whether the account is to be folded anew: somebody has set its position back to 0. That stays until all of its rows are gone. */

@@ -35,11 +35,22 @@ export function unchanged<Row>(row: Row | undefined): Row | undefined {
   return row;
 }
 
-/** Makes rules for events that only change a row that is there. */
+/** What an event changes of a row that is there, whatever the row holds. It can be written without a look at the row. */
+export type Change<Row extends ViewRow, Event = RecordedEvent> = (event: Event) => Partial<Row>;
+
+/** Makes rules for events that only change a row that is there. Each tells its change apart. */
 export function changing<Row extends ViewRow & { updatedAt: Date }>() {
-  return <T extends EventType>(update: (event: RecordedEvent<T>) => Partial<Row>) =>
-    (row: Row | undefined, event: RecordedEvent<T>): Row | undefined =>
-      row && { ...row, ...update(event), updatedAt: new Date(event.at), version: event.version };
+  return <T extends EventType>(update: Change<Row, RecordedEvent<T>>) => {
+    const change = (event: RecordedEvent<T>) => {
+      const changed = update(event);
+      changed.updatedAt = new Date(event.at);
+      changed.version = event.version;
+      return changed;
+    };
+    const rule = (row: Row | undefined, event: RecordedEvent<T>): Row | undefined =>
+      row && { ...row, ...change(event) };
+    return Object.assign(rule, { change });
+  };
 }
 
 /** PostgreSQL's bigint as a number: byte counts stay far below 2^53. */

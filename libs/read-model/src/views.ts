@@ -24,8 +24,10 @@ import { isUpToDate, statesOf, type ViewState } from './view-state.js';
 const longestMs = 2_000;
 /** How many accounts are looked at by one statement, or folded in one transaction. */
 const mostAccounts = 500;
-/** While the database writes what one transaction has folded, the process folds what another one has read. */
-const foldingLanes = 2;
+/** How many accounts have their heads locked while rows are made anew. Most have so many events that a transaction does a part of them. */
+const mostRenewed = 100;
+/** While the database writes what one transaction has folded and reads for another one, the process folds what a third one has read. */
+const foldingLanes = 3;
 /** How many of what is set aside are tried again in one pass. */
 const mostTried = 100;
 
@@ -100,15 +102,32 @@ export class Views {
   async rebuild(onProgress: (progress: RebuildProgress) => void = () => {}): Promise<void> {
     const newest = await this.ledger.head();
     const before = this.folds.events;
-    const next = (last?: string) => this.ledger.accountsBeyond(last, mostAccounts);
-    const renewing = this.batches(foldingLanes, async (ids) => doneOf(await this.folds.renew(ids)));
+    const renewing = this.batches(foldingLanes, async (ids) => doneOf(await this.folds.renew(ids)), mostRenewed);
     let accounts = 0;
-    for (let page = await next(); page.length > 0; page = await next(page.at(-1))) {
-      await makeHeads(this.dataSource, page);
-      await this.each(page, (accountId) => renewing.ask(accountId));
-      accounts += page.length;
-      onProgress({ accounts, events: this.folds.events - before, newest });
-    }
+    let last: string | undefined;
+    let turn: Promise<string[]> = Promise.resolve([]);
+    let isOver = false;
+    const next = () => {
+      turn = turn.then(async () => (isOver ? [] : this.ledger.accountsBeyond(last, mostAccounts)));
+      return turn.then((page) => {
+        last = page.at(-1) ?? last;
+        return page;
+      });
+    };
+    const walk = async () => {
+      try {
+        for (let page = await next(); page.length > 0; page = await next()) {
+          await makeHeads(this.dataSource, page);
+          await this.each(page, (accountId) => renewing.ask(accountId));
+          accounts += page.length;
+          onProgress({ accounts, events: this.folds.events - before, newest });
+        }
+      } finally {
+        isOver = true;
+      }
+    };
+    // Two go from page to page, so that the lanes have work while one of them ends its page.
+    await Promise.all([walk(), walk()]);
     await sweepRows(this.dataSource.manager);
   }
 
@@ -157,8 +176,12 @@ export class Views {
     if (outages.length > 0) throw outages[0];
   }
 
-  private batches<Result>(lanes: number, work: BatchWork<Result>['work']): SharedBatches<Result> {
-    return new SharedBatches({ mostKeys: mostAccounts, longestMs, isForAll: isOutageForAll, lanes, work });
+  private batches<Result>(
+    lanes: number,
+    work: BatchWork<Result>['work'],
+    mostKeys = mostAccounts,
+  ): SharedBatches<Result> {
+    return new SharedBatches({ mostKeys, longestMs, isForAll: isOutageForAll, lanes, work });
   }
 }
 

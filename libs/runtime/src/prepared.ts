@@ -3,7 +3,7 @@
  * for one text for ever: it is made of the text.
  */
 import { createHash } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import { type DataSource, type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 
 /** What is used of the driver's client. */
 interface Session {
@@ -20,11 +20,23 @@ export async function prepared(
 ): Promise<unknown[]> {
   const runner = dataSource.createQueryRunner();
   try {
-    const session: Session = await runner.connect();
-    return (await session.query({ name: nameOf(text), text, values })).rows;
+    return await run(runner, text, values);
   } finally {
     await runner.release();
   }
+}
+
+/** As `prepared`, within the manager's transaction, if it has one. @throws {QueryRunnerAlreadyReleasedError} when its session has ended */
+export function preparedWithin(manager: EntityManager, text: string, values: readonly unknown[]): Promise<unknown[]> {
+  return manager.queryRunner ? run(manager.queryRunner, text, values) : prepared(manager.dataSource, text, values);
+}
+
+async function run(runner: QueryRunner, text: string, values: readonly unknown[]): Promise<unknown[]> {
+  if (runner.isReleased) throw new QueryRunnerAlreadyReleasedError();
+  const session: Session = await runner.connect();
+  // What reads the log of statements sees these too.
+  runner.dataSource.logger.logQuery(text, [...values], runner);
+  return (await session.query({ name: nameOf(text), text, values })).rows;
 }
 
 /**
