@@ -1,6 +1,7 @@
 /** An item of the audit, as the API shows it and as it is exported. */
 import { type AuditResource, aggregateOfEvent, auditedEvents, idOf, type RecordedEvent } from '@strongroom/contracts';
 import type { LedgerItem, RecordedAuditEntry } from '@strongroom/ledger';
+import { shownName } from '@strongroom/runtime';
 
 /** @returns undefined for an event that is not audited */
 export function auditOfEvent(event: RecordedEvent): AuditResource | undefined {
@@ -11,7 +12,7 @@ export function auditOfEvent(event: RecordedEvent): AuditResource | undefined {
     id,
     at,
     type,
-    actor: context.actor,
+    actor: shownName(context.actor),
     actor_details: context.actorDetails ?? null,
     subject: { kind: aggregateOfEvent[type], id: idOf(stream) },
     instance_id: instanceId,

@@ -2,16 +2,8 @@
 import { aggregateOfEvent, type EventResource, idOf, type RecordedEvent } from '@strongroom/contracts';
 import { shownName } from '@strongroom/runtime';
 
-export function eventResource({
-  id,
-  type,
-  at,
-  stream,
-  version,
-  instanceId,
-  data,
-  context,
-}: RecordedEvent): EventResource {
+export function eventResource(event: RecordedEvent): EventResource {
+  const { id, type, at, stream, version, instanceId, context } = event;
   return {
     id,
     type,
@@ -19,7 +11,7 @@ export function eventResource({
     subject: { kind: aggregateOfEvent[type], id: idOf(stream) },
     version,
     instance_id: instanceId,
-    data: type === 'BackupStarted' ? { ...data, runner: shownName(data.runner) } : data,
+    data: shownData(event),
     request_id: context.requestId,
     correlation_id: context.correlationId,
     causation_id: context.causationId,
@@ -28,4 +20,10 @@ export function eventResource({
     client_request_id: context.clientRequestId ?? null,
     client_correlation_id: context.clientCorrelationId ?? null,
   };
+}
+
+function shownData({ type, data }: RecordedEvent): RecordedEvent['data'] {
+  if (type === 'BackupStarted') return { ...data, runner: shownName(data.runner) };
+  if (type === 'CopyStarted') return { ...data, replicator: shownName(data.replicator) };
+  return data;
 }

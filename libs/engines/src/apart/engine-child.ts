@@ -95,7 +95,11 @@ export class EngineChild {
       ...(user && canRunEngines(user, program) && { uid: user.uid, gid: user.gid }),
     });
     this.exited = new Promise((resolve) => {
-      this.child.once('error', (error) => resolve(`it could not be run: ${error.message}`));
+      this.child.once('error', (error) => {
+        // It names the program, which is for the log alone.
+        this.words = error.message;
+        resolve('it could not be run');
+      });
       this.child.once('exit', (code, by) => resolve(by ? `it was ended by ${by}` : `it ended with code ${code}`));
     });
     const [stdin, , stderr, messages, data] = this.child.stdio;

@@ -221,7 +221,9 @@ describe('a backup that is taken in a process of its own', () => {
       await expect(begin(script, {}, { parent: whole })).rejects.toThrow('this is far enough');
       expect(uploaded).toBe(2 * mebibyte);
       await server?.stop();
-      const away = new VaultFault('vault-unavailable', 'DFW', 'the vault is away');
+      const away = new VaultFault('vault-unavailable', 'DFW', 'the vault in /srv/vaults/DFW is away', {
+        told: 'The vault of DFW could not be used.',
+      });
       const broken = parentOf(
         () =>
           new Readable({
@@ -235,6 +237,9 @@ describe('a backup that is taken in a process of its own', () => {
       const fault = await begin(script, {}, { parent: broken }).catch((error: unknown) => error);
       expect(fault).toBeInstanceOf(IncrementalNotPossible);
       expect(fault).toMatchObject({ ground: 'parent-unreadable', cause: away });
+      // The reason is shown to the account.
+      expect(String(fault)).toContain("The parent can't be read: The vault of DFW could not be used.");
+      expect(String(fault)).not.toContain('/srv');
       await server?.stop();
       const bomb = await buffer(Readable.from(compressFrames(zeros(64 * mebibyte))));
       const blown = parentOf(() => Readable.from([bomb]), 1_024, sha256Of(bomb));
@@ -282,6 +287,26 @@ describe('a backup that is taken in a process of its own', () => {
       );
       await expect(ended).rejects.toMatchObject({ name: 'EngineFault', code, retryable });
       await expect(ended).rejects.toThrow(says);
+    },
+    limitMs,
+  );
+
+  it(
+    'tells no path of ours when its process can’t be started, and keeps the reason for the log',
+    async () => {
+      const { execPath } = process;
+      let fault: unknown;
+      process.execPath = '/nowhere/of/ours/node';
+      try {
+        fault = await begin({}).catch((error: unknown) => error);
+      } finally {
+        process.execPath = execPath;
+      }
+      expect(fault).toMatchObject({
+        code: 'engine-process-ended',
+        message: expect.stringMatching(/could not be run\.$/),
+      });
+      expect(fault).toMatchObject({ cause: { message: expect.stringContaining('/nowhere/of/ours/node') } });
     },
     limitMs,
   );

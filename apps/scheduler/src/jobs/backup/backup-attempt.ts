@@ -250,11 +250,9 @@ export class BackupAttempt {
   }
 
   /** @returns whether this attempt may go on */
-  private async makeFull(
-    { ledger, log }: Asked,
-    { ground, message: reason }: IncrementalNotPossible,
-  ): Promise<boolean> {
-    log.warn(`the backup is full, though an incremental was planned: ${reason}`);
+  private async makeFull({ ledger, log }: Asked, error: IncrementalNotPossible): Promise<boolean> {
+    const { ground, message: reason } = error;
+    log.warn({ err: error }, `the backup is full, though an incremental was planned: ${reason}`);
     const command = { type: 'MakeFull', ...this.thisAttempt, ground, reason } as const;
     const told = await ledger.record(backupDecider, this.backupId, command);
     if (isRefusal(told)) log.warn(`backup not made full: ${told.message}`);

@@ -2,7 +2,7 @@
  * Builds an incremental on its parent. The server must be known to hold the parent's state or a later one, and to know all that
  * has changed since. Every ground against it is found before the backup begins.
  */
-import { messageOf, type VaultManifest } from '@strongroom/contracts';
+import { faultOf, messageOf, type VaultManifest } from '@strongroom/contracts';
 import type { ParentBackup } from '../../engine.js';
 import { EngineFault, IncrementalNotPossible } from '../../engine-fault.js';
 import { manifestName } from '../backup/base-backup.js';
@@ -70,7 +70,8 @@ async function againstReplicationSlot(connection: ServerConnection, parentId: st
 }
 
 function unreadable(cause: unknown): IncrementalNotPossible {
-  const message = messageOf(cause);
+  // The reason is shown to the account, and what the vault says may name a path of ours.
+  const { message } = faultOf(cause);
   return notPossible({ ground: 'parent-unreadable', reason: `The parent can't be read: ${message}` }, cause);
 }
 
