@@ -31,6 +31,8 @@ const filled = `array['ledger_event', 'ledger_claim', 'slot_timer', 'instance_vi
 /** Makes many schedules: the indexes of their tables are made anew afterwards, which takes less time than to keep them up to date. */
 export async function fill(queries, options) {
   const [query] = queries;
+  // A crash would have the measurement begun anew, so no page is written to the log twice, and nothing else cleans up meanwhile.
+  await setServer(query, { full_page_writes: 'off', autovacuum: 'off' });
   const indexes = await query(
     `select i.indrelid::regclass::text as of, i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as made,
        c.conname as constraint, pg_get_constraintdef(c.oid) as as_constraint
@@ -48,6 +50,14 @@ export async function fill(queries, options) {
   }
   await viewsAreThere(query);
   await query('vacuum analyze');
+  await setServer(query, { full_page_writes: undefined, autovacuum: undefined });
+}
+
+/** Changes settings of the server; those without a value are as they were when it started. */
+async function setServer(query, settings) {
+  for (const [name, value] of Object.entries(settings))
+    await query(value ? `alter system set ${name} = '${value}'` : `alter system reset ${name}`);
+  await query('select pg_reload_conf()');
 }
 
 const intoViews = `, instances as (

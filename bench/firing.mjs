@@ -283,7 +283,8 @@ async function main() {
       : invariants,
     isQuiet,
     notes: [
-      'The ledger bounds it, and not the scheduler: of what a firing costs PostgreSQL, about two thirds is `ledger_append`, and nearly all of it is done under the lock of the ledger. So a second scheduler adds nothing. Fewer indexes, requests as arrays instead of JSON, and a lock for each group of accounts would have to come.',
+      'The CPU bounds it. A firing costs PostgreSQL about 86 µs and the scheduler about 35 µs, and together they have two cores. Of PostgreSQL: the event with its six indexes 14, judging it 8, its digest and link 5, its claim 3, taking the request apart 15, the job and its news 16, looking at the streams it relies on 4, taking the timer 7 and moving it 11. Of the scheduler: writing to the socket, JSON and the garbage of both are half. A firing writes five rows with 14 index entries, where a job queue writes two rows. To reach the aims, the job and its news would have to be one row with two indexes, and the request would have to come in a form that needs no parsing of JSON.',
+      'Of 10,000 slots in one second the last waits for the 19 batches before it. The first batch is late by what a process needs that has not fired for a while: about 100 ms until it has decided 500 slots.',
       `PostgreSQL: ${Object.entries(settings)
         .map(([name, value]) => `${name} = ${value}`)
         .join(', ')}. All systems ran on ${execFileSync(runtime, ['--version']).toString().trim()}.`,
