@@ -5,23 +5,75 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const perAccount = 1_000;
+const atOnce = 50_000;
 export const minuteMs = 60_000;
 /** A slot that is decided later is told as delayed, which is another event. */
 const latestMs = 40_000;
 
 /**
  * Makes schedules by statements of 50,000.
- * @param query runs a statement
- * @param options.count how many; `accountOf` is SQL that gives the account by the number `n`
+ * @param queries each runs a statement on a connection of its own
+ * @param options.count how many; `account` is SQL that gives the account by the number `n`
  * @param options.slotAt when their next slot is; without it, they are spread over the day, from two hours on
+ * @param options.views whether they are in the views of instances and schedules, which no slot reads that is planned full
  */
-export async function makeSchedules(query, { first, count, slotAt, account = `'bench-' || n / ${perAccount}` }) {
-  for (let from = first; from < first + count; from += 50_000) {
-    await query(statement(account), [from, Math.min(from + 50_000, first + count) - 1, slotAt ?? null]);
-  }
+export async function makeSchedules(queries, { first, count, slotAt, account, views = true }) {
+  let from = first;
+  const make = async (query) => {
+    while (from < first + count) {
+      const begin = from;
+      from += atOnce;
+      const end = Math.min(begin + atOnce, first + count) - 1;
+      await query(statement(account ?? `'bench-' || n / ${perAccount}`, views), [begin, end, slotAt ?? null]);
+    }
+  };
+  await Promise.all([queries].flat().map(make));
 }
 
-const statement = (account) => `
+const filled = `array['ledger_event', 'ledger_claim', 'slot_timer', 'instance_view', 'schedule_view']::regclass[]`;
+
+/** Makes many schedules: the indexes of their tables are made anew afterwards, which takes less time than to keep them up to date. */
+export async function fill(queries, options) {
+  const [query] = queries;
+  // A crash would have the measurement begun anew, so no page is written to the log twice, and nothing else cleans up meanwhile.
+  await setServer(query, { full_page_writes: 'off', autovacuum: 'off' });
+  const indexes = await query(
+    `select i.indrelid::regclass::text as of, i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as made,
+       c.conname as constraint, pg_get_constraintdef(c.oid) as as_constraint
+     from pg_index i left join pg_constraint c on c.conindid = i.indexrelid where i.indrelid = any(${filled})`,
+  );
+  for (const { of, name, constraint } of indexes) {
+    await query(constraint ? `alter table ${of} drop constraint ${constraint}` : `drop index ${name}`);
+  }
+  for (const each of queries) await each('set synchronous_commit = off');
+  await makeSchedules(queries, options);
+  for (const each of queries) await each('reset synchronous_commit');
+  await query(`set maintenance_work_mem = '512MB'`);
+  for (const { of, made, constraint, as_constraint: definition } of indexes) {
+    await query(constraint ? `alter table ${of} add constraint ${constraint} ${definition}` : made);
+  }
+  await viewsAreThere(query);
+  await query('vacuum analyze');
+  await setServer(query, { full_page_writes: undefined, autovacuum: undefined });
+}
+
+/** Changes settings of the server; those without a value are as they were when it started. */
+async function setServer(query, settings) {
+  for (const [name, value] of Object.entries(settings))
+    await query(value ? `alter system set ${name} = '${value}'` : `alter system reset ${name}`);
+  await query('select pg_reload_conf()');
+}
+
+const intoViews = `, instances as (
+    insert into instance_view (id, account_id, name, datastore_type, datastore_version, endpoint, created_at, updated_at, version)
+    select instance_id, account_id, 'orders-' || n, 'postgresql', '18',
+      '{"host": "db.example", "port": 5432, "user": "backup", "database": "postgres", "tls": "require"}', at, at, 1 from told
+  ), schedules as (
+    insert into schedule_view (id, account_id, instance_id, day_of_week, hour, minute, full_backup_retention, copy_to, paused, created_at, updated_at, version)
+    select schedule_id, account_id, instance_id, 7, hour, minute, 2, '{IAD,ORD}', false, at, at, 1 from told
+  )`;
+
+const statement = (account, views) => `
   with numbered as (
     select n, ${account} as account_id,
       coalesce($3::timestamptz, date_trunc('hour', now()) + interval '2 hours' + (n % 1260) * interval '1 minute') as slot_at
@@ -53,14 +105,7 @@ const statement = (account) => `
     insert into ledger_quota (kind, key, used)
     select k.kind, account_id, count(*) from told cross join (values ('schedules-of-account'), ('instances-of-account')) k(kind) group by 1, 2
     on conflict (kind, key) do update set used = ledger_quota.used + excluded.used
-  ), instances as (
-    insert into instance_view (id, account_id, name, datastore_type, datastore_version, endpoint, created_at, updated_at, version)
-    select instance_id, account_id, 'orders-' || n, 'postgresql', '18',
-      '{"host": "db.example", "port": 5432, "user": "backup", "database": "postgres", "tls": "require"}', at, at, 1 from told
-  ), schedules as (
-    insert into schedule_view (id, account_id, instance_id, day_of_week, hour, minute, full_backup_retention, copy_to, paused, created_at, updated_at, version)
-    select schedule_id, account_id, instance_id, 7, hour, minute, 2, '{IAD,ORD}', false, at, at, 1 from told
-  )
+  )${views ? intoViews : ''}
   insert into slot_timer (schedule_id, account_id, instance_id, hour, minute, version, turn, next_slot_at, basis)
   select schedule_id, account_id, instance_id, hour, minute, 1, row_number() over (partition by account_id, slot_at order by n) - 1, slot_at, jsonb_build_object('accountId', account_id, 'instanceId', instance_id,
     'scheduleVersion', 1, 'instanceVersion', 1, 'since', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'definition', definition,
@@ -71,7 +116,9 @@ const statement = (account) => `
 export async function viewsAreThere(query) {
   await query(
     `insert into view_head (account_id, position, whole_until)
-     select account_id, newest, newest from (select account_id, max(position) as newest from ledger_event group by 1) of_account
+     select key, newest.position, newest.position from ledger_quota cross join lateral (
+       select position from ledger_event e where e.account_id = key order by position desc limit 1
+     ) newest where kind = 'schedules-of-account'
      on conflict (account_id) do update set position = excluded.position, whole_until = excluded.whole_until`,
   );
 }
@@ -84,6 +131,13 @@ export async function before(query, slotAt) {
     [slotAt],
   );
   return row;
+}
+
+/** Waits, where it must, so that what is due at the minute that has begun is fired before it counts as late. */
+export async function minuteForSlots(needMs) {
+  const into = Date.now() % minuteMs;
+  if (into + needMs > latestMs) await delay(minuteMs - into + 50);
+  return new Date(Math.floor(Date.now() / minuteMs) * minuteMs);
 }
 
 /** What became of a slot: how many starts there are, of how many schedules, with how many jobs, and how many timers go on to the next day. */
@@ -100,11 +154,4 @@ export async function outcomeOf(query, slotAt, { position, armed }) {
     [slotAt.toISOString(), position],
   );
   return { ...row, armed: row.armed - armed };
-}
-
-/** Waits, where it must, so that what is due at the minute that has begun is fired before it counts as late. */
-export async function minuteForSlots(needMs) {
-  const into = Date.now() % minuteMs;
-  if (into + needMs > latestMs) await delay(minuteMs - into + 50);
-  return new Date(Math.floor(Date.now() / minuteMs) * minuteMs);
 }

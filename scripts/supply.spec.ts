@@ -96,11 +96,16 @@ describe('what comes from elsewhere', () => {
     expect(textOf('Dockerfile').trimEnd()).toMatch(/\nFROM services AS strongroom$/);
   });
 
-  it('is a jar of one digest, and each that Kafka runs with is listed once', () => {
-    const lines = textOf('libs', 'local-services', 'kafka', 'jars.sha256').trimEnd().split('\n');
+  it.each([
+    ['Kafka', ['libs', 'local-services', 'kafka']],
+    ['Quartz', ['bench', 'peers', 'quartz']],
+  ])('is a jar of one digest, and each that %s runs with is listed once', (_, folder) => {
+    const lines = textOf(...folder, 'jars.sha256')
+      .trimEnd()
+      .split('\n');
     expect(lines.filter((line) => !/^[0-9a-f]{64} {2}[\w.-]+\.jar$/.test(line))).toEqual([]);
     expect(new Set(lines.map((line) => line.slice(66))).size).toBe(lines.length);
-    const pom = textOf('libs', 'local-services', 'kafka', 'pom.xml');
+    const pom = textOf(...folder, 'pom.xml');
     for (const [, artifact, version] of pom.matchAll(/<artifactId>(\S+)<\/artifactId>\s*<version>([\d.]{3,})</g)) {
       expect(lines.map((line) => line.slice(66))).toContain(`${artifact}-${version}.jar`);
     }

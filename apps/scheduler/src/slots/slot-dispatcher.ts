@@ -71,6 +71,8 @@ interface Asked {
   /** The accounts whose views were brought up to date just now. */
   fresh: ReadonlySet<string>;
   onTaken?: (timer: SlotTimer) => void;
+  /** Called when as many timers were taken as one batch may have, before any is decided. */
+  onFull?: () => void;
 }
 
 /** Larger batches are hardly cheaper, and would keep other appends waiting for longer. */
@@ -181,28 +183,31 @@ export class SlotDispatcher {
     pass.lanes.push(lane);
   }
 
-  /** Decides one batch after the other. When a batch is full, another lane begins. */
+  /** Decides one batch after the other. When a batch is full, another lane begins at once, and decides while this one is written. */
   private async decideOn(pass: Pass): Promise<void> {
     const { total, signal, moved, lanes } = pass;
+    const onFull = () => {
+      if (lanes.length < mostLanes && !signal?.aborted) this.begin(pass);
+    };
     let fresh: ReadonlySet<string> = new Set();
     while (!signal?.aborted) {
       const time = pass.begun ?? (await this.look());
       pass.begun = undefined;
-      const { claimed, recorded, behind } = await this.decideSome(time, fresh);
+      const { claimed, recorded, behind } = await this.decideSome(time, fresh, onFull);
       for (const each of recorded) count(total, each, time.now);
       this.tell(recorded, time.now);
       moved();
       if (claimed === 0) break;
-      if (claimed >= mostTimers && lanes.length < mostLanes) this.begin(pass);
       await this.parents.catchUp(behind);
       fresh = behind;
     }
   }
 
-  private async decideSome(time: DueTime, fresh: ReadonlySet<string>): Promise<Batch> {
+  private async decideSome(time: DueTime, fresh: ReadonlySet<string>, onFull: () => void): Promise<Batch> {
     try {
       const size = Math.ceil(mostTimers * this.share);
-      const batch = await this.dataSource.transaction((manager) => this.decideNext(manager, { time, size, fresh }));
+      const asked = { time, size, fresh, onFull };
+      const batch = await this.dataSource.transaction((manager) => this.decideNext(manager, asked));
       this.share = Math.min(1, this.share * 2);
       return batch;
     } catch (error) {
@@ -240,8 +245,10 @@ export class SlotDispatcher {
     return all.behind.size > 0 ? { ...all, claimed: Math.max(1, all.claimed) } : all;
   }
 
-  private async decideNext(manager: EntityManager, { time, size, fresh, onTaken }: Asked): Promise<Batch> {
+  private async decideNext(manager: EntityManager, asked: Asked): Promise<Batch> {
+    const { time, size, fresh, onTaken, onFull } = asked;
     const { timers, unreadable } = await claimDue(manager, time.now, size, this.held.now());
+    if (timers.length + unreadable.length >= mostTimers) onFull?.();
     for (const timer of timers) onTaken?.(timer);
     for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
     // A timer is made anew from its schedule where it is missing.
