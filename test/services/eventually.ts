@@ -6,10 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { patienceNow } from './patience.js';
 
-/** A look may take some milliseconds of CPU in several processes: after a long wait there are fewer of them. */
-const pauseMs = { least: 25, most: 100, partOfWait: 0.05 };
+/** A look may take some milliseconds of CPU in several processes: after some seconds there are fewer of them. */
+const pauseMs = { least: 25, most: 100, partOfWait: 0.02 };
 
-export async function eventually<T>(look: () => T | Promise<T>, { withinMs }: { withinMs: number }): Promise<T> {
+interface Wait {
+  withinMs: number;
+  /** What is waited for may be over in a moment: looks stay as frequent as at the beginning. */
+  isBrief?: boolean;
+}
+
+export async function eventually<T>(look: () => T | Promise<T>, { withinMs, isBrief = false }: Wait): Promise<T> {
   const begun = performance.now();
   let patience = patienceNow();
   for (;;) {
@@ -22,6 +28,7 @@ export async function eventually<T>(look: () => T | Promise<T>, { withinMs }: { 
       if (waitedMs > withinMs * patience) patience = Math.max(patience, patienceNow({ measured: true }));
       if (waitedMs > withinMs * patience) throw error;
     }
-    await delay(Math.min(pauseMs.most, Math.max(pauseMs.least, waitedMs * pauseMs.partOfWait)));
+    const most = isBrief ? pauseMs.least : pauseMs.most;
+    await delay(Math.min(most, Math.max(pauseMs.least, waitedMs * pauseMs.partOfWait)));
   }
 }
