@@ -58,7 +58,7 @@ async function halfABackup(instanceId: string): Promise<{ backupId: string; take
     return sent > halfBytes ? undefined : bytes;
   };
   const backupId = await strongroom.backUp(api, instanceId);
-  await eventually(() => expect(sent).toBeGreaterThan(halfBytes), { withinMs: 60_000 });
+  await eventually(() => expect(sent).toBeGreaterThan(halfBytes), { withinMs: 60_000, isBrief: true });
   const [taker, ...more] = await takersOf(scheduler);
   expect(more).toEqual([]);
   if (taker === undefined) throw new Error('the scheduler takes the backup in its own process');
@@ -104,7 +104,7 @@ describe('the process that takes a backup', () => {
       return sent > halfBytes ? undefined : bytes;
     };
     scheduler = await strongroom.start('scheduler');
-    await eventually(() => expect(sent).toBeGreaterThan(halfBytes), { withinMs: 60_000 });
+    await eventually(() => expect(sent).toBeGreaterThan(halfBytes), { withinMs: 60_000, isBrief: true });
     const [second = 0] = await takersOf(scheduler);
     await scheduler.kill();
     await eventually(() => expect(isThere(second)).toBe(false), { withinMs: 10_000 });

@@ -61,6 +61,7 @@ describe('a server that is killed while it is backed up', () => {
       const backupId = await strongroom.runNow(api, scheduleId);
       await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
         withinMs: 30_000,
+        isBrief: true,
       });
       await large.kill();
       const failed = await strongroom.until(api, backupId, ({ status }) => status === 'FAILED', 15_000);

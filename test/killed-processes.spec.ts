@@ -30,6 +30,7 @@ describe('a process that is killed', () => {
     const backupId = await strongroom.runNow(api, scheduleId);
     await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
       withinMs: 30_000,
+      isBrief: true,
     });
     await scheduler.kill();
     expect((await strongroom.backup(api, backupId)).status).toBe('BUILDING');
@@ -51,7 +52,7 @@ describe('a process that is killed', () => {
         expect(
           (await strongroom.vaults.leftovers('IAD')).length + (await strongroom.vaults.leftovers('ORD')).length,
         ).toBeGreaterThan(0),
-      { withinMs: 60_000 },
+      { withinMs: 60_000, isBrief: true },
     );
     await replicator.kill();
     const { copies } = await strongroom.backup(api, backupId);
@@ -84,6 +85,7 @@ describe('a process that is killed', () => {
     const backupId = await strongroom.runNow(api, scheduleId);
     await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
       withinMs: 30_000,
+      isBrief: true,
     });
     scheduler.pause();
     await strongroom.start('scheduler');
@@ -111,6 +113,7 @@ describe('a process that is killed', () => {
       const id = await strongroom.restore(api, backupId);
       await eventually(async () => expect(await readdir(join(folder, `${id}.1`, 'data', 'base'))).not.toHaveLength(0), {
         withinMs: 30_000,
+        isBrief: true,
       });
       frozen.pause();
       other = await strongroom.start('scheduler', env);

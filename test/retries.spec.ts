@@ -82,6 +82,7 @@ describe('a server that is killed while it is backed up', () => {
     });
     await eventually(async () => expect(await strongroom.vaults.leftovers('DFW')).toHaveLength(1), {
       withinMs: 30_000,
+      isBrief: true,
     });
     await customer.kill();
     expect((await untilTriedAgain(backupId)).fault).toMatchObject({ code: 'server-unreachable' });

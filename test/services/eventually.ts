@@ -6,20 +6,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { patienceNow } from './patience.js';
 
-const pauseMs = 25;
+/** A look may take some milliseconds of CPU in several processes: after some seconds there are fewer of them. */
+const pauseMs = { least: 25, most: 100, partOfWait: 0.02 };
 
-export async function eventually<T>(look: () => T | Promise<T>, { withinMs }: { withinMs: number }): Promise<T> {
+interface Wait {
+  withinMs: number;
+  /** What is waited for may be over in a moment: looks stay as frequent as at the beginning. */
+  isBrief?: boolean;
+}
+
+export async function eventually<T>(look: () => T | Promise<T>, { withinMs, isBrief = false }: Wait): Promise<T> {
   const begun = performance.now();
   let patience = patienceNow();
   for (;;) {
+    let waitedMs: number;
     try {
       return await look();
     } catch (error) {
-      const waitedMs = performance.now() - begun;
+      waitedMs = performance.now() - begun;
       // A limit that is over may have been set while the machine was faster than it is now.
       if (waitedMs > withinMs * patience) patience = Math.max(patience, patienceNow({ measured: true }));
       if (waitedMs > withinMs * patience) throw error;
     }
-    await delay(pauseMs);
+    const most = isBrief ? pauseMs.least : pauseMs.most;
+    await delay(Math.min(most, Math.max(pauseMs.least, waitedMs * pauseMs.partOfWait)));
   }
 }

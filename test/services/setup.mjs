@@ -61,7 +61,7 @@ async function startPostgres({ PostgresServer }, folder) {
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
     // Nothing that a test stores has to outlive a crash of the host.
-    settings: { fsync: 'off', wal_level: 'replica', max_connections: 300, shared_buffers: '128MB' },
+    settings: { fsync: 'off', wal_level: 'replica', max_connections: 500, shared_buffers: '128MB' },
     logFile: join(folder, 'postgres.log'),
   });
   globalThis.strongroomServices.stops.push(() => server.stop());

@@ -100,7 +100,10 @@ describe('a restore that is killed', () => {
       // The restore is killed at its beginning, when it has written everything, and in between.
       const share = kill === 0 ? 0 : kill === 1 ? 1 : Math.random();
       const enough = Math.max(1, Math.floor(share * entries));
-      await eventually(async () => expect(await entriesIn(to)).toBeGreaterThanOrEqual(enough), { withinMs: 30_000 });
+      await eventually(async () => expect(await entriesIn(to)).toBeGreaterThanOrEqual(enough), {
+        withinMs: 30_000,
+        isBrief: true,
+      });
       // The whole host stops: with the command, the process that restores for it.
       const engines = await enginesOf(child);
       child.kill('SIGKILL');
@@ -138,7 +141,7 @@ describe('a restore that is killed', () => {
     const to = join(folder, 'alone');
     const child = begin(to);
     const ended = Promise.all([once(child, 'exit'), text(child.stderr)]);
-    await eventually(async () => expect(await entriesIn(to)).toBeGreaterThan(50), { withinMs: 30_000 });
+    await eventually(async () => expect(await entriesIn(to)).toBeGreaterThan(50), { withinMs: 30_000, isBrief: true });
     const [engine = 0] = await enginesOf(child);
     const { stdout } = await execute('ps', ['-o', 'args=', '-p', String(engine)]);
     // Its limit of memory is one of its arguments.

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GuestUsers } from './guest-users.js';
 
@@ -8,7 +8,7 @@ let folder: string;
 beforeEach(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'strongroom-users-')), '.users');
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => rmSync(dirname(folder), { recursive: true, force: true }));
 
 const range = { first: 700_000, last: 700_002 };
 const uidsOf = (users: GuestUsers, ...servers: string[]) => servers.map((server) => users.claim(server).uid);

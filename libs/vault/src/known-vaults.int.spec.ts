@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
 import { createLogger, KnownVaults } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
@@ -29,6 +29,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-known-'));
   for (const name of ['DFW', 'IAD']) await mkdir(join(folder, name));
 });
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /** Identifies the vaults as a service does when it starts. */
 async function started(regions: Record<string, string> = { DFW: 'DFW', IAD: 'IAD' }): Promise<Vaults> {
