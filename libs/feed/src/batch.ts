@@ -111,7 +111,10 @@ export class Batch {
     await dataSource.transaction(async (manager) => {
       const before = await this.locked(manager, follows);
       const rows = await this.recorded(manager, messages, before);
-      const claimed = await claimUnhandled(manager, this.key.group, [...rows.values()].map(placeOfRow));
+      const { types } = this.parts.handlers;
+      // An event that nobody here handles is not claimed: a version that handles it finds it, and no row tells of it for long.
+      const own = [...rows.values()].filter(({ type }) => types.has(type)).map(placeOfRow);
+      const claimed = await claimUnhandled(manager, this.key.group, own);
       const events = new Map([...rows.values()].map((row) => [row.position, parseEventOrNewer(row.event)]));
       await this.all(manager, [...claimed], events);
       let handled = before;

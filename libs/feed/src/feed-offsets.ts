@@ -1,5 +1,6 @@
 /** How far a consumer group has handled each partition. It is kept in a row, whose lock keeps other consumers out. */
 import { wakeReaders } from '@strongroom/ledger';
+import { preparedWithin } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { FeedMessage, ReadMessage } from './feed-message.js';
@@ -33,34 +34,34 @@ const lockedRows = z.array(
   z.object({ offset: z.coerce.bigint(), position: z.coerce.number(), spreadOver: z.int().nullable() }),
 );
 
+const toLock = `select "offset", position,
+    (select c.partitions from relay_cursor c where c.source = o.source and c.topic = o.topic) as "spreadOver"
+  from feed_offset o where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`;
+const toMove = `update feed_offset set "offset" = $5, position = $6, moved_at = case when position = $6 then moved_at else now() end
+  where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`;
+
 /** Locks the partition until the transaction ends. */
 async function lockHandled(
   manager: EntityManager,
   { group, source, topic, partition }: PartitionKey,
 ): Promise<Handled> {
   const key = [group, source, topic, partition];
+  const lock = async () => lockedRows.parse(await preparedWithin(manager, toLock, key))[0];
+  const there = await lock();
+  if (there) return there;
   await manager.query(
     'insert into feed_offset (consumer_group, source, topic, partition) values ($1, $2, $3, $4) on conflict do nothing',
     key,
   );
-  const found: unknown = await manager.query(
-    `select "offset", position,
-       (select c.partitions from relay_cursor c where c.source = o.source and c.topic = o.topic) as "spreadOver"
-     from feed_offset o where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`,
-    key,
-  );
-  const [row] = lockedRows.parse(found);
+  const row = await lock();
   if (!row) throw new Error(`the offset of ${topic}/${partition} for ${group} is gone`);
   return row;
 }
 
 /** A partition moves when an event is handled. Messages of strangers move only its offset, and keep no event waiting. */
 async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, position }: Handled): Promise<void> {
-  await manager.query(
-    `update feed_offset set "offset" = $5, position = $6, moved_at = case when position = $6 then moved_at else now() end
-     where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`,
-    [key.group, key.source, key.topic, key.partition, offset.toString(), position],
-  );
+  const { group, source, topic, partition } = key;
+  await preparedWithin(manager, toMove, [group, source, topic, partition, offset.toString(), position]);
 }
 
 export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };

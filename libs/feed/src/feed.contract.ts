@@ -55,6 +55,19 @@ export function feedContract(kind: string, feed: () => FeedConfig): void {
       expect(handed).toEqual([...meanwhile, ...after]);
     });
 
+    it('costs nothing for what nobody handles: no topic is read for it, and no row is written', async () => {
+      const instance = world.ids.next();
+      await world.appendUnhandled(instance);
+      await world.member();
+      await world.settled(await world.append(instance, 2));
+      expect(await world.dataSource.query('select topic from feed_offset')).toEqual([
+        { topic: world.topic('schedule') },
+      ]);
+      expect(await world.dataSource.query('select count(*)::int as claimed from feed_handled')).toEqual([
+        { claimed: 2 },
+      ]);
+    });
+
     it('runs the handlers of an event one after another, as they are written, and passes over what nobody handles', async () => {
       const steps: string[] = [];
       const member = await world.member({

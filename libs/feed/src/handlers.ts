@@ -5,7 +5,7 @@
  */
 import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
-import { eventTypes, type RecordedEvent } from '@strongroom/contracts';
+import { type Aggregate, aggregateOfEvent, aggregates, eventTypes, type RecordedEvent } from '@strongroom/contracts';
 import { runInContext } from '@strongroom/runtime';
 import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { FeedContext } from './feed-context.js';
@@ -39,6 +39,12 @@ export class Handlers {
 
   get any(): boolean {
     return this.types.size > 0;
+  }
+
+  /** The kinds of aggregates that have an event with a handler. Those of the others are not read: nothing is done with them. */
+  get aggregates(): readonly Aggregate[] {
+    const { types } = this;
+    return aggregates.filter((kind) => eventTypes.some((type) => aggregateOfEvent[type] === kind && types.has(type)));
   }
 
   /** Runs the handlers of events together. */

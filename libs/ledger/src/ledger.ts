@@ -3,6 +3,7 @@
  * commits, so one number tells how far a reader is.
  */
 import type { Aggregate, RecordedEvent, StreamName } from '@strongroom/contracts';
+import { prepared, preparedWithin } from '@strongroom/runtime';
 import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -23,6 +24,10 @@ const positions = z.array(z.object({ position: z.coerce.number() }));
 const typesOfPositions = z.array(z.object({ position: z.coerce.number(), type: z.string() }));
 const streamPlaces = z.array(z.object({ stream: z.string(), position: z.coerce.number() }));
 const looks = z.array(z.object({ read: z.int(), end: z.coerce.number(), found: streamPlaces })).length(1);
+/** One walk along the index for each position, whatever the statistics say. A position may be asked for twice. */
+const eventsOfPositions = `select e.* from (select distinct position from unnest($1::bigint[]) as given(position)) asked
+  cross join lateral (select ${eventColumns} from ledger_event e where e.position = asked.position limit 1) e order by e.position`;
+const eventsOfKind = `select ${eventColumns} from ledger_next_of_kind($1, $2, $3) order by position`;
 /** How many of the newest events of a stream are looked at to see how often it has changed. */
 const newestLookedAt = 2_000;
 
@@ -232,19 +237,13 @@ export class Ledger {
    * They are not parsed yet.
    */
   async eventsAt(at: readonly number[], manager = this.dataSource.manager): Promise<TailRow[]> {
-    const rows: unknown = await manager.query(
-      `select ${eventColumns} from ledger_event where position = any($1) order by position`,
-      [at],
-    );
+    const rows: unknown = await preparedWithin(manager, eventsOfPositions, [at]);
     return tailRows.parse(rows);
   }
 
   /** The committed events of one kind of aggregate beyond a position, in order. */
   async tail(aggregate: Aggregate, after: number, limit: number): Promise<TailRow[]> {
-    const rows: unknown = await this.dataSource.query(
-      `select ${eventColumns} from ledger_event where aggregate = $1 and position > $2 order by position limit $3`,
-      [aggregate, after, limit],
-    );
+    const rows: unknown = await prepared(this.dataSource, eventsOfKind, [aggregate, after, limit]);
     return tailRows.parse(rows);
   }
 

@@ -5,6 +5,7 @@
  */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { nextSlot } from '@strongroom/domain';
+import { preparedWithin } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
@@ -61,25 +62,40 @@ function claimed(rows: unknown): ClaimedTimers {
   return found;
 }
 
+type Definition = RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>;
+
+/** Of several changes of one schedule the newest counts, and the earliest of their slots. */
+const toSet = `insert into slot_timer as t (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at)
+  select distinct on (schedule_id) schedule_id, account_id, instance_id, hour, minute, version, min(slot_at) over (partition by schedule_id)
+  from unnest($1::uuid[], $2::text[], $3::uuid[], $4::integer[], $5::integer[], $6::integer[], $7::timestamptz[])
+    as given(schedule_id, account_id, instance_id, hour, minute, version, slot_at)
+  order by schedule_id, version desc
+  on conflict (schedule_id) do update set
+    hour = excluded.hour, minute = excluded.minute, version = excluded.version, basis = null,
+    next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
+  where t.version < excluded.version`;
+
 /**
- * Sets the timer of a new schedule. The timer of a changed one rings for the first slot of the change, if that comes first.
- * @returns that first slot
+ * Sets the timers of new schedules by one statement. The timer of a changed one rings for the first slot of the change, if that comes first.
+ * @returns those first slots
  */
-export async function setTimer(
-  manager: EntityManager,
-  { accountId, version, at, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
-): Promise<Date> {
-  const slotAt = nextSlot(data, new Date(at));
-  await manager.query(
-    `insert into slot_timer as t (schedule_id, account_id, instance_id, hour, minute, version, next_slot_at)
-     values ($1, $2, $3, $4, $5, $6, $7)
-     on conflict (schedule_id) do update set
-       hour = excluded.hour, minute = excluded.minute, version = excluded.version, basis = null,
-       next_slot_at = least(t.next_slot_at, excluded.next_slot_at)
-     where t.version < excluded.version`,
-    [data.scheduleId, accountId, data.instanceId, data.hour, data.minute, version, slotAt],
-  );
-  return slotAt;
+export async function setTimers(manager: EntityManager, events: readonly Definition[]): Promise<Date[]> {
+  const slots = events.map(({ at, data }) => nextSlot(data, new Date(at)));
+  await preparedWithin(manager, toSet, [
+    events.map(({ data }) => data.scheduleId),
+    events.map(({ accountId }) => accountId),
+    events.map(({ data }) => data.instanceId),
+    events.map(({ data }) => data.hour),
+    events.map(({ data }) => data.minute),
+    events.map(({ version }) => version),
+    slots.map((slot) => slot.toISOString()),
+  ]);
+  return slots;
+}
+
+/** As `setTimers`, for one schedule. */
+export async function setTimer(manager: EntityManager, event: Definition): Promise<void> {
+  await setTimers(manager, [event]);
 }
 
 /** Tells which of the schedules have no timer, or a timer that has missed the news of a change. */

@@ -2,20 +2,20 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import type { EventType, RecordedEvent } from '@strongroom/contracts';
-import { FeedContext } from '@strongroom/feed';
+import { FeedContext, together } from '@strongroom/feed';
 import { SlotAlarm } from './slot-alarm.js';
-import { removeTimer, setTimer } from './slot-timers.js';
+import { removeTimer, setTimers } from './slot-timers.js';
 
 @Controller()
 export class TimerSetting {
   constructor(@Inject(SlotAlarm) private readonly alarm: SlotAlarm) {}
 
-  @EventPattern<EventType[]>(['ScheduleCreated', 'ScheduleUpdated'])
+  @EventPattern<string[]>([together('ScheduleCreated'), together('ScheduleUpdated')])
   async set(
-    @Payload() event: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
+    @Payload() events: (RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>)[],
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
-    this.alarm.set(await setTimer(manager, event));
+    for (const slotAt of await setTimers(manager, events)) this.alarm.set(slotAt);
   }
 
   @EventPattern<EventType[]>(['ScheduleDeleted'])

@@ -4,9 +4,9 @@
  * event is handled by one of them.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Aggregate, aggregates, topicName } from '@strongroom/contracts';
+import { type Aggregate, topicName } from '@strongroom/contracts';
 import { type Ledger, newestOfKind } from '@strongroom/ledger';
-import { type Clock, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
+import { type Clock, type Ids, type Logger, type Metrics, prepared, WorkLoop } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Batch } from '../batch.js';
@@ -77,6 +77,7 @@ export class EmbeddedFeed extends FeedServer {
       metrics: new FeedMetrics({ metrics, clock, deadLetters, behind: () => this.behind() }),
       publishDeadLetter: async () => {},
     };
+    const { aggregates } = this.handlers;
     const tails = new Map(
       aggregates.map((aggregate) => {
         const key = { ...this.keyOf(aggregate), partition: 0 };
@@ -90,7 +91,7 @@ export class EmbeddedFeed extends FeedServer {
       intervalMs: lookMs,
       log,
       pass: async () => {
-        for (const aggregate of await this.behindIn()) tails.get(aggregate)?.wake();
+        for (const aggregate of await this.behindIn(aggregates)) tails.get(aggregate)?.wake();
         await delay(gapMs);
       },
     });
@@ -118,6 +119,8 @@ export class EmbeddedFeed extends FeedServer {
         })),
         handled === 0 ? undefined : BigInt(handled),
       );
+      // What was appended meanwhile is told.
+      return rows.length < batchSize ? 'done' : 'again';
     } catch (error) {
       // The database has lost its last commits since it was asked, and the next pass asks again.
       if (!(error instanceof OffsetGap)) throw error;
@@ -133,9 +136,10 @@ export class EmbeddedFeed extends FeedServer {
   }
 
   /** The kinds of aggregates that have events which the group has not handled. */
-  private async behindIn(): Promise<Aggregate[]> {
+  private async behindIn(aggregates: readonly Aggregate[]): Promise<Aggregate[]> {
     const { dataSource, group } = this.options;
-    const rows: unknown = await dataSource.query(
+    const rows: unknown = await prepared(
+      dataSource,
       `select a.aggregate from unnest($1::text[], $2::text[]) as a(aggregate, topic)
        left join feed_offset o on o.consumer_group = $3 and o.source = $4 and o.topic = a.topic and o.partition = 0
        where ${newestOfKind('a.aggregate')} > coalesce(o."offset", 0)`,
@@ -149,7 +153,7 @@ export class EmbeddedFeed extends FeedServer {
 
   private async behind(): Promise<Map<string, number>> {
     const lags = new Map<string, number>();
-    for (const aggregate of aggregates) {
+    for (const aggregate of this.handlers.aggregates) {
       const { events } = await this.options.ledger.lag(aggregate, await this.handled(aggregate));
       lags.set(this.topic(aggregate), events);
     }

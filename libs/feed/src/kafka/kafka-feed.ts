@@ -4,7 +4,7 @@
  * moved on, and skips the messages.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { aggregates, messageOf, topicName } from '@strongroom/contracts';
+import { messageOf, topicName } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import { type Clock, endsWithin, type Ids, type Logger, type Metrics, WorkLoop } from '@strongroom/runtime';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
@@ -28,6 +28,7 @@ import { ConsumerPace } from './consumer-pace.js';
 import { watch } from './consumer-watch.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
 import type { KafkaRelay } from './kafka-relay.js';
+import { ToldOffsets } from './told-offsets.js';
 import { partitionOfKey } from './topic-sender.js';
 
 export interface KafkaFeedOptions {
@@ -63,6 +64,7 @@ type KafkaBatchParts = BatchParts & { metrics: FeedMetrics };
 /** What the batches need to know of one life of a consumer, from its connection to its crash. */
 interface Life {
   consumer: Consumer;
+  told: ToldOffsets;
   source: string;
   parts: KafkaBatchParts;
   /** By partition, the offset of the first message that the topic still has, where earlier ones were missed. */
@@ -76,7 +78,6 @@ type Batched = EachBatchPayload['batch'];
 const fetched = z.object({ fetchedOffset: z.coerce.bigint() });
 
 export class KafkaFeed extends FeedServer {
-  private readonly topics: string[];
   private readonly deadLetterTopic: DeadLetterTopic;
   private loops: WorkLoop[] = [];
   private secondLook: SecondLook | undefined;
@@ -92,7 +93,6 @@ export class KafkaFeed extends FeedServer {
   constructor(private readonly options: KafkaFeedOptions) {
     super();
     const { kafka, group, namespace, cluster } = options;
-    this.topics = aggregates.map((kind) => topicName(kind, namespace));
     this.deadLetterTopic = new DeadLetterTopic({ kafka, group, namespace, cluster });
   }
 
@@ -115,6 +115,10 @@ export class KafkaFeed extends FeedServer {
     return Promise.reject(
       new Error(`no member of its consumer group: ${this.trouble ?? 'Kafka is away, or the group is just forming'}`),
     );
+  }
+
+  private get topics(): string[] {
+    return this.handlers.aggregates.map((kind) => topicName(kind, this.options.namespace));
   }
 
   private async follow(): Promise<void> {
@@ -181,7 +185,8 @@ export class KafkaFeed extends FeedServer {
       // After a crash this loop begins another life. A client that restarted itself would be a second member.
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
-    const life: Life = { consumer, source, parts, begins: new Map(), isOver: false };
+    const told = new ToldOffsets(consumer, log);
+    const life: Life = { consumer, told, source, parts, begins: new Map(), isOver: false };
     const { over, end } = watch(consumer, this.pace, signal);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.joined = true;
@@ -200,6 +205,7 @@ export class KafkaFeed extends FeedServer {
     } finally {
       end();
       life.isOver = true;
+      told.end();
       this.joined = false;
       this.waitsFor = undefined;
       // A broker that is frozen answers a goodbye no more than anything else.
@@ -237,7 +243,7 @@ export class KafkaFeed extends FeedServer {
   }
 
   private async eachBatch(life: Life, payload: EachBatchPayload): Promise<void> {
-    const { consumer, source, parts } = life;
+    const { source, parts } = life;
     const { batch, isRunning, isStale, resolveOffset, heartbeat } = payload;
     const { topic, partition } = batch;
     const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
@@ -263,11 +269,7 @@ export class KafkaFeed extends FeedServer {
     }
     if (!isRunning() || isStale()) return;
     resolveOffset(batch.lastOffset());
-    await consumer
-      .commitOffsets([{ topic, partition, offset: String(BigInt(batch.lastOffset()) + 1n) }])
-      .catch((error: unknown) =>
-        this.options.log.debug({ err: error }, 'offset not told to Kafka; its tools will show an older one'),
-      );
+    life.told.tell({ topic, partition, offset: String(BigInt(batch.lastOffset()) + 1n) });
   }
 
   /**
