@@ -749,21 +749,19 @@ begin
       request integer, stream text, "expectedVersion" integer, "accountId" text, "instanceId" uuid,
       aggregate text, context jsonb, events jsonb, claims jsonb, releases jsonb, quotas jsonb)
   ), event as materialized (
-    select placed.request, placed.place, placed.event->>'id' as id, placed.event->>'type' as type, placed.event->'data' as data
+    select placed.*, placed.event->>'id' as id, placed.event->>'type' as type, placed.event->'data' as data
     from (
-      select a.request, each.place, a.events->each.place as event from asked a
+      select a.request, a."accountId", a."instanceId"::text as instance, a.stream, each.place, a.events->each.place as event from asked a
       cross join lateral (select generate_series(0, jsonb_array_length(a.events) - 1) as place) each
     ) placed
-  ), claim as materialized (
-    select placed.request, placed.claim->>'kind' as kind, placed.claim->>'key' as key
-    from (select a.request, a.claims->generate_series(0, jsonb_array_length(a.claims) - 1) as claim from asked a) placed
-  ), release as materialized (
-    select placed.request, placed.release->>'kind' as kind, placed.release->>'key' as key
-    from (select a.request, a.releases->generate_series(0, jsonb_array_length(a.releases) - 1) as release from asked a) placed
+  ), given as materialized (
+    select a.request, a.claims->each.place as claim, a.releases->each.place as release, a.quotas->each.place as quota from asked a
+    cross join lateral (
+      select generate_series(0, greatest(jsonb_array_length(a.claims), jsonb_array_length(a.releases), jsonb_array_length(a.quotas)) - 1) as place
+    ) each
   ), quota as materialized (
-    select placed.request, placed.quota->>'kind' as kind, placed.quota->>'key' as key,
-      (placed.quota->>'by')::integer as "by", (placed.quota->>'most')::integer as most
-    from (select a.request, a.quotas->generate_series(0, jsonb_array_length(a.quotas) - 1) as quota from asked a) placed
+    select g.request, g.quota->>'kind' as kind, g.quota->>'key' as key, (g.quota->>'by')::integer as "by", (g.quota->>'most')::integer as most
+    from given g where g.quota is not null
   ), counting as (
     select q.*, sum(greatest(q."by", 0)) over (partition by q.kind, q.key order by q.request) as taken_so_far from quota q
   ), used_up as (
@@ -771,15 +769,18 @@ begin
     where c."by" > 0 and c.taken_so_far + coalesce((select q.used from ledger_quota q where q.kind = c.kind and q.key = c.key), 0) > c.most
     group by c.request
   ), taken as (
-    select distinct on (wanted.request) wanted.request, wanted.kind, held.stream
-    from claim wanted cross join lateral (
-      select c.stream from ledger_claim c where c.kind = wanted.kind and c.key = wanted.key limit 1
+    select distinct on (wanted.request) wanted.request, held.kind, held.stream
+    from given wanted cross join lateral (
+      select c.kind, c.stream from ledger_claim c where c.kind = wanted.claim->>'kind' and c.key = wanted.claim->>'key' limit 1
     ) held
-    order by wanted.request, wanted.kind
+    order by wanted.request, held.kind
   ), strange as (
-    select distinct a.request from asked a join (select * from claim union all select * from release union all select q.request, q.kind, q.key from quota q) given
-      on given.request = a.request
-    where permitted is not null and (jsonb_array_length(a.events) = 0 or case given.kind
+    select distinct a.request from asked a
+    join given g on g.request = a.request
+    cross join lateral (
+      values (g.claim->>'kind', g.claim->>'key'), (g.release->>'kind', g.release->>'key'), (g.quota->>'kind', g.quota->>'key')
+    ) given(kind, key)
+    where permitted is not null and given.kind is not null and (jsonb_array_length(a.events) = 0 or case given.kind
       when 'running-backup-of-instance' then a.aggregate in ('instance', 'backup') and given.key = a."instanceId"::text
       when 'schedule-of-instance' then a.aggregate in ('instance', 'schedule') and given.key = a."instanceId"::text
       -- Clients ask the API, which alone makes schedules.
@@ -792,8 +793,7 @@ begin
     select distinct named.request from (
       select a.request, a.stream, a."accountId", a."instanceId"::text as id from asked a
       union all
-      select a.request, a.stream, a."accountId", lower(e.data->>'instanceId') from event e join asked a on a.request = e.request
-      where lower(e.data->>'instanceId') <> a."instanceId"::text
+      select e.request, e.stream, e."accountId", lower(e.data->>'instanceId') from event e where lower(e.data->>'instanceId') <> e.instance
     ) named
     where (select e.account_id from ledger_event e where e.stream = 'instance-' || named.id and e.version = 1) <> named."accountId"
       -- What was begun so before can still be ended.
@@ -847,13 +847,14 @@ begin
     order by w.n
   ), claimed as (
     insert into ledger_claim (kind, key, stream)
-    select c.kind, c.key, j.stream from claim c join judged j on j.request = c.request
-    where j.verdict = 'appended'
+    select g.claim->>'kind', g.claim->>'key', j.stream from given g join judged j on j.request = g.request
+    where j.verdict = 'appended' and g.claim is not null
   ), released as (
     delete from ledger_claim c using (
-      select held.ctid from release r join judged j on j.request = r.request
+      select held.ctid from given g join judged j on j.request = g.request
       cross join lateral (
-        select l.ctid from ledger_claim l where l.kind = r.kind and l.key = r.key and l.stream = j.stream limit 1
+        select l.ctid from ledger_claim l
+        where l.kind = g.release->>'kind' and l.key = g.release->>'key' and l.stream = j.stream limit 1
       ) held
       where j.verdict = 'appended'
     ) given_back

@@ -57,6 +57,37 @@ describe('appends that come at once', () => {
     expect([1, 2, 3]).toContain(howOften('ledger_append'));
   });
 
+  it('each have their own claims, releases, quotas and events, however many those are', async () => {
+    const keys = many(3, () => ids.next());
+    const claims = keys.map((key) => ({ kind: 'schedule-of-instance', key }));
+    const holder = deletion({ claims });
+    expect(await outcomesOf([holder, deletion()])).toEqual(['appended', 'appended']);
+    const quotas = many(2, () => ({ kind: 'schedules-of-account', key: ids.next(), by: 2, most: 2 }));
+    const [first, second] = [deletion(), deletion()];
+    const freed = claims.slice(1);
+    const outcomes = await outcomesOf([
+      {
+        ...holder,
+        claims: [],
+        expectedVersion: 1,
+        events: [...first.events, ...second.events],
+        releases: freed,
+        quotas,
+      },
+      deletion({ claims: claims.slice(0, 1), quotas: quotas.slice(0, 1) }),
+      deletion(),
+    ]);
+    expect(outcomes).toEqual(['appended', 'claimed', 'appended']);
+    const held: unknown = await dataSource.query('select key from ledger_claim where key = any($1)', [keys]);
+    expect(held).toEqual([{ key: keys[0] }]);
+    for (const { key } of quotas) expect(await used(key)).toEqual([{ used: 2 }]);
+    const written: unknown = await dataSource.query(
+      'select id, version from ledger_event where stream = $1 and version > 1 order by position',
+      [holder.stream],
+    );
+    expect(written).toEqual([first, second].map(({ events }, index) => ({ id: events[0]?.id, version: index + 2 })));
+  });
+
   it('have what an earlier one of them was refused before it could take it', async () => {
     const key = ids.next();
     const quotas = [{ kind: 'schedules-of-account', key, by: 1, most: 1 }];

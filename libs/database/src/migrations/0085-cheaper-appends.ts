@@ -8,7 +8,7 @@ import { noWayBack } from '../no-way-back.js';
 
 export class CheaperAppends1700000000085 implements MigrationInterface {
   static readonly installs = {
-    ledger_append: 'a9f4659048c57cd028ea4828676eb4eff17c924201a2b59dbf019958d4c925db',
+    ledger_append: '31845e27c55a2f49e6a6fcaeb91bfaf16ddfb449fa68911de4bc49e09b0a98dc',
     ledger_append_relying: 'dbcea67f4537243b2c592cd8ebb34f4e5eed0b30aae4d91bd1659466a38ccb81',
   };
 
