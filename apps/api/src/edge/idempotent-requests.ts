@@ -72,7 +72,7 @@ const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
   /** The newest is the first. */
-  private readonly digests: readonly ((text: string) => Buffer)[];
+  private readonly digests: readonly ((text: string) => string)[];
   private readonly finds = new SharedStatements<KeyedRequest, Row | undefined>(mostTogether, (asked) =>
     this.findAll(asked),
   );
@@ -107,8 +107,7 @@ export class IdempotentRequests {
    */
   keyOf(request: KeyedRequest, resourceId = this.ids.next()): { claim: Claim; keeps: KeptRequest } {
     const { accountId, key } = request;
-    const [newest] = this.fingerprintsOf(request);
-    const fingerprint = (newest as Buffer).toString('hex');
+    const [fingerprint = ''] = this.fingerprintsOf(request);
     return { claim: claimOf(request), keeps: { accountId, key, fingerprint, resourceId } };
   }
 
@@ -142,7 +141,7 @@ export class IdempotentRequests {
   /** @throws {HttpFault} unprocessableEntity when the row is of another request */
   private outcomeOf(request: KeyedRequest, row: Row | undefined): Before {
     if (!row) return { is: 'open' };
-    if (!this.fingerprintsOf(request).some((each) => row.fingerprint.equals(each))) {
+    if (!this.fingerprintsOf(request).includes(row.fingerprint.toString('hex'))) {
       throw new HttpFault(
         'unprocessableEntity',
         'Idempotency-Key: was sent with another request within the last 24 hours. Use a new key for a new request.',
@@ -166,7 +165,7 @@ export class IdempotentRequests {
   /** @returns of each whether it is refused from now on */
   private async refuseAll(asked: readonly Refusal[]): Promise<boolean[]> {
     const refused = asked.map(({ request, resourceId, fault: { status, body } }, place) => {
-      const fingerprints = this.fingerprintsOf(request).map((each) => each.toString('hex'));
+      const fingerprints = this.fingerprintsOf(request);
       const { accountId, key } = request;
       return { place, accountId, key, fingerprints, resourceId, status, body: JSON.stringify(body) };
     });
@@ -181,7 +180,7 @@ export class IdempotentRequests {
     { resourceId, status, body }: { resourceId: string; status: number; body: unknown },
   ): Promise<boolean> {
     const { accountId, key } = request;
-    const fingerprints = this.fingerprintsOf(request);
+    const fingerprints = this.fingerprintsOf(request).map((each) => Buffer.from(each, 'hex'));
     const kept: unknown = await this.dataSource.query(
       `with kept as (
          insert into idempotent_request as r (account_id, key, fingerprint, resource_id, status, body) values ($1, $2, $3, $4, $5, $6)
@@ -215,9 +214,9 @@ export class IdempotentRequests {
 
   /**
    * Only a digest of the request is kept. It is made with a key that the database never sees, because a body may hold a
-   * password that can be guessed. The digests are those of every key, the newest first: the key may have changed since.
+   * password that can be guessed. The digests are those of every key, the newest first and in hexadecimal: the key may have changed since.
    */
-  private fingerprintsOf({ method, path, body, instances }: KeyedRequest): Buffer[] {
+  private fingerprintsOf({ method, path, body, instances }: KeyedRequest): string[] {
     const reach = instances === undefined ? '' : `\n${[...instances].sort().join(' ')}`;
     const text = `${method} ${path}\n${JSON.stringify(body ?? null)}${reach}`;
     return this.digests.map((digest) => digest(text));

@@ -73,6 +73,7 @@ describe('a body', () => {
     ['{"": 1, "": 2}', ''],
     ['{"__proto__": 1, "__proto__": 2}', '__proto__'],
     ['{"a\\"b": 1, "a\\"b": 2}', 'a"b'],
+    ['{"a\\\\": 1, "b": "\\\\\\"", "a\\\\": 2}', 'a\\'],
   ])('is refused when a name is twice in one object: %s', (text, name) => {
     expect(() => read(text)).toThrow(refusal(/^The body is ambiguous/));
     expect(() => read(text)).toThrow(JSON.stringify(name));
@@ -86,6 +87,22 @@ describe('a body', () => {
   ])('may have a name again in another object, and anything in a text: %s', (text) =>
     expect(read(text)).toEqual(JSON.parse(text)),
   );
+
+  it('has no name twice, however odd its names and texts are', () => {
+    const odd = fc.string({ unit: fc.constantFrom('"', '\\', ':', '{', '}', '[', ']', ',', 'a', '\n') });
+    const objects = fc.letrec<{ any: unknown }>((tie) => ({
+      any: fc.oneof({ depthSize: 'small' }, odd, fc.dictionary(odd, tie('any')), fc.array(tie('any'))),
+    }));
+    fc.assert(
+      fc.property(objects.any, odd, odd, (value, name, other) => {
+        const text = JSON.stringify([value, value]);
+        expect(read(text)).toEqual(JSON.parse(text));
+        const [quoted, others] = [JSON.stringify(name), JSON.stringify(`${other}.`)];
+        const twice = `{${quoted}:${text},${others}:${text},${quoted}:1}`;
+        if (name !== `${other}.`) expect(() => read(twice)).toThrow(refusal(/is there twice in one object/));
+      }),
+    );
+  });
 
   it('may be nested 64 deep, and no deeper', () => {
     const lists = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
