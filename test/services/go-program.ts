@@ -1,6 +1,7 @@
 /** Programs in Go that tests drive, each a module of its own under `test/`. Go fetches what they use, once, by their `go.sum`. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,20 +27,44 @@ export async function goProgram(module: string): Promise<GoProgram | undefined> 
   const folder = await mkdtemp(join(tmpdir(), `strongroom-${module}-`));
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, module);
+  const failed = await built(path, join(__dirname, '..', module), '.');
+  if (failed === undefined) return { path, remove };
+  await remove();
+  return lacks('go', failed);
+}
+
+/**
+ * Builds the program of a module that is not ours, once, and keeps it. Undefined, with a message, where there is no Go of its
+ * version, or its modules cannot be fetched. @throws when REQUIRE_VERSITY=1 and it cannot be built
+ * @param module the folder under `test/`, whose `go.mod` names the version and whose `go.sum` has the digests
+ */
+export async function goTool(module: string, program: string): Promise<string | undefined> {
+  const folder = join(__dirname, '..', module);
+  const version = /^require \S+ v(\S+)/m.exec(await readFile(join(folder, 'go.mod'), 'utf8'))?.[1];
+  const path = join(__dirname, '..', '..', '.strongroom', `${module}-${version}`);
+  if (existsSync(path)) return path;
+  const unfinished = `${path}.${process.pid}`;
+  const failed = await built(unfinished, folder, program);
+  if (failed === undefined) await rename(unfinished, path);
+  return failed === undefined ? path : lacks('versity', failed);
+}
+
+/** @returns why it can't be built */
+async function built(path: string, folder: string, program: string): Promise<string | undefined> {
   for (let left = tries; ; left -= 1) {
     try {
-      // Go would otherwise fetch another Go when this one is too old.
-      const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
-      await run('go', ['build', '-o', path, '.'], { cwd: join(__dirname, '..', module), env });
-      return { path, remove };
+      await run('go', ['build', '-trimpath', '-o', path, program], { cwd: folder, env: goEnvironment() });
+      return undefined;
     } catch (error) {
       const hasNoGo = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (left > 1 && !hasNoGo) {
-        await delay(2_000);
-        continue;
-      }
-      await remove();
-      return lacks('go', hasNoGo ? 'there is no Go here' : `test/${module} can't be built: ${messageOf(error)}`);
+      if (hasNoGo) return 'there is no Go here';
+      if (left === 1) return `${program} can't be built: ${messageOf(error)}`;
+      await delay(2_000);
     }
   }
+}
+
+function goEnvironment(): NodeJS.ProcessEnv {
+  // Go would otherwise fetch another Go when this one is too old.
+  return { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
 }

@@ -7,11 +7,11 @@
 export interface ObjectFacts {
   key: string;
   bytes: number;
-  /** Changes whenever the object is put. Only the store that gave it can read it. */
+  /** Changes whenever other bytes are put. Only the store that gave it can read it. */
   tag: string;
   /** When the object was put, by the store's clock. */
   putAt: Date;
-  /** In hexadecimal; undefined where the store keeps none. */
+  /** In hexadecimal; undefined where the store keeps none, and in a list. */
   sha256?: string;
   /** Until when the store refuses to remove the object; undefined when it does not. */
   lockedUntil?: Date;
