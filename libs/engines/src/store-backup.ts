@@ -2,7 +2,13 @@
  * Takes a backup of a server into a vault: engine → zstd → vault, hashed on the way. It is sealed only when the server has
  * said that it is good, and when everything was read back from the vault. Memory stays flat.
  */
-import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type Datastore,
+  manifestFor,
+  type VaultManifest,
+  type VaultObject,
+} from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -126,8 +132,7 @@ async function transferWithin(
     }
     const { datastore, facts } = await running.result;
     signal.throwIfAborted();
-    return {
-      format: 'strongroom-backup/1',
+    return manifestFor({
       ...backup,
       parentSha256: parent?.sha256 ?? null,
       datastore,
@@ -136,7 +141,7 @@ async function transferWithin(
       completedAt: clock.now().toISOString(),
       objects,
       engine: facts,
-    };
+    });
   } catch (error) {
     // Otherwise the server goes on sending, and nobody reads.
     ending.abort(error);

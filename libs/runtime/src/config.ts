@@ -5,7 +5,13 @@
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
 import type { TrustedProxies } from './client-address.js';
-import { problemsOfBuiltServers, problemsOfDatabase, problemsOfRegions, problemsOfSyslog, problemsOfVaults } from './config-problems.js';
+import {
+  problemsOfBuiltServers,
+  problemsOfDatabase,
+  problemsOfRegions,
+  problemsOfSyslog,
+  problemsOfVaults,
+} from './config-problems.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';

@@ -39,6 +39,12 @@ export function s3Fault(error: unknown, { region, address }: S3Place, what: stri
   });
 }
 
+/** The store refuses to have something put. @param error what the SDK threw */
+export function refusesAccess(error: unknown): boolean {
+  const { code, status } = refusalIn(error);
+  return status === 403 && (code === 'AccessDenied' || code === 'AllAccessDisabled');
+}
+
 /** The store, without the parameters of its address. */
 export function storeOf({ bucket, prefix, endpoint, region }: S3Address): string {
   return `s3://${bucket}/${prefix} at ${endpoint?.origin ?? `AWS in ${region}`}`;

@@ -5,13 +5,19 @@
 import { Readable } from 'node:stream';
 import type { GetObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import type { S3Address } from '@strongroom/contracts';
-import { type ObjectFacts, ObjectStore, type PutCondition, type PutOptions } from '../object/object-store.js';
+import {
+  type ObjectFacts,
+  ObjectStore,
+  type PutCondition,
+  type PutOptions,
+  WriteRefused,
+} from '../object/object-store.js';
 import { VaultFault } from '../vault-fault.js';
 import { refusalIn } from './s3-answer.js';
 import { bodyOf } from './s3-body.js';
 import { type Kept, S3Deletion } from './s3-deletion.js';
 import { base64Of, factsOf, HollowAnswer } from './s3-facts.js';
-import { s3Fault, storeOf } from './s3-fault.js';
+import { refusesAccess, s3Fault, storeOf } from './s3-fault.js';
 import { patiently, type S3Patience, usualPatience } from './s3-patience.js';
 import { connectS3, type S3Connection, signedOver } from './s3-sdk.js';
 
@@ -117,6 +123,22 @@ export class S3Store extends ObjectStore {
     );
   }
 
+  override keepUntil(key: string, until: Date, signal: AbortSignal): Promise<boolean> {
+    return this.doing(`lock ${key}`, signal, async ({ client, sdk }) => {
+      const Mode = this.lockMode;
+      if (Mode === undefined) return false;
+      return this.ask(signal, async () => {
+        const seen = await this.look({ client, sdk }, key, signal);
+        if (!seen) return false;
+        if (seen.facts.lockedUntil && seen.facts.lockedUntil >= until) return true;
+        const Retention = { Mode, RetainUntilDate: until };
+        const asked = { Bucket: this.address.bucket, Key: this.keyOf(key), Retention };
+        await client.send(new sdk.PutObjectRetentionCommand(asked), { abortSignal: signal });
+        return true;
+      });
+    });
+  }
+
   private async open(
     { client, sdk }: S3Connection,
     { key, range, tag }: { key: string; range?: { from: number; bytes: number } | undefined; tag?: string },
@@ -173,7 +195,7 @@ export class S3Store extends ObjectStore {
     { key, bytes, options }: { key: string; bytes: Buffer; options: PutOptions },
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { lock } = this.address;
+    const lock = this.lockMode;
     const input: PutObjectCommandInput = {
       Bucket: this.address.bucket,
       Key: this.keyOf(key),
@@ -185,7 +207,7 @@ export class S3Store extends ObjectStore {
       ...conditionOf(options.if),
       ...(lock &&
         options.lockUntil && {
-          ObjectLockMode: lock === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE',
+          ObjectLockMode: lock,
           ObjectLockRetainUntilDate: options.lockUntil,
         }),
     };
@@ -196,6 +218,10 @@ export class S3Store extends ObjectStore {
       return ETag;
     } catch (error) {
       const { code, status } = refusalIn(error);
+      if (refusesAccess(error)) {
+        const { message, cause } = this.fault(error, `put ${key}`);
+        throw new WriteRefused('vault-unavailable', this.region, message, { cause });
+      }
       // An object that should have been replaced may be gone.
       if (status === 412 || (code === 'NoSuchKey' && options.if !== 'absent')) return undefined;
       throw error;
@@ -261,6 +287,11 @@ export class S3Store extends ObjectStore {
   private fault(error: unknown, what: string): VaultFault {
     const { region, address } = this;
     return s3Fault(error, { region, address }, what);
+  }
+
+  private get lockMode(): 'COMPLIANCE' | 'GOVERNANCE' | undefined {
+    const { lock } = this.address;
+    return lock && (lock === 'compliance' ? 'COMPLIANCE' : 'GOVERNANCE');
   }
 
   private keyOf(key: string): string {
