@@ -1,7 +1,7 @@
 /** Programs in Go that tests drive, each a module of its own under `test/`. Go fetches what they use, once, by their `go.sum`. */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,20 +33,25 @@ export async function goProgram(module: string): Promise<GoProgram | undefined> 
   return lacks('go', failed);
 }
 
+export type GoTool = { path: string; why?: undefined } | { path?: undefined; why: string };
+
 /**
- * Builds the program of a module that is not ours, once, and keeps it. Undefined, with a message, where there is no Go of its
- * version, or its modules cannot be fetched. @throws when REQUIRE_VERSITY=1 and it cannot be built
+ * The program of a module that is not ours, which is built once, and kept. It is waited for, because what is tested depends on it.
  * @param module the folder under `test/`, whose `go.mod` names the version and whose `go.sum` has the digests
  */
-export async function goTool(module: string, program: string): Promise<string | undefined> {
+export function goTool(module: string, program: string): GoTool {
   const folder = join(__dirname, '..', module);
-  const version = /^require \S+ v(\S+)/m.exec(await readFile(join(folder, 'go.mod'), 'utf8'))?.[1];
+  const version = /^require \S+ v(\S+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'))?.[1];
   const path = join(__dirname, '..', '..', '.strongroom', `${module}-${version}`);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) return { path };
   const unfinished = `${path}.${process.pid}`;
-  const failed = await built(unfinished, folder, program);
-  if (failed === undefined) await rename(unfinished, path);
-  return failed === undefined ? path : lacks('versity', failed);
+  const build = ['build', '-trimpath', '-o', unfinished, program];
+  const { error, status, stderr } = spawnSync('go', build, { cwd: folder, env: goEnvironment(), encoding: 'utf8' });
+  if (status === 0) {
+    renameSync(unfinished, path);
+    return { path };
+  }
+  return { why: error ? 'there is no Go here' : `${program} can't be built: ${stderr.slice(-300)}` };
 }
 
 /** @returns why it can't be built */

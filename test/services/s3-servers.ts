@@ -3,13 +3,25 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
+import { describe, it } from '@jest/globals';
 import { ChildService, freePort } from '@strongroom/server-processes';
 import { eventually } from './eventually.js';
 import { goTool } from './go-program.js';
+import { lacks } from './outside-parts.js';
 import { pythonPackages } from './python-packages.js';
 
 export const testKeys = { accessKeyId: 'tester', secretAccessKey: 'only-for-this-test' };
 const region = 'us-east-1';
+
+/** A `describe` of what only an S3 server can show, on Versity S3 Gateway. Where it can't be built, it is listed as not run. */
+export function describeWithVersity(title: string, tests: (start: () => Promise<S3Server>) => void): void {
+  const { path, why } = goTool('versitygw', 'github.com/versity/versitygw/cmd/versitygw');
+  describe(title, () => {
+    if (path !== undefined) return tests(() => S3Server.versity(path));
+    lacks('versity', why);
+    it.todo(`was NOT RUN for want of an S3 server: ${why}`);
+  });
+}
 
 interface Make {
   program: string;
@@ -27,10 +39,8 @@ export class S3Server {
     private child: ChildService,
   ) {}
 
-  /** Versity S3 Gateway over a folder. Undefined, with a message, where it can't be built. */
-  static async versity(): Promise<S3Server | undefined> {
-    const program = await goTool('versitygw', 'github.com/versity/versitygw/cmd/versitygw');
-    if (program === undefined) return undefined;
+  /** Versity S3 Gateway over a folder. */
+  static versity(program: string): Promise<S3Server> {
     const keys = ['--access', testKeys.accessKeyId, '--secret', testKeys.secretAccessKey, '--region', region];
     return S3Server.start({
       program,

@@ -57,7 +57,16 @@ const passingCodes: ReadonlySet<string> = new Set([
 ]);
 /** Not implemented, and no room. */
 const lasting: ReadonlySet<number> = new Set([501, 507]);
-const hasNoName: ReadonlySet<string> = new Set(['', 'Error', 'TypeError', 'SyntaxError', 'Unknown', 'UnknownError']);
+/** What the SDK calls an answer that names nothing. */
+const hasNoName: ReadonlySet<string> = new Set([
+  '',
+  'Error',
+  'TypeError',
+  'SyntaxError',
+  'Unknown',
+  'UnknownError',
+  'NotFound',
+]);
 
 /** @param error what the SDK threw */
 export function refusalIn(error: unknown): S3Refusal {
@@ -65,7 +74,7 @@ export function refusalIn(error: unknown): S3Refusal {
   if (!found.success) return { code: '', status: undefined, message: String(error), passes: false, waitMs: undefined };
   const { name, code: systemCode, message, $metadata, $response } = found.data;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
-  const code = systemCode ?? (hasNoName.has(name) ? '' : name);
+  const code = systemCode ?? wrapped(message) ?? (hasNoName.has(name) ? '' : name);
   const seconds = Number($response?.headers?.['retry-after']);
   return {
     code,
@@ -81,17 +90,23 @@ export function isNoAnswerOfS3({ code, status }: S3Refusal): boolean {
   return code === '' && status !== undefined && status < 500;
 }
 
+/** The SDK puts an error of another kind than its own into one, and keeps only its words. */
+function wrapped(message: string): string | undefined {
+  const name = /^AWS SDK error wrapper for (\w+)/.exec(message)?.[1];
+  return message.includes('socket hang up') ? 'ECONNRESET' : name;
+}
+
 function doesPass(status: number | undefined): boolean {
   return status !== undefined && (status === 408 || status === 429 || (status >= 500 && !lasting.has(status)));
 }
 
 /** The fields that the SDK hides from a walk over its errors are asked for by name. */
 function plainOf(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
+  if (typeof error !== 'object' || error === null) return error;
   const part = (key: string): unknown => Reflect.get(error, key);
   return {
-    name: error.name,
-    message: error.message,
+    name: part('name'),
+    message: part('message'),
     code: part('code'),
     $metadata: part('$metadata'),
     $response: part('$response'),

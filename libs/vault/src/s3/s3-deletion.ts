@@ -4,6 +4,7 @@
  */
 import type { ListObjectVersionsCommandOutput, ObjectIdentifier } from '@aws-sdk/client-s3';
 import { refusalIn } from './s3-answer.js';
+import { HollowAnswer } from './s3-facts.js';
 import type { S3Connection } from './s3-sdk.js';
 
 /** The store's most for one request. */
@@ -87,11 +88,16 @@ export class S3Deletion {
 
   private async remove(objects: ObjectIdentifier[]): Promise<Kept[]> {
     const { connection, bucket, signal, ask } = this.parts;
-    const asked = new connection.sdk.DeleteObjectsCommand({
-      Bucket: bucket,
-      Delete: { Objects: objects, Quiet: true },
+    const asked = new connection.sdk.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects } });
+    const { Errors } = await ask(async () => {
+      const { Deleted = [], Errors = [] } = await connection.client.send(asked, { abortSignal: signal });
+      // The page of a proxy would look like a success.
+      if (Deleted.length + Errors.length < objects.length)
+        throw new HollowAnswer('it does not say what it has removed');
+      const isHidden = Deleted.some(({ Key, VersionId, DeleteMarker }) => Key && !VersionId && DeleteMarker);
+      if (isHidden) throw new HollowAnswer('it has hidden an object, and removed nothing');
+      return { Errors };
     });
-    const { Errors = [] } = await ask(() => connection.client.send(asked, { abortSignal: signal }));
     return Errors.filter(({ Code }) => Code !== 'NoSuchKey' && Code !== 'NoSuchVersion').map((each) => ({
       key: each.Key ?? '',
       versionId: each.VersionId,

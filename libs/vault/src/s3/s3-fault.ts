@@ -90,8 +90,8 @@ function whyAway(refusal: S3Refusal, { bucket, endpoint, region, credentialsFile
   if (code === 'HollowAnswer') return `it said that it had done it, and had not: ${refusal.message}`;
   if (code === 'TimeoutError') return 'it was silent for too long. See that it and the network answer';
   if (status === undefined) return `the connection failed${said && ` (${said})`}. See that it and the network answer`;
-  if (isNoAnswerOfS3(refusal)) return `what answers there (${status}) is no S3 store. See that endpoint= is right`;
   if (refusal.passes) return `it fails or asks for fewer requests (${said}). It is tried again`;
+  if (isNoAnswerOfS3(refusal)) return `what answers there (${status}) is no S3 store. See that endpoint= is right`;
   return `it refused that (${said})`;
 }
 

@@ -164,29 +164,33 @@ export class S3Store extends ObjectStore {
   }
 
   /** @returns undefined when the bucket is there, and the object is not */
-  private look(connection: S3Connection, key: string, signal: AbortSignal): Promise<Seen | undefined> {
+  private async look(connection: S3Connection, key: string, signal: AbortSignal): Promise<Seen | undefined> {
     const { client, sdk } = connection;
-    const asked = new sdk.HeadObjectCommand({
-      Bucket: this.address.bucket,
-      Key: this.keyOf(key),
-      ChecksumMode: 'ENABLED',
-    });
-    return this.orAbsent(async () => {
+    const { bucket: Bucket } = this.address;
+    const asked = new sdk.HeadObjectCommand({ Bucket, Key: this.keyOf(key), ChecksumMode: 'ENABLED' });
+    const ask = async () => {
+      const told = await client.send(asked, { abortSignal: signal });
+      return { facts: factsOf(key, told), noted: told.Metadata?.[digestName] };
+    };
+    // An answer without a body does not say what is missing, the object or the bucket, nor why something is refused.
+    for (let isSecond = false; ; isSecond = true) {
       try {
-        const told = await client.send(asked, { abortSignal: signal });
-        return { facts: factsOf(key, told), noted: told.Metadata?.[digestName] };
+        return await ask();
       } catch (error) {
-        // An answer without a body does not say whether it is the object that is missing, or the bucket.
-        if (refusalIn(error).status === 404) await this.mustHaveBucket(connection, signal);
-        throw error;
+        const { status = 500, passes } = refusalIn(error);
+        if (passes || status < 300 || status >= 500) throw error;
+        await this.mustHaveBucket(connection, signal);
+        if (status === 404) return undefined;
+        if (isSecond) throw error;
       }
-    });
+    }
   }
 
   private async mustHaveBucket({ client, sdk }: S3Connection, signal: AbortSignal): Promise<void> {
     const { bucket, prefix } = this.address;
     const asked = new sdk.ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 });
-    await client.send(asked, { abortSignal: signal });
+    const { IsTruncated } = await client.send(asked, { abortSignal: signal });
+    if (typeof IsTruncated !== 'boolean') throw new HollowAnswer('the answer is no list of a bucket');
   }
 
   /** @returns the tag of what was put, or undefined when the condition did not hold */
@@ -228,12 +232,12 @@ export class S3Store extends ObjectStore {
     }
   }
 
+  /** Only a store of S3 says `NoSuchKey`. The SDK calls any other 404 `NotFound`. */
   private async orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
     try {
       return await look();
     } catch (error) {
-      const { code, status } = refusalIn(error);
-      if (status === 404 && (code === 'NoSuchKey' || code === 'NotFound')) return undefined;
+      if (refusalIn(error).code === 'NoSuchKey') return undefined;
       throw error;
     }
   }
