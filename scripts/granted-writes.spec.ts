@@ -30,7 +30,7 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],
   [/^libs\/database\/src\//, []],
   // Its sentence tells an operator what to run.
-  [/^libs\/vault\/src\/directory\/vault-marker/, []],
+  [/^libs\/vault\/src\/vault-marker/, []],
 ];
 
 interface Write {

@@ -11,6 +11,8 @@ const wanted: Record<string, { python: string; requirements: string[]; alone?: t
     python: '3.10',
     requirements: ['python-openstackclient==6.0.0', 'python-troveclient==8.0.0', 'setuptools==79.0.1'],
   },
+  // The extra that its server names would bring much that an S3 server does not need.
+  'moto-5.2.5': { python: '3.10', requirements: ['moto[s3]==5.2.5', 'flask', 'flask-cors'] },
   // It is unpacked and not installed, so that it needs nothing.
   'postgres-tools-18.6': { python: '3.10', requirements: ['embedded-postgres==18.6.3'], alone: true },
 };

@@ -135,6 +135,11 @@ export const otherSettings: readonly OtherGroup[] = [
           "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
       },
       { name: 'REQUIRE_GO', meaning: 'With 1, Go must be there, and gophercloud must come from the Go module proxy.' },
+      {
+        name: 'REQUIRE_VERSITY',
+        meaning: 'With 1, Versity S3 Gateway must be there. Go builds it from what the Go module proxy has.',
+      },
+      { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
       { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
       { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
       {

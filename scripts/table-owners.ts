@@ -61,7 +61,7 @@ export const exceptions: readonly Exception[] = [
     why: 'A migration takes the table for itself before it changes it.',
   },
   {
-    path: 'libs/vault/src/directory/vault-marker.ts',
+    path: 'libs/vault/src/vault-marker.ts',
     tables: ['known_vault'],
     why: 'It advises an operator, and runs nothing.',
   },

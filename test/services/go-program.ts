@@ -1,5 +1,6 @@
 /** Programs in Go that tests drive, each a module of its own under `test/`. Go fetches what they use, once, by their `go.sum`. */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,20 +27,49 @@ export async function goProgram(module: string): Promise<GoProgram | undefined> 
   const folder = await mkdtemp(join(tmpdir(), `strongroom-${module}-`));
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, module);
+  const failed = await built(path, join(__dirname, '..', module), '.');
+  if (failed === undefined) return { path, remove };
+  await remove();
+  return lacks('go', failed);
+}
+
+export type GoTool = { path: string; why?: undefined } | { path?: undefined; why: string };
+
+/**
+ * The program of a module that is not ours, which is built once, and kept. It is waited for, because what is tested depends on it.
+ * @param module the folder under `test/`, whose `go.mod` names the version and whose `go.sum` has the digests
+ */
+export function goTool(module: string, program: string): GoTool {
+  const folder = join(__dirname, '..', module);
+  const version = /^require \S+ v(\S+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'))?.[1];
+  const path = join(__dirname, '..', '..', '.strongroom', `${module}-${version}`);
+  if (existsSync(path)) return { path };
+  const unfinished = `${path}.${process.pid}`;
+  const build = ['build', '-trimpath', '-o', unfinished, program];
+  const { error, status, stderr } = spawnSync('go', build, { cwd: folder, env: goEnvironment(), encoding: 'utf8' });
+  if (status === 0) {
+    renameSync(unfinished, path);
+    return { path };
+  }
+  return { why: error ? 'there is no Go here' : `${program} can't be built: ${stderr.slice(-300)}` };
+}
+
+/** @returns why it can't be built */
+async function built(path: string, folder: string, program: string): Promise<string | undefined> {
   for (let left = tries; ; left -= 1) {
     try {
-      // Go would otherwise fetch another Go when this one is too old.
-      const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
-      await run('go', ['build', '-o', path, '.'], { cwd: join(__dirname, '..', module), env });
-      return { path, remove };
+      await run('go', ['build', '-trimpath', '-o', path, program], { cwd: folder, env: goEnvironment() });
+      return undefined;
     } catch (error) {
       const hasNoGo = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-      if (left > 1 && !hasNoGo) {
-        await delay(2_000);
-        continue;
-      }
-      await remove();
-      return lacks('go', hasNoGo ? 'there is no Go here' : `test/${module} can't be built: ${messageOf(error)}`);
+      if (hasNoGo) return 'there is no Go here';
+      if (left === 1) return `${program} can't be built: ${messageOf(error)}`;
+      await delay(2_000);
     }
   }
+}
+
+function goEnvironment(): NodeJS.ProcessEnv {
+  // Go would otherwise fetch another Go when this one is too old.
+  return { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
 }

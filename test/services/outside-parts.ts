@@ -14,6 +14,8 @@ const names = [
   'openstack-client',
   'keystone',
   'go',
+  'versity',
+  'moto',
   'small-disk',
   'pgbouncer',
   'guest-users',

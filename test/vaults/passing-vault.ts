@@ -1,6 +1,8 @@
 /** A vault that passes everything on to a real one. A test extends it and changes single operations. */
 import type { Readable } from 'node:stream';
 import {
+  type BeginOptions,
+  type ByteRange,
   type HeldBackup,
   type ListedBackup,
   type Removed,
@@ -19,8 +21,8 @@ export class PassingVault extends Vault {
     this.region = vault.region;
   }
 
-  begin(backupId: string, attempt: number): Promise<VaultUpload> {
-    return this.vault.begin(backupId, attempt);
+  begin(backupId: string, attempt: number, options?: BeginOptions): Promise<VaultUpload> {
+    return this.vault.begin(backupId, attempt, options);
   }
   manifest(backupId: string): Promise<SealedManifest | undefined> {
     return this.vault.manifest(backupId);
@@ -31,8 +33,8 @@ export class PassingVault extends Vault {
   locationOf(backupId: string): Promise<string | undefined> {
     return this.vault.locationOf(backupId);
   }
-  read(backupId: string, objectName: string): Readable {
-    return this.vault.read(backupId, objectName);
+  read(backupId: string, objectName: string, range?: ByteRange): Readable {
+    return this.vault.read(backupId, objectName, range);
   }
   verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
     return this.vault.verify(backupId, progress, signal);

@@ -1,6 +1,6 @@
 /** Stores a backup of a few random bytes in a vault, in the form that an engine's backups have. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { VaultObject } from '@strongroom/contracts';
+import { manifestFor, type VaultObject } from '@strongroom/contracts';
 import { manifestBytes, type SealedManifest, type Vault } from '@strongroom/vault';
 
 const sizes = new Map([
@@ -16,21 +16,22 @@ export async function storeRandomBackup(vault: Vault, backupId: string = randomU
     objects.push({ ...put, rawBytes: size, compression: 'none' });
   }
   const sealed = await upload.seal(
-    manifestBytes({
-      format: 'strongroom-backup/1',
-      backupId,
-      accountId: 'acme',
-      instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
-      instanceName: 'orders',
-      type: 'full',
-      parentId: null,
-      datastore: { type: 'postgresql', version: '18.4' },
-      region: vault.region,
-      startedAt: '2026-11-14T14:30:00.000Z',
-      completedAt: '2026-11-14T14:31:00.000Z',
-      objects,
-      engine: {},
-    }),
+    manifestBytes(
+      manifestFor({
+        backupId,
+        accountId: 'acme',
+        instanceId: '6f1c2b0a-0000-4000-8000-000000000001',
+        instanceName: 'orders',
+        type: 'full',
+        parentId: null,
+        datastore: { type: 'postgresql', version: '18.4' },
+        region: vault.region,
+        startedAt: '2026-11-14T14:30:00.000Z',
+        completedAt: '2026-11-14T14:31:00.000Z',
+        objects,
+        engine: {},
+      }),
+    ),
   );
   await upload.discard();
   return sealed;

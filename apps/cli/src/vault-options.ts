@@ -1,6 +1,7 @@
 /** Finds the vault that a command reads: from the call, else from the environment, else from the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
 import { Fault, regionName, uuid, vaultAddresses } from '@strongroom/contracts';
+import { whyInClear } from '@strongroom/runtime/light';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
@@ -67,8 +68,11 @@ function regionArgument(text: string): string {
 }
 
 function collectVault(text: string, before: string[]): string[] {
-  if (typeof vaultAddresses([text]) === 'string')
-    throw new InvalidArgumentError('It must be like IAD=file:///var/lib/strongroom/IAD.');
+  const wrong = vaultAddresses([text]);
+  if (typeof wrong === 'string') {
+    const isOther = !wrong.includes('right address');
+    throw new InvalidArgumentError(isOther ? 'It must be like IAD=file:///var/lib/strongroom/IAD.' : `It ${wrong}.`);
+  }
   return [...before, text];
 }
 
@@ -94,5 +98,8 @@ function ofStack(): Map<string, URL> {
 function parsed(entries: string[], source: string): Map<string, URL> {
   const found = vaultAddresses(entries);
   if (typeof found === 'string') throw new UsageFault(`${source} ${found}`);
+  const isAllowed = process.env.STRONGROOM_ALLOW_PLAINTEXT?.split(',').some((each) => each.trim() === 'vaults');
+  const why = isAllowed ? undefined : whyInClear(found);
+  if (why !== undefined) throw new UsageFault(`${source} ${why}`);
   return found;
 }

@@ -21,6 +21,7 @@ export * from './recorded-events.js';
 export * from './refusals.js';
 export * from './region-faults.js';
 export * from './rights.js';
+export * from './s3-address.js';
 export * from './schedule-timing.js';
 export * from './streams.js';
 export * from './vault-addresses.js';

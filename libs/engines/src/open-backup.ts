@@ -1,8 +1,7 @@
 /** Opens a backup in a vault for an engine: each object is decompressed, and checked against the manifest while it is read. */
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { VaultManifest, VaultObject } from '@strongroom/contracts';
-import { decompressFrames, FrameFault, notHeld, type Vault, VaultFault } from '@strongroom/vault';
+import { decompressFrames, FrameFault, notHeld, SegmentCheck, type Vault, VaultFault } from '@strongroom/vault';
 import type {
   BackupOptions,
   EngineBackup,
@@ -71,24 +70,22 @@ export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored'])
 
 /** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
 async function* checked(
-  { name, sha256, sizeBytes, rawBytes, compression }: VaultObject,
+  object: VaultObject,
   { manifest, region }: SealedBackup,
   stored: AsyncIterable<unknown>,
 ): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
+  const { name, rawBytes, compression } = object;
   const altered = (why: string) =>
     new VaultFault(
       'object-altered',
       region,
       `${name} of backup ${manifest.backupId} in the vault of ${region} is not what was stored: ${why}. Restore from the copy in another region.`,
     );
-  let storedBytes = 0;
+  const check = new SegmentCheck(object, altered);
   async function* hashed(): AsyncGenerator<Buffer> {
     for await (const chunk of stored) {
       if (!Buffer.isBuffer(chunk)) throw new TypeError('a vault gave no bytes');
-      storedBytes += chunk.length;
-      if (storedBytes > sizeBytes) throw altered(`it is longer than ${sizeBytes} bytes`);
-      hash.update(chunk);
+      check.update(chunk);
       yield chunk;
     }
   }
@@ -103,7 +100,7 @@ async function* checked(
   } catch (error) {
     throw error instanceof FrameFault ? altered(error.message) : error;
   }
-  if (hash.digest('hex') !== sha256) throw altered('its SHA-256 differs');
+  check.end();
   if (bytes !== rawBytes) throw altered(`it holds ${bytes} bytes and should hold ${rawBytes}`);
 }
 

@@ -3,7 +3,13 @@
  * said that it is good, and when everything was read back from the vault. Memory stays flat.
  */
 import { createHash } from 'node:crypto';
-import type { BackupType, Datastore, VaultManifest, VaultObject } from '@strongroom/contracts';
+import {
+  type BackupType,
+  type Datastore,
+  manifestFor,
+  type VaultManifest,
+  type VaultObject,
+} from '@strongroom/contracts';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -142,8 +148,7 @@ async function transferWithin(
     }
     const { datastore, facts } = await running.result;
     signal.throwIfAborted();
-    return {
-      format: 'strongroom-backup/1',
+    return manifestFor({
       ...backup,
       parentSha256: parent?.sha256 ?? null,
       datastore,
@@ -152,7 +157,7 @@ async function transferWithin(
       completedAt: clock.now().toISOString(),
       objects,
       engine: facts,
-    };
+    });
   } catch (error) {
     // Otherwise the server goes on sending, and nobody reads.
     ending.abort(error);

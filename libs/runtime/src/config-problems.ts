@@ -7,6 +7,7 @@ import type { ConfigProblem, GivenSettings } from './settings/given-settings.js'
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
+import { whyInClear } from './vaults-in-clear.js';
 
 export function problemsOfBuiltServers(
   folder: string | undefined,
@@ -43,6 +44,12 @@ export function problemsOfDatabase(given: GivenSettings): ConfigProblem[] {
   if (given.valueIfSet(transport.allowPlaintext)?.has('database')) return [];
   const problem = whyNotVerified(given.value(ledgerAndFeed.databaseUrl));
   return problem === undefined ? [] : [{ variable: ledgerAndFeed.databaseUrl.name, problem }];
+}
+
+export function problemsOfVaults(given: GivenSettings): ConfigProblem[] {
+  if (given.valueIfSet(transport.allowPlaintext)?.has('vaults')) return [];
+  const problem = whyInClear(given.value(regions.vaults));
+  return problem === undefined ? [] : [{ variable: regions.vaults.name, problem }];
 }
 
 export function problemsOfSyslog(given: GivenSettings): ConfigProblem[] {

@@ -5,7 +5,13 @@
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
 import type { TrustedProxies } from './client-address.js';
-import { problemsOfBuiltServers, problemsOfDatabase, problemsOfRegions, problemsOfSyslog } from './config-problems.js';
+import {
+  problemsOfBuiltServers,
+  problemsOfDatabase,
+  problemsOfRegions,
+  problemsOfSyslog,
+  problemsOfVaults,
+} from './config-problems.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -192,6 +198,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   const roles = given.valueIfSet(identity.roles) ?? usualRoles;
   refuse(app, [
     ...problemsOfDatabase(given),
+    ...problemsOfVaults(given),
     ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
     ...(app === 'api'
       ? [

@@ -5,3 +5,4 @@ export { placeOfDatabase, whyNotVerified } from './database-url.js';
 export type { Setting } from './settings/setting.js';
 export { freeSpaceReserve } from './settings/vaults.js';
 export { engineMemory } from './settings/work.js';
+export { whyInClear } from './vaults-in-clear.js';

@@ -22,6 +22,22 @@ function problemsOf(env: NodeJS.ProcessEnv): Record<string, string> {
   return {};
 }
 
+describe('a vault in a bucket', () => {
+  const at = (endpoint: string) => ({
+    STRONGROOM_VAULTS: `DFW=s3://backups?endpoint=${endpoint}&credentials=/run/secrets/hush.json`,
+  });
+
+  it('is not reached in clear over a network, unless somebody said so', () => {
+    for (const endpoint of ['https://s3.example.com', 'http://127.0.0.1:9000', 'http://localhost:9000'])
+      expect(problemsOf(at(endpoint))).toEqual({});
+    const away = at('http://s3.example.com:9000');
+    expect(problemsOf(away)).toEqual({
+      STRONGROOM_VAULTS: expect.stringMatching(/DFW by http.*s3\.example\.com in clear.*ALLOW_PLAINTEXT to vaults/),
+    });
+    expect(problemsOf({ ...away, STRONGROOM_ALLOW_PLAINTEXT: 'database,vaults' })).toEqual({});
+  });
+});
+
 describe('the URL of the database', () => {
   it.each([
     'postgres://u:hush@127.0.0.1/d',

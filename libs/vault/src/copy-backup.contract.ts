@@ -23,8 +23,12 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
         signal: never,
         ...more,
       });
+    /** What the next attempt can go on with may stay, in the one place that is open for it. It goes with the copy. */
     const expectNothingAtTarget = async () => {
       await expect(target.vault.manifest(sample.backupId)).resolves.toBeUndefined();
+      const left = await target.leftovers();
+      expect(left.length).toBeLessThanOrEqual(target.goesOn ? 1 : 0);
+      await expect(target.vault.purge(sample.backupId, 9)).resolves.toMatchObject({ places: left.length });
       await expect(target.leftovers()).resolves.toEqual([]);
     };
 
@@ -85,9 +89,9 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
       await expect(copy()).rejects.toMatchObject({ code: 'manifest-newer', region: 'DFW' });
       await expectNothingAtTarget();
       await source.resealAs(sample.backupId, sample.manifestBytes);
-      const { location } = await copy({ attempt: 2 });
+      const { location } = await copy({ attempt: 10 });
       await target.resealAs(sample.backupId, resealed);
-      await expect(copy({ attempt: 3 })).rejects.toMatchObject({ code: 'manifest-newer', region: 'IAD' });
+      await expect(copy({ attempt: 11 })).rejects.toMatchObject({ code: 'manifest-newer', region: 'IAD' });
       await target.resealAs(sample.backupId, sample.manifestBytes);
       await expect(target.vault.verify(sample.backupId)).resolves.toMatchObject({ location, sha256 });
     });

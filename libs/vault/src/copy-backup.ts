@@ -34,7 +34,7 @@ export async function copyBackup(asked: CopyOptions): Promise<CopiedBackup> {
   const { from, to, signal } = asked;
   const options = { ...asked, from: endingWith(from, signal), to: endingWith(to, signal) };
   // This comes before anything is looked at: from here on no earlier attempt can seal.
-  const upload = await options.to.begin(options.backupId, options.attempt);
+  const upload = await options.to.begin(options.backupId, options.attempt, { copyOf: options.expectedSha256, signal });
   try {
     const there = await alreadyThere(options);
     const sealed = there ?? (await transfer(upload, options));
@@ -56,11 +56,13 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   await options.to.mustHold(storedBytes(source));
-  for (const { name, sha256, sizeBytes } of source.manifest.objects) {
-    const tooLong = () => altered(from, backupId, name);
-    const bytes = passing(from.read(backupId, name), { ...options, mostBytes: sizeBytes, tooLong });
-    const written = await upload.put(name, bytes);
-    if (written.sha256 !== sha256 || written.sizeBytes !== sizeBytes) throw altered(from, backupId, name);
+  for (const object of source.manifest.objects) {
+    await upload.bring({
+      object,
+      read: (range) => passing(from.read(backupId, object.name, range), options),
+      skipped: (bytes) => options.progress?.(bytes),
+      altered: () => altered(from, backupId, object.name),
+    });
   }
   signal.throwIfAborted();
   return upload.seal(source.bytes, { signal });
@@ -83,20 +85,9 @@ async function alreadyThere({
   }
 }
 
-interface Passing extends Pick<CopyOptions, 'signal' | 'progress'> {
-  mostBytes: number;
-  tooLong: () => VaultFault;
-}
-
-async function* passing(
-  source: AsyncIterable<Buffer>,
-  { signal, progress, mostBytes, tooLong }: Passing,
-): AsyncGenerator<Buffer> {
-  let bytes = 0;
+async function* passing(source: AsyncIterable<Buffer>, { signal, progress }: CopyOptions): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
-    bytes += chunk.length;
-    if (bytes > mostBytes) throw tooLong();
     yield chunk;
     progress?.(chunk.length);
   }

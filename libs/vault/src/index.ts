@@ -1,5 +1,6 @@
 /** The object store of a region, and copies from one to another. */
 export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.js';
+export { DirectoryStore } from './directory/directory-store.js';
 export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
@@ -7,13 +8,26 @@ export { codeOf } from './error-code.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepFor } from './keep-for.js';
 export { manifestBytes, storedBytes } from './manifest.js';
+export {
+  type ObjectFacts,
+  ObjectStore,
+  type PutCondition,
+  type PutOptions,
+  WriteRefused,
+} from './object/object-store.js';
+export { ObjectVault } from './object/object-vault.js';
+export { SegmentCheck } from './segment-check.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';
 export {
+  type BeginOptions,
+  type ByteRange,
+  type CopySource,
   type HeldBackup,
   type ListedBackup,
   type Removed,
   type SealedManifest,
+  type StoredObject,
   shards,
   Vault,
   type VaultIdentity,

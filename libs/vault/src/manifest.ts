@@ -1,6 +1,6 @@
 /** Writes, digests and parses the bytes that a vault keeps as a backup's manifest. */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, type VaultManifest, vaultManifest, vaultObject } from '@strongroom/contracts';
+import { manifestObjectName, type VaultManifest, vaultManifest, vaultObjectName } from '@strongroom/contracts';
 import { parseShallow } from './shallow-json.js';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
@@ -52,6 +52,6 @@ export function storedBytes({ manifest, bytes }: SealedManifest): number {
 
 /** Makes sure that an object's name can only be that of a file beside the manifest. @throws {VaultFault} */
 export function checkedObjectName(name: string, region: string): string {
-  if (name === manifestObjectName || vaultObject.shape.name.safeParse(name).success) return name;
+  if (name === manifestObjectName || vaultObjectName.safeParse(name).success) return name;
   throw new VaultFault('manifest-invalid', region, `"${name}" can't be the name of an object.`);
 }

@@ -2,7 +2,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { messageOf } from '@strongroom/contracts';
+import { messageOf, segmentsOf } from '@strongroom/contracts';
 import { chunksOf, listOf, sampleManifest, storeSample } from '../fixtures/sample-backup.js';
 import type { VaultScene } from '../fixtures/vault-scene.js';
 import { copyContract } from './copy-backup.contract.js';
@@ -37,12 +37,30 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
     it('tells the size and SHA-256 of what it was given', async () => {
       const bytes = randomBytes(500_000);
       const upload = await vault.begin(randomUUID(), 1);
-      await expect(upload.put('base.tar.zst', chunksOf(bytes))).resolves.toEqual({
-        name: 'base.tar.zst',
-        sizeBytes: bytes.length,
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-      });
+      const stored = await upload.put('base.tar.zst', chunksOf(bytes));
+      expect(stored).toMatchObject({ name: 'base.tar.zst', sizeBytes: bytes.length });
+      let at = 0;
+      for (const { sizeBytes, sha256 } of segmentsOf({ ...stored, rawBytes: bytes.length, compression: 'none' })) {
+        const segment = bytes.subarray(at, at + sizeBytes);
+        expect(sha256).toBe(createHash('sha256').update(segment).digest('hex'));
+        at += sizeBytes;
+      }
+      expect(at).toBe(bytes.length);
       await upload.discard();
+    });
+
+    it('reads a part of an object, across its segments and up to its end', async () => {
+      const bytes = randomBytes(300_000);
+      const { backupId } = await storeSample(vault, { objects: new Map([['base.tar.zst', bytes]]) });
+      for (const [from, length] of [
+        [0, 10],
+        [65_530, 131_080],
+        [299_990, 1_000],
+        [300_000, 1],
+      ] as const) {
+        const part = await buffer(vault.read(backupId, 'base.tar.zst', { from, bytes: length }));
+        expect(part.equals(bytes.subarray(from, from + length))).toBe(true);
+      }
     });
 
     it('reads in chunks of at most 128 KiB, so that memory stays flat', async () => {

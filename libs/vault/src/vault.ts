@@ -4,7 +4,8 @@
  * changed by compare-and-set alone, so a late attempt can neither change nor remove what counts.
  */
 import type { Readable } from 'node:stream';
-import type { VaultManifest, VaultObject } from '@strongroom/contracts';
+import type { VaultManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
+import { SegmentCheck } from './segment-check.js';
 import type { VaultFault } from './vault-fault.js';
 
 /** A backup's manifest as it is stored: parsed, as bytes, and the SHA-256 of the bytes, which is the backup's SHA-256. */
@@ -65,18 +66,53 @@ export interface VaultMemory {
 /** The number of parts that `held` divides a vault into. */
 export const shards = 256;
 
+/** A part of an object, by its first byte. */
+export interface ByteRange {
+  from: number;
+  bytes: number;
+}
+
+/** What a vault tells of an object that it was given: one digest, or those of the segments that it was cut into. */
+export type StoredObject = Pick<VaultObject, 'name' | 'sizeBytes'> &
+  ({ sha256: string } | { segments: VaultSegment[] });
+
+/** An object of a backup in another vault, of which a copy is made. */
+export interface CopySource {
+  object: VaultObject;
+  read(range: ByteRange): AsyncIterable<Buffer>;
+  /** Told of so many bytes that an earlier attempt has brought. */
+  skipped(bytes: number): void;
+  /** The fault of bytes that are not those of the object. */
+  altered(): VaultFault;
+}
+
+export interface BeginOptions {
+  /** The SHA-256 of the backup, when the attempt makes a copy. It may go on with what an earlier attempt at the copy has brought. */
+  copyOf?: string | undefined;
+  /** Ends what is written. It does not keep the attempt from being discarded. */
+  signal?: AbortSignal | undefined;
+}
+
 /** One attempt at putting a backup into a vault. It ends with `seal` or `discard`. */
 export abstract class VaultUpload {
   /**
    * Streams one object into the vault and hashes it on the way; memory use does not grow with its size. An error of the
-   * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`.
+   * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`. A vault that keeps objects in
+   * segments cuts them where a chunk of the source ends.
    * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
    * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one
    */
-  abstract put(
-    name: string,
-    source: AsyncIterable<Buffer>,
-  ): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>>;
+  abstract put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject>;
+
+  /**
+   * Brings one object of a copy, and compares it with the manifest on the way. What an earlier attempt has brought is not read again
+   * from the source, where the vault can tell.
+   * @throws {VaultFault} as `put`, and the source's own
+   */
+  async bring({ object, read, altered }: CopySource): Promise<void> {
+    const check = new SegmentCheck(object, altered);
+    await this.put(object.name, check.passing(read({ from: 0, bytes: object.sizeBytes })));
+  }
 
   /**
    * Reads back everything that was put and compares it with the manifest. Then the backup is visible under its id, in
@@ -91,8 +127,8 @@ export abstract class VaultUpload {
   ): Promise<SealedManifest>;
 
   /**
-   * Removes everything that this attempt wrote, unless it is sealed or may still become so. Never throws: the next
-   * attempt's `begin` or the sweep removes what is left.
+   * Removes everything that this attempt wrote, unless it is sealed or may still become so, or the next attempt at the copy can go on
+   * with it. Never throws: the next attempt's `begin` or the sweep removes what is left.
    */
   abstract discard(): Promise<void>;
 }
@@ -102,11 +138,11 @@ export abstract class Vault {
 
   /**
    * Begins an attempt. From now on no earlier attempt can seal, nor one of the same number that began before. What
-   * earlier attempts left unsealed is removed; what they sealed stays until this attempt seals its own.
+   * earlier attempts left unsealed is removed, unless this one goes on with it; what they sealed stays until this attempt seals its own.
    * @throws {VaultFault} `upload-superseded`, when an attempt with a higher number has begun, or the backup was removed
    *   under this number or a higher one
    */
-  abstract begin(backupId: string, attempt: number): Promise<VaultUpload>;
+  abstract begin(backupId: string, attempt: number, options?: BeginOptions): Promise<VaultUpload>;
 
   /**
    * The sealed backup's manifest, or undefined when the vault does not hold the backup.
@@ -128,8 +164,9 @@ export abstract class Vault {
   /**
    * Reads one object of a sealed backup in chunks of at most 128 KiB. The stream fails with a {VaultFault}:
    * `object-missing` when the object is not there, `object-unreadable` when the disk can't give it back.
+   * @param range default: the whole object. It gives fewer bytes where the object ends
    */
-  abstract read(backupId: string, objectName: string): Readable;
+  abstract read(backupId: string, objectName: string, range?: ByteRange): Readable;
 
   /**
    * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them.

@@ -19,6 +19,7 @@ describe('the vaults of a deployment', () => {
 
   it.each([
     ['an unknown kind', 'gopher://user:secret@bucket/prefix', /there are vaults of these kinds: .*\bfile:/],
+    ['a folder of objects without a path of its own', 'objects://vaults/IAD', /the path of its folder must begin/],
     ['a file on another host', 'file://host/vaults', 'File URL host'],
   ])('can not be opened from %s, and the message keeps secrets', (_, url, why) => {
     expect(() => openVaults(urls({ IAD: url }))).toThrow(why);

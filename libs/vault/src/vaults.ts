@@ -1,25 +1,49 @@
 /** The vaults of a deployment, by region. Each is of the kind that its URL in the configuration names. */
 import { fileURLToPath } from 'node:url';
-import { messageOf } from '@strongroom/contracts';
+import { messageOf, s3Address } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
+import { DirectoryStore } from './directory/directory-store.js';
 import { DirectoryVault } from './directory/directory-vault.js';
 import { VaultFiles } from './directory/vault-files.js';
 import { VaultRoot } from './directory/vault-root.js';
+import { ObjectVault } from './object/object-vault.js';
+import { S3Store } from './s3/s3-store.js';
 import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 import type { WatchOptions } from './vault-watch.js';
 import { type WatchedVault, watched } from './watched-vault.js';
 
+type OpenVault = (region: string, url: URL, mostAtATime: number) => Vault;
+
 /** The kinds of vaults, by the scheme of their URL. */
-const kinds: ReadonlyMap<string, (region: string, url: URL, mostAtATime: number) => Vault> = new Map([
+const kinds: ReadonlyMap<string, OpenVault> = new Map<string, OpenVault>([
   [
     'file:',
-    (region: string, url: URL, mostAtATime: number) => {
-      const path = fileURLToPath(url);
-      return new DirectoryVault(region, path, new VaultRoot(region, path, new VaultFiles(mostAtATime)));
+    (region, url, mostAtATime) => new DirectoryVault(region, fileURLToPath(url), folderAt(region, url, mostAtATime)),
+  ],
+  // A folder in which backups lie as in a store of objects: `objects:///vaults/DFW`.
+  [
+    'objects:',
+    (region, url, mostAtATime) => {
+      const path = new URL('file:///');
+      path.pathname = url.pathname;
+      if (url.host !== '') throw new Error('the path of its folder must begin behind objects://');
+      return new ObjectVault(region, new DirectoryStore(folderAt(region, path, mostAtATime)));
+    },
+  ],
+  [
+    's3:',
+    (region, url) => {
+      const address = s3Address(url);
+      if (typeof address === 'string') throw new Error(`its address ${address}`);
+      return new ObjectVault(region, new S3Store(region, address));
     },
   ],
 ]);
+
+function folderAt(region: string, url: URL, mostAtATime: number): VaultRoot {
+  return new VaultRoot(region, fileURLToPath(url), new VaultFiles(mostAtATime));
+}
 
 /** The number of threads that Node has by default. */
 const usualThreads = 4;

@@ -5,6 +5,9 @@
 import { Readable } from 'node:stream';
 import { FreeSpace } from './free-space.js';
 import {
+  type BeginOptions,
+  type ByteRange,
+  type CopySource,
   type HeldBackup,
   type ListedBackup,
   type Removed,
@@ -49,9 +52,10 @@ export class WatchedVault extends Vault {
     return new WatchedVault(this.vault, this.watch, signal);
   }
 
-  async begin(backupId: string, attempt: number): Promise<VaultUpload> {
+  async begin(backupId: string, attempt: number, options: BeginOptions = {}): Promise<VaultUpload> {
+    const signal = options.signal ?? this.ends;
     const upload = await this.over(`begin attempt ${attempt} at backup ${backupId}`, backupId, () =>
-      this.vault.begin(backupId, attempt),
+      this.vault.begin(backupId, attempt, { ...options, signal }),
     );
     return new WatchedUpload(upload, this.watch, { backupId, space: this.space, ends: this.ends });
   }
@@ -68,9 +72,9 @@ export class WatchedVault extends Vault {
     return this.over(`look for backup ${backupId}`, backupId, () => this.vault.locationOf(backupId));
   }
 
-  read(backupId: string, objectName: string): Readable {
+  read(backupId: string, objectName: string, range?: ByteRange): Readable {
     const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
-    const chunks = this.each(doing, () => this.vault.read(backupId, objectName));
+    const chunks = this.each(doing, () => this.vault.read(backupId, objectName, range));
     return Readable.from(chunks, { objectMode: false });
   }
 
@@ -182,6 +186,26 @@ class WatchedUpload extends VaultUpload {
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});
+      operation.end();
+    }
+  }
+
+  override async bring(source: CopySource): Promise<void> {
+    const operation = await this.watch.begin(this.doing(`write ${source.object.name} of backup ${this.backupId}`));
+    const reads: ReturnType<typeof passing>[] = [];
+    const read = (range: ByteRange) => {
+      const chunks = passing(this.of.space.leftBy(source.read(range)), operation);
+      reads.push(chunks);
+      return chunks;
+    };
+    const skipped = (bytes: number) => {
+      operation.moved(bytes);
+      source.skipped(bytes);
+    };
+    try {
+      await operation.until(this.upload.bring({ ...source, read, skipped }));
+    } finally {
+      if (operation.isGivenUp) for (const chunks of reads) void chunks.return().catch(() => {});
       operation.end();
     }
   }

@@ -8,7 +8,7 @@ export const noCopiesTo = 'LON';
 
 export const vaults = {
   name: 'STRONGROOM_VAULTS',
-  meaning: `Each region with the URL of its vault. Copies may go to every one of these regions but the home region. \`${noCopiesTo}\` can be the home region only. In a path, a comma is written \`%2C\`. An address may hold a password.`,
+  meaning: `Each region with the URL of its vault. Copies may go to every one of these regions but the home region. \`${noCopiesTo}\` can be the home region only. A vault is a folder, \`file:///path\`, or a place in a bucket of S3 or of a store that speaks its protocol, \`s3://bucket/prefix?region=…\`. \`endpoint\` is the address of such a store. \`pathStyle=false\` puts the bucket into the host, which is usual with AWS only. \`credentials\` is the path of a JSON file with \`accessKeyId\`, \`secretAccessKey\` and, where there is one, \`sessionToken\`; it is read again for each request. Without it the keys are found as the SDK of AWS finds them: in the environment, in a profile, or by the service of the host. \`lock\` is \`governance\` or \`compliance\`: how the bucket keeps objects from everybody until a time. In an address, a comma is written \`%2C\`.`,
   form: parsedText(vaultsForm, (value) => vaultAddresses(value.split(','))),
   usedBy: appNames,
   isRequired: true,

@@ -5,10 +5,11 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
+import { manifestObjectName } from '@strongroom/contracts';
+import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
-import { type SealedManifest, VaultUpload } from '../vault.js';
+import { type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
 import { PlaceReader, type Reading } from './place-reader.js';
@@ -39,7 +40,7 @@ export class DirectoryUpload extends VaultUpload {
     this.folder = join(parts.root.folderOf(backupId), place);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<Pick<VaultObject, 'name' | 'sizeBytes' | 'sha256'>> {
+  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
     const { root } = this.parts;
     const file = await this.create(checkedObjectName(name, root.region));
     const hash = createHash('sha256');
@@ -148,9 +149,7 @@ export class DirectoryUpload extends VaultUpload {
   }
 
   private superseded(cause?: unknown): VaultFault {
-    const { region } = this.parts.root;
-    const message = `The upload of backup ${this.backupId} to the vault of ${region} was superseded by a later attempt, or the backup was removed.`;
-    return new VaultFault('upload-superseded', region, message, { cause });
+    return new AttemptsApart(this.parts.root.region).lost(this.backupId, cause);
   }
 
   private async isThere(): Promise<boolean> {

@@ -295,6 +295,7 @@ async function directoryScene(region: string): Promise<VaultScene> {
   const leftovers = () => unsealedPlaces(root, vault);
   return {
     vault,
+    goesOn: false,
     alter: async (backupId, name) => flip(await path(backupId, name)),
     alterUnsealed: async (backupId, name) => {
       for (const place of await leftovers()) if (place.includes(backupId)) await flip(join(root, place, name));

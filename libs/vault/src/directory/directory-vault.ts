@@ -15,8 +15,10 @@
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { AttemptsApart } from '../attempts-apart.js';
 import { parseManifest } from '../manifest.js';
 import {
+  type ByteRange,
   type HeldBackup,
   type ListedBackup,
   type Removed,
@@ -28,11 +30,12 @@ import {
   type VaultUpload,
 } from '../vault.js';
 import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
+import { VaultMarker } from '../vault-marker.js';
 import { BackupStates, type FoundState, oldPlace, placeOf, type SealedState } from './backup-state.js';
 import { DirectoryUpload } from './directory-upload.js';
+import { MarkedFolder } from './marked-folder.js';
 import { PlaceReader } from './place-reader.js';
 import { Places } from './places.js';
-import { VaultMarker } from './vault-marker.js';
 import { absentAs, chunkBytes, isBackupId, VaultRoot } from './vault-root.js';
 
 const endOfTime = new Date(8_640_000_000_000_000);
@@ -44,6 +47,7 @@ export class DirectoryVault extends Vault {
   private readonly states: BackupStates;
   private readonly places: Places;
   private readonly marker: VaultMarker;
+  private readonly apart: AttemptsApart;
 
   constructor(
     readonly region: string,
@@ -54,7 +58,8 @@ export class DirectoryVault extends Vault {
     this.root = root;
     this.states = new BackupStates(root);
     this.places = new Places(root, this.states);
-    this.marker = new VaultMarker(root);
+    this.marker = new VaultMarker(new MarkedFolder(root));
+    this.apart = new AttemptsApart(region);
   }
 
   async begin(backupId: string, attempt: number): Promise<VaultUpload> {
@@ -64,7 +69,7 @@ export class DirectoryVault extends Vault {
       const folder = await this.root.makeFolder(location);
       const opened = () =>
         this.changeState(backupId, (found) => {
-          this.refuseLate(found, backupId, attempt);
+          this.apart.refuseLate(found.state, { backupId, attempt });
           const { sealed } = found.state;
           return { attempt, open: placeOf(attempt, found.seq + 1), ...(sealed && { sealed }) };
         });
@@ -101,8 +106,8 @@ export class DirectoryVault extends Vault {
     return sealed && this.locationAt(backupId, sealed);
   }
 
-  read(backupId: string, objectName: string): Readable {
-    return Readable.from(this.chunks(backupId, objectName), { objectMode: false, highWaterMark: chunkBytes });
+  read(backupId: string, objectName: string, range?: ByteRange): Readable {
+    return Readable.from(this.chunks(backupId, objectName, range), { objectMode: false, highWaterMark: chunkBytes });
   }
 
   async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
@@ -143,7 +148,7 @@ export class DirectoryVault extends Vault {
         ? found
         : await this.root.evenIfFull(() =>
             this.changeState(backupId, ({ state }) => {
-              if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+              if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
               return { attempt, gone: true };
             }),
           );
@@ -237,27 +242,14 @@ export class DirectoryVault extends Vault {
     });
   }
 
-  private refuseLate({ state }: FoundState, backupId: string, attempt: number): void {
-    if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
-    if (!state.gone || state.attempt < attempt) return;
-    const message = `Attempt ${attempt} at putting backup ${backupId} into the vault of ${this.region} comes late: the backup was removed.`;
-    throw new VaultFault('upload-superseded', this.region, message);
-  }
-
-  private late(backupId: string, attempt: number, newest: number): VaultFault {
-    const message = `Attempt ${attempt} at backup ${backupId} in the vault of ${this.region} comes late: attempt ${newest} has begun. A later attempt needs a higher number.`;
-    return new VaultFault('upload-superseded', this.region, message);
-  }
-
   private refuseUnlessKept(
     backupId: string,
     { state }: FoundState,
     { attempt, location }: { attempt: number; location: string },
   ): void {
-    if (state.attempt > attempt) throw this.late(backupId, attempt, state.attempt);
+    if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
     if (state.sealed && this.locationAt(backupId, state.sealed) === location) return;
-    const message = `Backup ${backupId} in the vault of ${this.region} does not lie at ${location}: nothing of it is removed.`;
-    throw new VaultFault('upload-superseded', this.region, message);
+    throw this.apart.elsewhere(backupId, location);
   }
 
   /** Before this says that no backup is sealed, it checks that this is still the vault. */
@@ -294,11 +286,11 @@ export class DirectoryVault extends Vault {
     return { ...sealed, location: this.locationAt(backupId, state) };
   }
 
-  private async *chunks(backupId: string, objectName: string): AsyncGenerator<Buffer> {
+  private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {
     const state = await this.sealedState(backupId);
     if (!state) throw notHeld(backupId, this.region);
     try {
-      yield* this.readerAt(backupId, state).chunks(objectName);
+      yield* this.readerAt(backupId, state).chunks(objectName, range);
     } catch (error) {
       // Before this says that the backup is lost, it checks that this is still the vault.
       if (isSpoilt(error)) await this.marker.check();

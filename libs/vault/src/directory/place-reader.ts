@@ -2,12 +2,13 @@
  * Reads one place of a directory vault, sealed or not, and compares what lies there with its manifest. A fault names the
  * object that can't be read, is missing or differs, with its backup and its region.
  */
-import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName } from '../manifest.js';
+import { SegmentCheck } from '../segment-check.js';
+import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
 import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
@@ -20,6 +21,8 @@ export interface Reading {
   progress?: ((bytes: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
+
+const wholeObject: ByteRange = { from: 0, bytes: Number.MAX_SAFE_INTEGER };
 
 export class PlaceReader {
   constructor(
@@ -41,7 +44,7 @@ export class PlaceReader {
     return bytes;
   }
 
-  async *chunks(objectName: string): AsyncGenerator<Buffer> {
+  async *chunks(objectName: string, range: ByteRange = wholeObject): AsyncGenerator<Buffer> {
     const { root, backupId } = this;
     const path = join(this.folder, checkedObjectName(objectName, root.region));
     const what = `read ${objectName} of backup ${backupId}`;
@@ -51,10 +54,12 @@ export class PlaceReader {
     });
     if (!file) throw this.missing(objectName);
     try {
-      for (;;) {
-        const chunk = Buffer.allocUnsafeSlow(chunkBytes);
-        const bytesRead = await root.doing(what, () => file.read(chunk).catch(this.unreadable(objectName)));
+      const end = range.from + range.bytes;
+      for (let at = range.from; at < end; ) {
+        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
+        const bytesRead = await root.doing(what, () => file.read(chunk, at).catch(this.unreadable(objectName)));
         if (bytesRead === 0) return;
+        at += bytesRead;
         yield chunk.subarray(0, bytesRead);
       }
     } finally {
@@ -89,17 +94,14 @@ export class PlaceReader {
 
   private async compareObject(object: VaultObject, { progress, signal }: Reading): Promise<void> {
     await this.lookAtObject(object);
-    const { name, sha256, sizeBytes } = object;
-    let readBytes = 0;
-    const hash = createHash('sha256');
+    const { name } = object;
+    const check = new SegmentCheck(object, (why) => this.altered(`${name}: ${why}`));
     for await (const chunk of this.chunks(name)) {
       signal?.throwIfAborted();
-      readBytes += chunk.length;
-      if (readBytes > sizeBytes) throw this.altered(`${name} is longer than ${sizeBytes} bytes`);
-      hash.update(chunk);
+      check.update(chunk);
       progress?.(chunk.length);
     }
-    if (hash.digest('hex') !== sha256) throw this.altered(`the SHA-256 of ${name} is not the one in its manifest`);
+    check.end();
   }
 
   altered(how: string): VaultFault {

@@ -51,9 +51,12 @@ export class OpenFile {
     });
   }
 
-  /** @returns the number of bytes read; 0 at the end */
-  async read(into: Buffer): Promise<number> {
-    return this.step('read', this.path, async () => (await this.file.read(into, 0, into.length)).bytesRead);
+  /**
+   * @param at the first byte that is read. Default: the one after those that were read before
+   * @returns the number of bytes read; 0 at the end
+   */
+  async read(into: Buffer, at: number | null = null): Promise<number> {
+    return this.step('read', this.path, async () => (await this.file.read(into, 0, into.length, at)).bytesRead);
   }
 
   sync(): Promise<void> {

@@ -2,16 +2,17 @@
  * The door to a store of objects: one flat name space, in which an object is whole or not there at all. A vault is built on it
  * alone, so a store of another make needs nothing but these calls.
  */
+import { VaultFault } from '../vault-fault.js';
 
 /** What a store tells of an object without its bytes. */
 export interface ObjectFacts {
   key: string;
   bytes: number;
-  /** Changes whenever the object is put. Only the store that gave it can read it. */
+  /** Changes whenever other bytes are put. Only the store that gave it can read it. */
   tag: string;
   /** When the object was put, by the store's clock. */
   putAt: Date;
-  /** In hexadecimal; undefined where the store keeps none. */
+  /** In hexadecimal; undefined where the store keeps none, and in a list. */
   sha256?: string;
   /** Until when the store refuses to remove the object; undefined when it does not. */
   lockedUntil?: Date;
@@ -26,6 +27,9 @@ export interface PutOptions {
   if: PutCondition;
   lockUntil?: Date;
 }
+
+/** The credential may read here, and not write. */
+export class WriteRefused extends VaultFault {}
 
 /** All of it throws {VaultFault}, or the signal's reason when it is aborted. Keys are plain names with `/` between them. */
 export abstract class ObjectStore {
@@ -44,7 +48,9 @@ export abstract class ObjectStore {
   /**
    * Puts an object at once, or leaves what is there. It is durable when this returns. It may be called again after any fault: an
    * object that is there with the same bytes is told as it is.
+   * The bytes belong to the caller again when this ends.
    * @returns undefined when the condition does not hold
+   * @throws {WriteRefused} when the credential may not write
    */
   abstract put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined>;
 
@@ -56,4 +62,17 @@ export abstract class ObjectStore {
 
   /** The most bytes that one object can have. */
   abstract readonly mostObjectBytes: number;
+
+  /**
+   * Has the store keep an object that is there until then, from everybody. A later date that was asked for before stays.
+   * @returns false when the store can't do that
+   */
+  async keepUntil(_key: string, _until: Date, _signal: AbortSignal): Promise<boolean> {
+    return false;
+  }
+
+  /** How many bytes there is room for; undefined when the store can't tell. */
+  async roomBytes(_signal: AbortSignal): Promise<number | undefined> {
+    return undefined;
+  }
 }

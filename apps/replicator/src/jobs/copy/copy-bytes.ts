@@ -85,8 +85,10 @@ export class CopyBytes {
 
   /** Begins the attempt in the vault: no earlier attempt counts from then on, and what is sealed stays. */
   private async begin(attempt: number): Promise<void> {
-    const { backupId, region } = this.request;
-    const upload = await endingWith(this.parts.vaults.of(region), this.hold.signal).begin(backupId, attempt);
+    const { backupId, region, sha256 } = this.request;
+    const upload = await endingWith(this.parts.vaults.of(region), this.hold.signal).begin(backupId, attempt, {
+      copyOf: sha256,
+    });
     await upload.discard();
   }
 

@@ -1,0 +1,351 @@
+/**
+ * A folder as a store of objects. An object is a file of its own, made whole under a temporary name and then linked to its own, so it
+ * is there whole or not at all, and nobody waits for anybody.
+ *
+ *     ROOT/<key>                the object as it was first put
+ *     ROOT/<key>~/<number>      the object as it was put again; the highest number counts, and a folder says that it was removed
+ *     ROOT/.partial/<id>        what is being written
+ *
+ * A link is made only when its name is free, so of two changes of one version only one is made. Numbers never go back. What a process
+ * that slept has linked below the highest number does not count.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { codeOf } from '../error-code.js';
+import { type ObjectFacts, ObjectStore, type PutOptions, WriteRefused } from '../object/object-store.js';
+import type { ByteRange } from '../vault.js';
+import { VaultFault } from '../vault-fault.js';
+import { absentAs, chunkBytes, VaultRoot } from './vault-root.js';
+
+const partials = '.partial';
+const versionsOf = '~';
+const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
+const numberForm = /^[1-9]\d{0,14}$/;
+/** After so many changes by others, a put gives up. */
+const mostLooks = 50;
+
+/** The version of an object that counts; `path` is undefined when there is no object. */
+interface Version {
+  number: number;
+  path: string | undefined;
+  stats: Stats | undefined;
+}
+
+export class DirectoryStore extends ObjectStore {
+  readonly mostObjectBytes = Number.MAX_SAFE_INTEGER;
+
+  constructor(private readonly root: VaultRoot) {
+    super();
+  }
+
+  locationOf(key: string): string {
+    return join(this.root.path, key);
+  }
+
+  async get(
+    key: string,
+    signal: AbortSignal,
+    range?: ByteRange,
+  ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined> {
+    const what = `read ${key}`;
+    return this.doing(what, signal, async () => {
+      for (let look = 0; look < mostLooks; look += 1) {
+        const version = await this.look(key);
+        const { path, stats } = version;
+        if (path === undefined || !stats) return undefined;
+        const file = await absentAs(undefined, this.root.files.open(path, 'r'));
+        // It was replaced between the two looks.
+        if (!file) continue;
+        const from = range?.from ?? 0;
+        const end = Math.min(stats.size, from + (range?.bytes ?? stats.size));
+        return { facts: factsOf(key, version.number, stats), body: this.chunks(file, key, { from, end }, signal) };
+      }
+      throw new Error(`${key} was replaced ${mostLooks} times`);
+    });
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined> {
+    return this.doing(`look at ${key}`, signal, async () => {
+      const { number, stats } = await this.look(key);
+      return stats && factsOf(key, number, stats);
+    });
+  }
+
+  async put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined> {
+    if (createHash('sha256').update(bytes).digest('hex') !== options.sha256)
+      throw new VaultFault('object-altered', this.root.region, `${key} is not what was to be put.`);
+    return this.doing(`write ${key}`, signal, () => this.putAtomically(key, bytes, options));
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ObjectFacts> {
+    await this.doing('be listed', signal, () => this.mustBeThere());
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    yield* this.under(folder, prefix, signal);
+  }
+
+  async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    const folders = new Set<string>();
+    for (const key of keys) {
+      await this.doing(`remove ${key}`, signal, () => this.remove(key));
+      folders.add(dirname(key));
+    }
+    for (const folder of folders) await this.doing('be tidied', signal, () => this.removeEmpty(folder));
+  }
+
+  override roomBytes(signal: AbortSignal): Promise<number | undefined> {
+    return this.doing('tell its room', signal, () => this.root.files.roomBytes(this.root.path));
+  }
+
+  private async putAtomically(key: string, bytes: Buffer, options: PutOptions): Promise<ObjectFacts | undefined> {
+    const { files, path } = this.root;
+    await this.root.makeFolder(partials);
+    const written = join(path, partials, randomUUID());
+    try {
+      await files.writeNew(written, bytes);
+      for (let look = 0; look < mostLooks; look += 1) {
+        const before = await this.look(key);
+        if (!meets(before, options)) return this.isThere(key, before, bytes);
+        const put = await this.link(key, before, written);
+        if (put) return put;
+      }
+      throw new Error(`${key} was changed by others ${mostLooks} times`);
+    } finally {
+      await files.unlink(written).catch(() => {});
+    }
+  }
+
+  /** @returns undefined when somebody else has changed the object meanwhile */
+  private async link(key: string, before: Version, written: string): Promise<ObjectFacts | undefined> {
+    const { files } = this.root;
+    const number = before.number + 1;
+    const name = this.pathOf(key, number);
+    await this.makeDurable(dirname(key));
+    if (number > 1) {
+      await this.makeDurable(`${key}${versionsOf}`);
+      // From here on a removal sees that the object has versions.
+      if (!isSame(await this.look(key), before)) return undefined;
+    }
+    try {
+      await files.link(written, name);
+    } catch (error) {
+      // A network file system may have made a link that it says is there already: what is there tells.
+      if (!['EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
+    }
+    const now = await this.look(key);
+    const own = await files.stat(written);
+    if (now.stats?.ino !== own.ino) {
+      const there = await absentAs<Stats | undefined>(undefined, files.stat(name));
+      // A process that slept has linked a number that was passed.
+      if (there?.ino === own.ino && now.number > number) await absentAs(undefined, files.unlink(name));
+      return undefined;
+    }
+    await files.syncFolder(dirname(name));
+    await this.removePassed(key, number);
+    return factsOf(key, number, now.stats);
+  }
+
+  /** After a fault a put is tried again, and may find what it has put itself. */
+  private async isThere(
+    key: string,
+    { number, path, stats }: Version,
+    bytes: Buffer,
+  ): Promise<ObjectFacts | undefined> {
+    if (path === undefined || stats?.size !== bytes.length) return undefined;
+    const file = await absentAs(undefined, this.root.files.open(path, 'r'));
+    if (!file) return undefined;
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, bytes.length - at));
+        const length = await file.read(chunk, at);
+        if (length === 0 || !chunk.subarray(0, length).equals(bytes.subarray(at, at + length))) return undefined;
+        at += length;
+      }
+    } finally {
+      await file.close();
+    }
+    return factsOf(key, number, stats);
+  }
+
+  private async remove(key: string): Promise<void> {
+    const { files } = this.root;
+    for (let look = 0; look < mostLooks; look += 1) {
+      const before = await this.look(key);
+      if (before.path === undefined && before.number !== 1) return;
+      if (before.number <= 1) {
+        await absentAs(undefined, files.unlink(this.pathOf(key, 1)));
+        if ((await this.versions(key)) === undefined) return;
+      }
+      const tombstone = this.pathOf(key, Math.max(2, before.number + 1));
+      try {
+        await files.makeFolder(tombstone);
+      } catch (error) {
+        if (codeOf(error) !== 'EEXIST') throw error;
+        const there = await absentAs<Stats | undefined>(undefined, files.stat(tombstone));
+        if (!there?.isDirectory()) continue;
+      }
+      await files.syncFolder(dirname(tombstone));
+      await this.removePassed(key, Math.max(2, before.number + 1));
+      return;
+    }
+    throw new Error(`${key} was changed by others ${mostLooks} times`);
+  }
+
+  /** Which version counts. A removal of the first version that is under way counts as done. */
+  private async look(key: string): Promise<Version> {
+    const { files } = this.root;
+    for (let look = 0; look < mostLooks; look += 1) {
+      const versions = await this.versions(key);
+      const highest = Math.max(0, ...(versions ?? []));
+      const number = Math.max(1, highest);
+      const path = this.pathOf(key, number);
+      const stats = await absentAs<Stats | undefined>(undefined, files.stat(path));
+      if (stats?.isFile()) return { number, path, stats };
+      if (stats?.isDirectory() && highest > 0) return { number, path: undefined, stats: undefined };
+      // It was replaced between the two looks.
+      if (highest > 0) continue;
+      await this.mustBeThere();
+      return { number: versions === undefined ? 0 : 1, path: undefined, stats: undefined };
+    }
+    throw new Error(`${key} was changed by others ${mostLooks} times`);
+  }
+
+  /** The numbers of the versions after the first; undefined when the object was never put again. */
+  private async versions(key: string): Promise<number[] | undefined> {
+    const folder = join(this.root.path, `${key}${versionsOf}`);
+    const names = await absentAs<string[] | undefined>(undefined, this.root.files.list(folder));
+    return names?.filter((name) => numberForm.test(name)).map(Number);
+  }
+
+  private async removePassed(key: string, number: number): Promise<void> {
+    const { files } = this.root;
+    const passed = [1, ...((await this.versions(key)) ?? [])].filter((each) => each < number);
+    for (const each of passed) {
+      const path = this.pathOf(key, each);
+      const stats = await absentAs<Stats | undefined>(undefined, files.stat(path));
+      if (stats?.isDirectory()) await files.removeEmptyFolder(path).catch(() => {});
+      else if (stats) await files.unlink(path).catch(() => {});
+    }
+  }
+
+  private async *under(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<ObjectFacts> {
+    const entries = await this.doing('be listed', signal, () => this.entriesOf(folder));
+    for (const { name, isFolder } of entries) {
+      signal.throwIfAborted();
+      const path = `${folder}${name}`;
+      if (isFolder) {
+        const inside = `${path}/`;
+        if (inside.startsWith(prefix) || prefix.startsWith(inside)) yield* this.under(inside, prefix, signal);
+        continue;
+      }
+      if (!path.startsWith(prefix)) continue;
+      const facts = await this.head(path, signal);
+      if (facts) yield facts;
+    }
+  }
+
+  /** The names in a folder, in the order of the keys that they are in. */
+  private async entriesOf(folder: string): Promise<{ name: string; isFolder: boolean }[]> {
+    const { files, path } = this.root;
+    const names = await absentAs<string[]>([], files.list(join(path, folder)));
+    const entries = new Map<string, { name: string; isFolder: boolean }>();
+    for (const each of names) {
+      if (folder === '' && each === partials) continue;
+      const stats = await absentAs<Stats | undefined>(undefined, files.stat(join(path, folder, each)));
+      if (!stats) continue;
+      const isVersions = stats.isDirectory() && each.endsWith(versionsOf);
+      const name = isVersions ? each.slice(0, -versionsOf.length) : each;
+      const isFolder = stats.isDirectory() && !isVersions;
+      entries.set(isFolder ? `${name}/` : name, { name, isFolder });
+    }
+    return [...entries]
+      .sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+      .map(([, entry]) => entry);
+  }
+
+  private async *chunks(
+    file: Awaited<ReturnType<VaultRoot['files']['open']>>,
+    key: string,
+    { from, end }: { from: number; end: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    try {
+      // An empty file is read as well: its disk may fail.
+      for (let at = from; at < end || at === 0; ) {
+        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(1, end - at)));
+        const length = await this.doing(`read ${key}`, signal, () => file.read(chunk, at).catch(this.unreadable(key)));
+        if (length === 0) return;
+        at += length;
+        yield chunk.subarray(0, length);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  private unreadable(key: string): (error: unknown) => never {
+    return (cause) => {
+      if (codeOf(cause) !== 'EIO') throw cause;
+      const { region } = this.root;
+      const message = `${key} in the vault of ${region} can't be read back: its disk fails there. Restore from the copy in another region.`;
+      throw new VaultFault('object-unreadable', region, message, { cause });
+    };
+  }
+
+  /** Makes the folders on the way, and their names durable. */
+  private async makeDurable(folder: string): Promise<void> {
+    const { files, path } = this.root;
+    if (folder === '.' || (await absentAs<Stats | undefined>(undefined, files.stat(join(path, folder))))) return;
+    await this.makeDurable(dirname(folder));
+    await this.root.makeFolder(folder);
+    await files.syncFolder(join(path, dirname(folder)));
+  }
+
+  private async removeEmpty(folder: string): Promise<void> {
+    for (let at = folder; at !== '.' && at !== ''; at = dirname(at)) {
+      try {
+        await absentAs(undefined, this.root.files.removeEmptyFolder(join(this.root.path, at)));
+      } catch (error) {
+        if (['ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) return;
+        throw error;
+      }
+    }
+  }
+
+  /** A disk that is not mounted must not look like an empty store. */
+  private async mustBeThere(): Promise<void> {
+    if (!(await this.root.files.stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
+  }
+
+  private async doing<T>(what: string, signal: AbortSignal, operations: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await this.root.doing(what, operations);
+    } catch (error) {
+      if (!(error instanceof VaultFault) || !readOnly.has(codeOf(error.cause))) throw error;
+      const { region, message, told } = error;
+      throw new WriteRefused('vault-unavailable', region, message, { cause: error, told });
+    }
+  }
+
+  private pathOf(key: string, number: number): string {
+    return number <= 1 ? join(this.root.path, key) : join(this.root.path, `${key}${versionsOf}`, String(number));
+  }
+}
+
+function meets(before: Version, { if: condition }: PutOptions): boolean {
+  if (condition === 'absent') return before.path === undefined;
+  return before.stats !== undefined && tagOf(before.number, before.stats) === condition.tag;
+}
+
+function isSame(one: Version, other: Version): boolean {
+  return one.number === other.number && one.path === other.path && one.stats?.ino === other.stats?.ino;
+}
+
+function tagOf(number: number, stats: Stats): string {
+  return `${number}.${stats.ino}.${stats.mtimeMs}`;
+}
+
+function factsOf(key: string, number: number, stats: Stats): ObjectFacts {
+  return { key, bytes: stats.size, tag: tagOf(number, stats), putAt: stats.mtime };
+}

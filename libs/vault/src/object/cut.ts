@@ -1,0 +1,84 @@
+/** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
+import { createHash } from 'node:crypto';
+
+export interface Cut {
+  bytes: Buffer;
+  sha256: string;
+}
+
+/** Cuts where a chunk of the source ends. Only a chunk that is larger than a piece is cut itself. An empty source gives one empty piece. */
+export async function* cutAtChunks(
+  source: AsyncIterable<Buffer>,
+  mostBytesOf: (index: number) => number,
+): AsyncGenerator<Cut, void, undefined> {
+  let index = 0;
+  let piece = new CollectedPiece(mostBytesOf(index));
+  for await (const chunk of source) {
+    let rest = chunk;
+    while (rest.length > piece.roomBytes) {
+      if (piece.length === 0) rest = piece.take(rest);
+      yield piece.cut();
+      index += 1;
+      piece = new CollectedPiece(mostBytesOf(index));
+    }
+    piece.take(rest);
+  }
+  if (piece.length > 0 || index === 0) yield piece.cut();
+}
+
+/** Cuts pieces of these sizes. The last one is shorter when the source ends too early, and what comes after it is a piece as well. */
+export async function* cutInto(
+  source: AsyncIterable<Buffer>,
+  sizes: readonly number[],
+): AsyncGenerator<Cut, void, undefined> {
+  let index = 0;
+  let piece = new CollectedPiece(sizes[0] ?? 0);
+  const next = () => {
+    index += 1;
+    piece = new CollectedPiece(sizes[index] ?? 0);
+  };
+  for await (const chunk of source) {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (index >= sizes.length) {
+        yield { bytes: rest, sha256: createHash('sha256').update(rest).digest('hex') };
+        return;
+      }
+      rest = piece.take(rest);
+      if (piece.roomBytes > 0) continue;
+      yield piece.cut();
+      next();
+    }
+  }
+  while (index < sizes.length) {
+    yield piece.cut();
+    next();
+  }
+}
+
+class CollectedPiece {
+  length = 0;
+  private readonly hash = createHash('sha256');
+  private readonly memory: Buffer;
+
+  constructor(mostBytes: number) {
+    this.memory = Buffer.allocUnsafeSlow(mostBytes);
+  }
+
+  get roomBytes(): number {
+    return this.memory.length - this.length;
+  }
+
+  /** @returns what has no room */
+  take(chunk: Buffer): Buffer {
+    const taken = chunk.subarray(0, this.roomBytes);
+    taken.copy(this.memory, this.length);
+    this.hash.update(taken);
+    this.length += taken.length;
+    return chunk.subarray(taken.length);
+  }
+
+  cut(): Cut {
+    return { bytes: this.memory.subarray(0, this.length), sha256: this.hash.digest('hex') };
+  }
+}

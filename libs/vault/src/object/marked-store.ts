@@ -1,0 +1,53 @@
+/** A store of objects as the identity of its vault needs it. */
+import type { VaultIdentity } from '../vault.js';
+import { type MarkedStore, markerName } from '../vault-marker.js';
+import { type ObjectStore, WriteRefused } from './object-store.js';
+import { digestOf, smallObject } from './small-objects.js';
+import { tryStore } from './store-trial.js';
+
+const never = new AbortController().signal;
+
+export class MarkedStoreOfObjects implements MarkedStore {
+  readonly advice = {
+    whenShared:
+      'Give each region a bucket of its own in STRONGROOM_VAULTS, or a prefix of its own: the same bucket and prefix',
+    whenAway: 'See that STRONGROOM_VAULTS names its bucket and its prefix, and no other.',
+  };
+  readonly where: string;
+
+  constructor(
+    readonly region: string,
+    private readonly store: ObjectStore,
+  ) {
+    this.where = store.locationOf('');
+  }
+
+  doing<T>(_what: string, operations: () => Promise<T>): Promise<T> {
+    return operations();
+  }
+
+  async read(): Promise<Buffer | undefined> {
+    return (await smallObject(this.store, markerName, never))?.bytes;
+  }
+
+  async make(bytes: Buffer): Promise<boolean> {
+    try {
+      // When there is one already, that one counts.
+      await this.store.put(markerName, bytes, { sha256: digestOf(bytes), if: 'absent' }, never);
+      return true;
+    } catch (error) {
+      if (error instanceof WriteRefused) return false;
+      throw error;
+    }
+  }
+
+  async tried(): Promise<Pick<VaultIdentity, 'weaknesses'>> {
+    try {
+      await tryStore(this.region, this.store, never);
+    } catch (error) {
+      // A process that may only read keeps nothing apart here either.
+      if (!(error instanceof WriteRefused)) throw error;
+    }
+    return {};
+  }
+}

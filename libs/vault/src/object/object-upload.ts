@@ -1,0 +1,339 @@
+/**
+ * One attempt at putting a backup into a store of objects. What it puts is never changed, and what it wrote is read back before it
+ * can be sealed. Sealing is one change of the backup's state. An attempt at a copy goes on with what earlier ones have brought.
+ */
+import { manifestObjectName, type VaultSegment } from '@strongroom/contracts';
+import type { AttemptsApart } from '../attempts-apart.js';
+import { checkedObjectName, parseManifest } from '../manifest.js';
+import { SegmentCheck } from '../segment-check.js';
+import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
+import { isSpoilt, VaultFault } from '../vault-fault.js';
+import { cutAtChunks, cutInto } from './cut.js';
+import { InFlight } from './in-flight.js';
+import { mostBytesOfSegment, type Piece, pieceName, piecesOf } from './object-layout.js';
+import type { ObjectPlaces } from './object-places.js';
+import { ObjectReader, type Reading } from './object-reader.js';
+import { type FoundState, isDead, type NextState, type ObjectStates, type OpenPlace } from './object-state.js';
+import type { ObjectFacts, ObjectStore } from './object-store.js';
+import { digestOf } from './small-objects.js';
+
+export interface UploadParts {
+  region: string;
+  store: ObjectStore;
+  states: ObjectStates;
+  places: ObjectPlaces;
+  apart: AttemptsApart;
+  /** The size of the first segments. */
+  segmentBytes: number;
+  /** @throws {VaultFault} when what is there is not the vault that was there */
+  checkVault(): Promise<void>;
+  changeState(backupId: string, next: (found: FoundState) => NextState): Promise<FoundState>;
+}
+
+export interface UploadOf {
+  backupId: string;
+  attempt: number;
+  open: OpenPlace;
+  /** Whether an earlier attempt at the copy has opened the place. */
+  isGoingOn: boolean;
+  /** Where the backup's places lie. */
+  folder: string;
+  signal: AbortSignal | undefined;
+}
+
+/** So many pieces are sent at a time, while the next one is collected. */
+const sentAtATime = 2;
+/** So many pieces are looked at, at a time, when a copy goes on. */
+const lookedAtATime = 16;
+/** After so many pieces an attempt looks whether it still counts. */
+const lookEach = 64;
+const never = new AbortController().signal;
+
+export class ObjectUpload extends VaultUpload {
+  private readonly signal: AbortSignal;
+  private readonly reader: ObjectReader;
+  private readonly ending = new AbortController();
+  private readonly location: string;
+  private isSealed = false;
+  /** Whether the place may be sealed though this attempt does not know it. */
+  private mayBeSealed = false;
+  /** Whether what lies in the place can't become the copy. */
+  private isSpoilt = false;
+  private there: Promise<ReadonlyMap<string, ObjectFacts>> | undefined;
+
+  constructor(
+    private readonly parts: UploadParts,
+    private readonly of: UploadOf,
+  ) {
+    super();
+    this.signal = of.signal ? AbortSignal.any([of.signal, this.ending.signal]) : this.ending.signal;
+    this.location = `${of.folder}/${of.open.place}`;
+    const { region, store } = parts;
+    const place = { region, backupId: of.backupId, folder: this.location, pieceBytes: of.open.pieceBytes };
+    this.reader = new ObjectReader(store, place, this.signal);
+  }
+
+  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+    const { region, segmentBytes } = this.parts;
+    checkedObjectName(name, region);
+    const segments: VaultSegment[] = [];
+    await this.sending(async (send) => {
+      const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
+      for await (const piece of cutAtChunks(source, most)) {
+        const { bytes, sha256 } = piece;
+        const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
+        await send((signal) => this.putPiece(key, bytes, sha256, signal));
+      }
+    });
+    return { name, sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), segments };
+  }
+
+  override async bring(source: CopySource): Promise<void> {
+    const { object } = source;
+    const pieces = piecesOf(object, this.of.open.pieceBytes);
+    await this.sending(async (send) => {
+      const there = await this.piecesThere();
+      if ('segments' in object) await this.bringMissing(source, await this.missing(source, pieces, there), send);
+      else await this.bringWhole(source, pieces, there, send);
+    });
+  }
+
+  async seal(manifestBytes: Buffer, reading: Reading = {}): Promise<SealedManifest> {
+    const { store } = this.parts;
+    await this.mustCount();
+    const put = { sha256: digestOf(manifestBytes), if: 'absent' } as const;
+    const isPut = await store.put(this.reader.keyOf(manifestObjectName), manifestBytes, put, this.signal);
+    if (!isPut) throw this.spoilt(`${manifestObjectName} is not what was written`);
+    const proven = await this.proven(manifestBytes, reading);
+    reading.signal?.throwIfAborted();
+    await this.makeVisible(proven.sha256);
+    this.isSealed = true;
+    return { ...proven, location: this.location };
+  }
+
+  async discard(): Promise<void> {
+    this.ending.abort(new Error('the attempt has ended'));
+    if (this.isSealed) return;
+    try {
+      if (this.of.open.copyOf === undefined) await this.discardAttempt();
+      else if (this.isSpoilt && !this.mayBeSealed) await this.close();
+    } catch {
+      // The next attempt, or the sweep, removes it.
+    }
+  }
+
+  /** Runs what sends pieces. When it ends, nothing is under way any more. */
+  private async sending(run: (send: InFlight['add']) => Promise<void>): Promise<void> {
+    await this.mustCount();
+    const flight = new InFlight(sentAtATime, this.signal);
+    let sent = 0;
+    try {
+      await run(async (task) => {
+        await flight.add(task);
+        sent += 1;
+        if (sent % lookEach === 0) await this.mustCount();
+      });
+      await flight.done();
+    } catch (error) {
+      await flight.stop(error);
+      throw error;
+    }
+    await this.mustCount();
+  }
+
+  private async putPiece(name: string, bytes: Buffer, sha256: string, signal: AbortSignal): Promise<void> {
+    const put = { sha256, if: 'absent' } as const;
+    const facts = await this.parts.store.put(this.reader.keyOf(name), bytes, put, signal);
+    if (!facts) throw this.spoilt(`something else lies at ${name}`);
+  }
+
+  /** The pieces that have to be brought. What an earlier attempt has brought is compared. */
+  private async missing(
+    { skipped }: CopySource,
+    pieces: readonly Piece[],
+    there: ReadonlyMap<string, ObjectFacts>,
+  ): Promise<Piece[]> {
+    const looking = new InFlight(lookedAtATime, this.signal);
+    try {
+      for (const { name, bytes, sha256 } of pieces) {
+        const facts = there.get(name);
+        if (!facts || sha256 === undefined) continue;
+        await looking.add(async (signal) => {
+          await this.mustBe(name, facts, { bytes, sha256 }, signal);
+          skipped(bytes);
+        });
+      }
+      await looking.done();
+    } catch (error) {
+      await looking.stop(error);
+      throw error;
+    }
+    return pieces.filter(({ name }) => !there.has(name));
+  }
+
+  private async bringMissing(source: CopySource, pieces: readonly Piece[], send: InFlight['add']): Promise<void> {
+    for (const run of rowsOf(pieces)) {
+      const [first] = run;
+      if (!first) continue;
+      const bytes = run.reduce((sum, piece) => sum + piece.bytes, 0);
+      const sizes = run.map((piece) => piece.bytes);
+      let index = 0;
+      for await (const cut of cutInto(source.read({ from: first.from, bytes }), sizes)) {
+        const piece = run[index];
+        if (!piece || cut.bytes.length !== piece.bytes || cut.sha256 !== piece.sha256) throw source.altered();
+        await send((signal) => this.putPiece(piece.name, cut.bytes, cut.sha256, signal));
+        index += 1;
+      }
+      if (index < run.length) throw source.altered();
+    }
+  }
+
+  /** The manifest proves only the whole, so all of it is read from the source. What is there already is not sent again. */
+  private async bringWhole(
+    source: CopySource,
+    pieces: readonly Piece[],
+    there: ReadonlyMap<string, ObjectFacts>,
+    send: InFlight['add'],
+  ): Promise<void> {
+    const { object } = source;
+    const check = new SegmentCheck(object, source.altered);
+    const bytes = check.passing(source.read({ from: 0, bytes: object.sizeBytes }));
+    let index = 0;
+    for await (const cut of cutInto(
+      bytes,
+      pieces.map((piece) => piece.bytes),
+    )) {
+      const piece = pieces[index];
+      if (!piece || cut.bytes.length !== piece.bytes) throw source.altered();
+      const facts = there.get(piece.name);
+      await send((signal) =>
+        facts
+          ? this.mustBe(piece.name, facts, { bytes: piece.bytes, sha256: cut.sha256 }, signal)
+          : this.putPiece(piece.name, cut.bytes, cut.sha256, signal),
+      );
+      index += 1;
+    }
+    if (index < pieces.length) throw source.altered();
+  }
+
+  /** What earlier attempts at the copy have put into the place. */
+  private piecesThere(): Promise<ReadonlyMap<string, ObjectFacts>> {
+    this.there ??= this.listed();
+    return this.there;
+  }
+
+  private async listed(): Promise<ReadonlyMap<string, ObjectFacts>> {
+    const there = new Map<string, ObjectFacts>();
+    if (!this.of.isGoingOn) return there;
+    const prefix = this.reader.keyOf('');
+    for await (const facts of this.parts.store.list(prefix, this.signal))
+      there.set(facts.key.slice(prefix.length), facts);
+    return there;
+  }
+
+  private async mustBe(
+    name: string,
+    facts: ObjectFacts,
+    expected: { bytes: number; sha256: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isSame = facts.bytes === expected.bytes && (await this.reader.has(name, facts, expected.sha256, signal));
+    if (!isSame) throw this.spoilt(`${name} is not what was brought there`);
+  }
+
+  /** Reads everything back: a backup that can't be read is never sealed. */
+  private async proven(written: Buffer, reading: Reading): Promise<Omit<SealedManifest, 'location'>> {
+    try {
+      const found = await this.reader.manifest();
+      if (!found.equals(written)) throw this.reader.altered(`${manifestObjectName} is not what was written`);
+      const sealed = parseManifest(found, this.of.backupId, this.parts.region);
+      const { signal } = reading;
+      await this.reader.compare(sealed.manifest, {
+        ...reading,
+        signal: signal ? AbortSignal.any([signal, this.signal]) : this.signal,
+      });
+      return sealed;
+    } catch (error) {
+      if (!isSpoilt(error)) throw error;
+      this.isSpoilt = true;
+      // The pieces may be gone because the attempt no longer counts.
+      await this.mustCount();
+      throw error;
+    }
+  }
+
+  private async makeVisible(manifestSha256: string): Promise<void> {
+    const { states } = this.parts;
+    const { backupId, attempt } = this.of;
+    const { place, pieceBytes } = this.of.open;
+    const doubtful = () => {
+      this.mayBeSealed = true;
+    };
+    for (let found = await states.read(backupId, this.signal); ; ) {
+      if (!this.counts(found)) throw await this.late(found);
+      const next = { attempt, sealed: { attempt, place, pieceBytes, manifestSha256 } };
+      const { outcome, now } = await states.change(backupId, found, next, { signal: this.signal, doubtful });
+      if (outcome === 'changed' || now.state.sealed?.place === place) return;
+      found = now;
+    }
+  }
+
+  /** @throws {VaultFault} `upload-superseded`, when a later attempt has begun or the backup was removed */
+  private async mustCount(): Promise<void> {
+    this.signal.throwIfAborted();
+    const found = await this.parts.states.read(this.of.backupId, this.signal);
+    if (!this.counts(found)) throw await this.late(found);
+  }
+
+  private counts({ state }: FoundState): boolean {
+    return state.open?.begun === this.of.open.begun;
+  }
+
+  /** What was put after the place had been removed is removed as well. */
+  private async late(found: FoundState): Promise<VaultFault> {
+    await this.parts.checkVault();
+    if (isDead(found, this.of.open.place)) await this.removePlace();
+    return this.parts.apart.lost(this.of.backupId);
+  }
+
+  /** Nobody else writes in the place of an attempt, or can seal it. */
+  private async discardAttempt(): Promise<void> {
+    if (this.mayBeSealed) {
+      const found = await this.parts.states.read(this.of.backupId, never);
+      if (!isDead(found, this.of.open.place)) return;
+    }
+    await this.removePlace();
+  }
+
+  /** No attempt at the copy goes on with the place after that. */
+  private async close(): Promise<void> {
+    const { backupId } = this.of;
+    const closed = await this.parts.changeState(backupId, (found) => {
+      if (!this.counts(found)) throw this.parts.apart.lost(backupId);
+      const { attempt, sealed } = found.state;
+      return { attempt, ...(sealed && { sealed }) };
+    });
+    if (isDead(closed, this.of.open.place)) await this.removePlace();
+  }
+
+  private async removePlace(): Promise<void> {
+    await this.parts.places.remove(this.of.backupId, this.of.open.place, never);
+  }
+
+  private spoilt(how: string): VaultFault {
+    this.isSpoilt = true;
+    return this.reader.altered(how);
+  }
+}
+
+/** Pieces that follow each other are read from the source in one go. */
+function rowsOf(pieces: readonly Piece[]): Piece[][] {
+  const rows: Piece[][] = [];
+  for (const piece of pieces) {
+    const row = rows.at(-1);
+    const last = row?.at(-1);
+    if (row && last && last.from + last.bytes === piece.from) row.push(piece);
+    else rows.push([piece]);
+  }
+  return rows;
+}

@@ -1,0 +1,357 @@
+/**
+ * A vault in a store of objects: `object-layout.ts` says where things lie in it. The state of a backup says which place of an attempt
+ * counts, and what lies in a place is never changed. So whoever comes late writes where nobody looks.
+ */
+import { Readable } from 'node:stream';
+import { AttemptsApart } from '../attempts-apart.js';
+import { parseManifest } from '../manifest.js';
+import {
+  type BeginOptions,
+  type ByteRange,
+  type HeldBackup,
+  type ListedBackup,
+  type Removed,
+  type SealedManifest,
+  Vault,
+  type VaultIdentity,
+  type VaultMemory,
+  type VaultUpload,
+} from '../vault.js';
+import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
+import { VaultMarker } from '../vault-marker.js';
+import { InFlight } from './in-flight.js';
+import { MarkedStoreOfObjects } from './marked-store.js';
+import { allBackups, folderOf, ofBackup, piecesOf, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
+import { ObjectPlaces } from './object-places.js';
+import { ObjectReader } from './object-reader.js';
+import {
+  type FoundState,
+  isDead,
+  type NextState,
+  ObjectStates,
+  type OpenPlace,
+  type SealedPlace,
+} from './object-state.js';
+import type { ObjectStore } from './object-store.js';
+import { ObjectUpload } from './object-upload.js';
+import { newUuid } from './small-objects.js';
+
+/** After this many changes by others, a change gives up. Each of them is an attempt, and attempts are few. */
+const mostConflicts = 20;
+const chunkBytes = 131_072;
+/** So many objects are locked at a time. */
+const lockedAtATime = 8;
+const never = new AbortController().signal;
+
+export class ObjectVault extends Vault {
+  private readonly states: ObjectStates;
+  private readonly places: ObjectPlaces;
+  private readonly marker: VaultMarker;
+  private readonly apart: AttemptsApart;
+  private readonly pieceBytes: number;
+
+  /** @param pieceBytes the size of the first pieces of an object. Default: 16 MiB */
+  constructor(
+    readonly region: string,
+    private readonly store: ObjectStore,
+    pieceBytes = usualPieceBytes,
+  ) {
+    super();
+    this.pieceBytes = Math.min(pieceBytes, store.mostObjectBytes);
+    this.states = new ObjectStates(region, store);
+    this.places = new ObjectPlaces(region, store);
+    this.marker = new VaultMarker(new MarkedStoreOfObjects(region, store));
+    this.apart = new AttemptsApart(region);
+  }
+
+  async begin(backupId: string, attempt: number, options: BeginOptions = {}): Promise<VaultUpload> {
+    const { copyOf, signal } = options;
+    const folder = folderOf(backupId, this.region);
+    await this.marker.check();
+    const begun = newUuid();
+    let isGoingOn = false;
+    let isNew = true;
+    const now = await this.changeState(backupId, ({ state, tag }) => {
+      this.apart.refuseLate(state, { backupId, attempt });
+      const before = copyOf !== undefined && state.open?.copyOf === copyOf ? state.open : undefined;
+      isGoingOn = before !== undefined;
+      isNew = tag === undefined;
+      const fresh = { place: placeOf(attempt, state.seq + 1), pieceBytes: this.pieceBytes };
+      const open: OpenPlace = { ...(before ?? fresh), begun, ...(copyOf !== undefined && { copyOf }) };
+      return { attempt, open, ...(state.sealed && { sealed: state.sealed }) };
+    });
+    if (!isNew) await this.places.clear(backupId, now, never).catch(() => {});
+    const { open } = now.state;
+    if (!open) throw new TypeError('a change opened no place');
+    return new ObjectUpload(
+      {
+        region: this.region,
+        store: this.store,
+        states: this.states,
+        places: this.places,
+        apart: this.apart,
+        segmentBytes: this.pieceBytes,
+        checkVault: () => this.marker.check(),
+        changeState: (...change) => this.changeState(...change),
+      },
+      { backupId, attempt, open, isGoingOn, folder, signal },
+    );
+  }
+
+  async manifest(backupId: string): Promise<SealedManifest | undefined> {
+    return this.onSealed(backupId, (sealed) => this.manifestAt(backupId, sealed));
+  }
+
+  async glance(backupId: string): Promise<SealedManifest | undefined> {
+    return this.onSealed(backupId, async (place) => {
+      const sealed = await this.manifestAt(backupId, place);
+      await this.readerAt(backupId, place).lookAt(sealed.manifest);
+      return sealed;
+    });
+  }
+
+  async locationOf(backupId: string): Promise<string | undefined> {
+    const sealed = await this.sealedPlace(backupId);
+    return sealed && this.locationAt(backupId, sealed);
+  }
+
+  read(backupId: string, objectName: string, range?: ByteRange): Readable {
+    const chunks = this.chunks(backupId, objectName, range);
+    return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
+  }
+
+  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+    const verified = await this.onSealed(backupId, async (place) => {
+      const sealed = await this.manifestAt(backupId, place);
+      await this.readerAt(backupId, place).compare(sealed.manifest, { progress, signal });
+      return sealed;
+    });
+    if (!verified) throw notHeld(backupId, this.region);
+    return verified;
+  }
+
+  async *list(signal: AbortSignal = never): AsyncGenerator<ListedBackup> {
+    await this.probe();
+    for await (const { backupId } of this.backupsUnder(allBackups, signal)) {
+      try {
+        const sealed = await this.manifest(backupId);
+        if (sealed) yield { backupId, sealed };
+      } catch (error) {
+        if (!(error instanceof VaultFault)) throw error;
+        yield { backupId, fault: error };
+      }
+    }
+  }
+
+  async purge(backupId: string, attempt: number): Promise<Removed> {
+    folderOf(backupId, this.region);
+    await this.marker.check();
+    const found = await this.states.readToReplace(backupId, never);
+    const isDone = found.state.gone === true && found.state.attempt >= attempt;
+    if (!isDone && found.state.attempt <= attempt) await this.refuseLocked(backupId, found.state.sealed);
+    // This comes before anything is removed. Every attempt that begins or seals after it is refused.
+    const gone = isDone
+      ? found
+      : await this.changeState(backupId, ({ state }) => {
+          if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
+          return { attempt, gone: true };
+        });
+    return this.places.clear(backupId, gone, never);
+  }
+
+  async *held(shard: number, signal: AbortSignal = never): AsyncGenerator<HeldBackup> {
+    await this.probe();
+    for await (const { backupId, places, changedAt } of this.backupsUnder(shardPrefix(shard), signal)) {
+      try {
+        yield await this.heldOf(backupId, places, changedAt);
+      } catch (fault) {
+        // A fault of one backup does not keep the others from being looked at.
+        if (!(fault instanceof VaultFault) || !isSpoilt(fault)) throw fault;
+        yield { backupId, fault, attempt: 0, isGone: false, hasLeftovers: true, changedAt: new Date(0) };
+      }
+    }
+  }
+
+  async tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
+    await this.marker.check();
+    const found = await this.states.read(backupId, never);
+    this.refuseUnlessKept(backupId, found, kept);
+    const closed = found.state.open === undefined ? found : await this.closed(backupId, kept);
+    return this.places.clear(backupId, closed, never, before);
+  }
+
+  async forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
+    await this.marker.check();
+    const found = await this.states.read(backupId, never);
+    if (!found.state.gone || found.state.attempt > attempt || found.changedAt >= before) return false;
+    await this.places.clear(backupId, found, never, before);
+    if ((await this.places.of(backupId, never)).size > 0) return false;
+    await this.store.delete([this.states.keyOf(backupId)], never);
+    return true;
+  }
+
+  identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
+    return this.marker.identify(memory);
+  }
+
+  /** It writes nothing: a bucket that keeps every version would keep it for ever. */
+  async probe(): Promise<void> {
+    await this.store.head('vault.json', never);
+    await this.marker.check();
+  }
+
+  override async keepUntil(backupId: string, until: Date): Promise<boolean> {
+    const kept = await this.onSealed(backupId, async (place) => {
+      const { manifest } = await this.manifestAt(backupId, place);
+      const reader = this.readerAt(backupId, place);
+      const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
+      if (!(await keep('manifest.json'))) return false;
+      const locking = new InFlight(lockedAtATime, never);
+      for (const object of manifest.objects) {
+        for (const { name } of piecesOf(object, place.pieceBytes)) {
+          await locking.add(async () => {
+            if (!(await keep(name))) throw reader.missing(name);
+          });
+        }
+      }
+      await locking.done();
+      return true;
+    });
+    return kept ?? false;
+  }
+
+  override roomBytes(): Promise<number | undefined> {
+    return this.store.roomBytes(never);
+  }
+
+  /** @param next gives the new state for the one that was found, or throws when it may not be changed */
+  private async changeState(backupId: string, next: (found: FoundState) => NextState): Promise<FoundState> {
+    let found = await this.states.readToReplace(backupId, never);
+    for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
+      const { outcome, now } = await this.states.change(backupId, found, next(found), { signal: never });
+      if (outcome === 'changed') return now;
+      found = now;
+    }
+    const message = `The state of backup ${backupId} in the vault of ${this.region} was changed by others ${mostConflicts} times.`;
+    throw new VaultFault('vault-unavailable', this.region, message);
+  }
+
+  /** Closes the open place, so that nobody can seal any more. What is sealed is what the ledger names. */
+  private closed(backupId: string, kept: { attempt: number; location: string }): Promise<FoundState> {
+    return this.changeState(backupId, (found) => {
+      this.refuseUnlessKept(backupId, found, kept);
+      const { attempt, sealed } = found.state;
+      return { attempt, ...(sealed && { sealed }) };
+    });
+  }
+
+  private refuseUnlessKept(
+    backupId: string,
+    { state }: FoundState,
+    { attempt, location }: { attempt: number; location: string },
+  ): void {
+    if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
+    if (state.sealed && this.locationAt(backupId, state.sealed) === location) return;
+    throw this.apart.elsewhere(backupId, location);
+  }
+
+  /** @throws {VaultFault} `object-locked`, with the date */
+  private async refuseLocked(backupId: string, sealed: SealedPlace | undefined): Promise<void> {
+    if (!sealed) return;
+    const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), never);
+    if (!facts?.lockedUntil || facts.lockedUntil <= new Date()) return;
+    const message = `The vault of ${this.region} keeps backup ${backupId} until ${facts.lockedUntil.toISOString()}.`;
+    throw new VaultFault('object-locked', this.region, message);
+  }
+
+  /** Before this says that no backup is sealed, it checks that this is still the vault. */
+  private async sealedPlace(backupId: string): Promise<SealedPlace | undefined> {
+    const { state } = await this.states.read(backupId, never);
+    if (state.sealed) return state.sealed;
+    await this.marker.check();
+    return undefined;
+  }
+
+  /** Tries again when another place was sealed meanwhile, or the backup was removed: nothing is lost then. */
+  private async onSealed<T>(backupId: string, use: (place: SealedPlace) => Promise<T>): Promise<T | undefined> {
+    for (let place = await this.sealedPlace(backupId); place; ) {
+      try {
+        return await use(place);
+      } catch (error) {
+        if (!isSpoilt(error)) throw error;
+        const now = await this.sealedPlace(backupId);
+        if (now?.place === place.place) throw error;
+        place = now;
+      }
+    }
+    return undefined;
+  }
+
+  private async manifestAt(backupId: string, place: SealedPlace): Promise<SealedManifest> {
+    const reader = this.readerAt(backupId, place);
+    const sealed = parseManifest(await reader.manifest(), backupId, this.region, place.manifestSha256);
+    if (place.manifestSha256 !== undefined && sealed.sha256 !== place.manifestSha256)
+      throw reader.altered('its manifest.json is not the one that was sealed');
+    return { ...sealed, location: this.locationAt(backupId, place) };
+  }
+
+  private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {
+    const place = await this.sealedPlace(backupId);
+    if (!place) throw notHeld(backupId, this.region);
+    const reader = this.readerAt(backupId, place);
+    try {
+      const { manifest } = await this.manifestAt(backupId, place);
+      const object = manifest.objects.find(({ name }) => name === objectName);
+      if (!object) throw reader.missing(objectName);
+      yield* reader.chunks(object, range);
+    } catch (error) {
+      // Before this says that the backup is lost, it checks that this is still the vault.
+      if (isSpoilt(error)) await this.marker.check();
+      throw error;
+    }
+  }
+
+  private readerAt(backupId: string, place: SealedPlace, signal = never): ObjectReader {
+    const folder = this.locationAt(backupId, place);
+    const { region } = this;
+    return new ObjectReader(this.store, { region, backupId, folder, pieceBytes: place.pieceBytes }, signal);
+  }
+
+  private locationAt(backupId: string, { place }: SealedPlace): string {
+    return `${folderOf(backupId, this.region)}/${place}`;
+  }
+
+  private async heldOf(backupId: string, places: ReadonlySet<string>, putAt: Date): Promise<HeldBackup> {
+    const found = await this.states.read(backupId, never);
+    const { state } = found;
+    return {
+      backupId,
+      attempt: state.attempt,
+      ...(state.sealed && { location: this.locationAt(backupId, state.sealed) }),
+      isGone: state.gone === true,
+      hasLeftovers: state.open !== undefined || [...places].some((place) => isDead(found, place)),
+      changedAt: found.tag === undefined ? putAt : found.changedAt,
+    };
+  }
+
+  /** Every backup of which something lies under a prefix, with the places in which something lies. */
+  private async *backupsUnder(
+    prefix: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ backupId: string; places: Set<string>; changedAt: Date }> {
+    let one: { backupId: string; places: Set<string>; changedAt: Date } | undefined;
+    for await (const { key, putAt } of this.store.list(prefix, signal)) {
+      signal.throwIfAborted();
+      const found = ofBackup(key);
+      if (!found) continue;
+      if (one?.backupId !== found.backupId) {
+        if (one) yield one;
+        one = { backupId: found.backupId, places: new Set(), changedAt: putAt };
+      }
+      if (putAt > one.changedAt) one.changedAt = putAt;
+      const [place = '', inside] = found.rest.split('/');
+      if (inside !== undefined) one.places.add(place);
+    }
+    if (one) yield one;
+  }
+}
