@@ -57,7 +57,12 @@ class DyingVault extends PassingVault {
       this.process.abort(died);
       throw died;
     };
-    return { put: (...put) => upload.put(...put), seal, discard: async () => {} };
+    return {
+      put: (...put) => upload.put(...put),
+      bring: (copied) => upload.bring(copied),
+      seal,
+      discard: async () => {},
+    };
   }
 }
 
