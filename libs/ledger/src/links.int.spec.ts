@@ -256,6 +256,24 @@ describe('an earlier head', () => {
     expect(verified.broken).toMatchObject({ position: head.position, why: 'not-as-before' });
   });
 
+  it('shows that its own event has another link, when only what came after it was to be verified', async () => {
+    await fill();
+    const { head } = await verify();
+    await tamper('update ledger_event set link = sha256(link) where position = $1', [head.position]);
+    const verified = await verifyLinks(dataSource, { heads: [head], onlyNew: true });
+    expect(verified.broken).toMatchObject({ position: head.position, why: 'not-as-before' });
+  });
+
+  it('shows that its event was removed from between others, and all that are left have no link', async () => {
+    await fill();
+    const { head } = await verify();
+    await ledger.append(requestOf(2));
+    await tamper('delete from ledger_event where position = $1', [head.position]);
+    await tamper('update ledger_event set link = null');
+    expect((await verify()).broken).toBeUndefined();
+    expect((await verify(head)).broken).toMatchObject({ position: head.position, why: 'not-as-before' });
+  });
+
   it('shows a second event at its position, put in by somebody who could', async () => {
     await fill();
     const { head } = await verify();
