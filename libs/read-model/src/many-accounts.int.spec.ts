@@ -80,9 +80,9 @@ describe('the views of many accounts that have news at once', () => {
       const statements = statementsOf(folding);
       await new Views(folding, new Ledger(folding)).catchUpEach(accounts, log);
       for (const [id, own] of made) expect(await shownOf(id, own)).toBe('14 BUILDING');
-      // Some transactions find that there are no heads yet, and some fold parts of the accounts.
-      expect(statements.filter((each) => each.startsWith('START')).length).toBeLessThanOrEqual(8);
-      expect(statements.filter((each) => each.startsWith('insert into backup_view')).length).toBeLessThanOrEqual(4);
+      // Some transactions find that there are no heads yet, and each of the lanes may fold parts of the accounts.
+      expect(statements.filter((each) => each.startsWith('START')).length).toBeLessThanOrEqual(12);
+      expect(statements.filter((each) => each.startsWith('insert into backup_view')).length).toBeLessThanOrEqual(6);
       expect(statements.length).toBeLessThanOrEqual(60);
     } finally {
       await folding.destroy();
