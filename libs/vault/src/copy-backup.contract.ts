@@ -5,7 +5,12 @@ import { type SampleBackup, storeSample } from '../fixtures/sample-backup.js';
 import type { VaultScene } from '../fixtures/vault-scene.js';
 import { copyBackup } from './copy-backup.js';
 
-export function copyContract(kind: string, open: (region: string) => Promise<VaultScene>): void {
+/** @param openTarget default: the target is of the source's kind */
+export function copyContract(
+  kind: string,
+  open: (region: string) => Promise<VaultScene>,
+  openTarget: (region: string) => Promise<VaultScene> = open,
+): void {
   const never = new AbortController().signal;
 
   describe(`a copy from one ${kind} vault to another`, () => {
@@ -33,7 +38,7 @@ export function copyContract(kind: string, open: (region: string) => Promise<Vau
     };
 
     beforeEach(async () => {
-      [source, target] = await Promise.all([open('DFW'), open('IAD')]);
+      [source, target] = await Promise.all([open('DFW'), openTarget('IAD')]);
       sample = await storeSample(source.vault);
       sha256 = createHash('sha256').update(sample.manifestBytes).digest('hex');
     });

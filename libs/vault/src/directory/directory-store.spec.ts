@@ -1,40 +1,24 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { objectScene } from '../../fixtures/object-scene.js';
-import type { VaultScene } from '../../fixtures/vault-scene.js';
+import { directoryScene } from '../../fixtures/directory-scene.js';
+import { folderScene } from '../../fixtures/folder-scene.js';
+import { copyContract } from '../copy-backup.contract.js';
+import { objectStoreContract } from '../object/object-store.contract.js';
 import { vaultContract } from '../vault.contract.js';
 import { watched } from '../watched-vault.js';
 import { DirectoryStore } from './directory-store.js';
-import { VaultFiles } from './vault-files.js';
 import { VaultRoot } from './vault-root.js';
 
-vaultContract('folder of objects', storeScene);
+vaultContract('folder of objects', folderScene);
 vaultContract('watched folder of objects', async (region) => {
-  const scene = await storeScene(region);
+  const scene = await folderScene(region);
   return { ...scene, vault: watched(scene.vault) };
 });
-
-/** A disk that gives some files back no more. */
-class BadDisk extends VaultFiles {
-  readonly bad = new Set<string>();
-
-  protected override step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
-    if (operation !== 'read' || !this.bad.has(path)) return perform();
-    return Promise.reject(Object.assign(new Error('EIO: made up'), { code: 'EIO' }));
-  }
-}
-
-async function storeScene(region: string): Promise<VaultScene> {
+copyContract('folder of objects (from a directory)', directoryScene, folderScene);
+copyContract('directory (from a folder of objects)', folderScene, directoryScene);
+objectStoreContract('folder', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'strongroom-objects-'));
-  const root = join(folder, 'root');
-  await mkdir(root);
-  const files = new BadDisk();
-  return objectScene(region, {
-    store: new DirectoryStore(new VaultRoot(region, root, files)),
-    breakObject: async (key) => void files.bad.add(join(root, key)),
-    takeAway: () => rename(root, `${root}.away`),
-    bringBack: () => rename(`${root}.away`, root),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  });
-}
+  const store = () => new DirectoryStore(new VaultRoot('IAD', folder));
+  return { store: store(), other: store(), remove: () => rm(folder, { recursive: true, force: true }) };
+});

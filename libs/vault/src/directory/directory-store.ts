@@ -24,6 +24,7 @@ const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 const numberForm = /^[1-9]\d{0,14}$/;
 /** After so many changes by others, a put gives up. */
 const mostLooks = 50;
+const dayMs = 86_400_000;
 
 /** The version of an object that counts; `path` is undefined when there is no object. */
 interface Version {
@@ -34,6 +35,9 @@ interface Version {
 
 export class DirectoryStore extends ObjectStore {
   readonly mostObjectBytes = Number.MAX_SAFE_INTEGER;
+
+  /** Resolves when what killed processes were writing is removed. */
+  private tidied: Promise<void> | undefined;
 
   constructor(private readonly root: VaultRoot) {
     super();
@@ -48,18 +52,17 @@ export class DirectoryStore extends ObjectStore {
     signal: AbortSignal,
     range?: ByteRange,
   ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined> {
-    const what = `read ${key}`;
-    return this.doing(what, signal, async () => {
+    return this.doing(`read ${key}`, signal, async () => {
       for (let look = 0; look < mostLooks; look += 1) {
-        const version = await this.look(key);
-        const { path, stats } = version;
+        const { number, path, stats } = await this.look(key);
         if (path === undefined || !stats) return undefined;
-        const file = await absentAs(undefined, this.root.files.open(path, 'r'));
-        // It was replaced between the two looks.
-        if (!file) continue;
         const from = range?.from ?? 0;
         const end = Math.min(stats.size, from + (range?.bytes ?? stats.size));
-        return { facts: factsOf(key, version.number, stats), body: this.chunks(file, key, { from, end }, signal) };
+        const facts = factsOf(key, number, stats);
+        if (stats.size > chunkBytes) return { facts, body: this.chunks(path, key, { from, end }, signal) };
+        // Only a small object is ever put again. It is read at once, before its file may be gone.
+        const bytes = await absentAs<Buffer | undefined>(undefined, this.readAt(path, key, from, end));
+        if (bytes) return { facts, body: only(bytes) };
       }
       throw new Error(`${key} was replaced ${mostLooks} times`);
     });
@@ -100,6 +103,8 @@ export class DirectoryStore extends ObjectStore {
   private async putAtomically(key: string, bytes: Buffer, options: PutOptions): Promise<ObjectFacts | undefined> {
     const { files, path } = this.root;
     await this.root.makeFolder(partials);
+    this.tidied ??= this.removeOldPartials().catch(() => {});
+    await this.tidied;
     const written = join(path, partials, randomUUID());
     try {
       await files.writeNew(written, bytes);
@@ -112,6 +117,15 @@ export class DirectoryStore extends ObjectStore {
       throw new Error(`${key} was changed by others ${mostLooks} times`);
     } finally {
       await files.unlink(written).catch(() => {});
+    }
+  }
+
+  private async removeOldPartials(): Promise<void> {
+    const { files, path } = this.root;
+    for (const name of await files.list(join(path, partials))) {
+      const old = join(path, partials, name);
+      const stats = await absentAs<Stats | undefined>(undefined, files.stat(old));
+      if (stats && stats.mtimeMs < Date.now() - dayMs) await absentAs(undefined, files.unlink(old));
     }
   }
 
@@ -241,7 +255,20 @@ export class DirectoryStore extends ObjectStore {
       if (!path.startsWith(prefix)) continue;
       const facts = await this.head(path, signal);
       if (facts) yield facts;
+      else await this.doing('be tidied', signal, () => this.forgetRemoved(path));
     }
+  }
+
+  /** After a day nobody comes back who has read the object before it was removed. */
+  private async forgetRemoved(key: string): Promise<void> {
+    const { files, path } = this.root;
+    const folder = join(path, `${key}${versionsOf}`);
+    const stats = await absentAs<Stats | undefined>(undefined, files.stat(folder));
+    if (!stats || stats.mtimeMs > Date.now() - dayMs) return;
+    for (const number of (await this.versions(key)) ?? [])
+      await files.removeEmptyFolder(join(folder, String(number))).catch(() => {});
+    await files.removeEmptyFolder(folder).catch(() => {});
+    await this.removeEmpty(dirname(key));
   }
 
   /** The names in a folder, in the order of the keys that they are in. */
@@ -263,21 +290,38 @@ export class DirectoryStore extends ObjectStore {
       .map(([, entry]) => entry);
   }
 
+  /** Nobody has to end what was not begun, so the file is opened with the first chunk. What is gone by then has no bytes. */
   private async *chunks(
-    file: Awaited<ReturnType<VaultRoot['files']['open']>>,
+    path: string,
     key: string,
     { from, end }: { from: number; end: number },
     signal: AbortSignal,
   ): AsyncGenerator<Buffer> {
+    const what = `read ${key}`;
+    const file = await this.doing(what, signal, () => absentAs(undefined, this.root.files.open(path, 'r')));
+    if (!file) return;
     try {
-      // An empty file is read as well: its disk may fail.
-      for (let at = from; at < end || at === 0; ) {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, Math.max(1, end - at)));
-        const length = await this.doing(`read ${key}`, signal, () => file.read(chunk, at).catch(this.unreadable(key)));
+      for (let at = from; at < end; ) {
+        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
+        const length = await this.doing(what, signal, () => file.read(chunk, at).catch(this.unreadable(key)));
         if (length === 0) return;
         at += length;
         yield chunk.subarray(0, length);
       }
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async readAt(path: string, key: string, from: number, end: number): Promise<Buffer> {
+    const file = await this.root.files.open(path, 'r');
+    try {
+      // An empty file is read as well: its disk may fail.
+      const bytes = Buffer.alloc(Math.max(1, end - from));
+      let length = 0;
+      for (let more = 1; more > 0 && length < bytes.length; length += more)
+        more = await file.read(bytes.subarray(length), from + length).catch(this.unreadable(key));
+      return bytes.subarray(0, Math.min(length, Math.max(0, end - from)));
     } finally {
       await file.close();
     }
@@ -331,6 +375,10 @@ export class DirectoryStore extends ObjectStore {
   private pathOf(key: string, number: number): string {
     return number <= 1 ? join(this.root.path, key) : join(this.root.path, `${key}${versionsOf}`, String(number));
   }
+}
+
+async function* only(bytes: Buffer): AsyncGenerator<Buffer> {
+  if (bytes.length > 0) yield bytes;
 }
 
 function meets(before: Version, { if: condition }: PutOptions): boolean {

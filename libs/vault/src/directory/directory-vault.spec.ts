@@ -7,8 +7,8 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { gatedVault } from '../../../../test/vaults/gated-files.js';
 import { unsealedPlaces } from '../../../../test/vaults/unsealed-places.js';
+import { directoryScene } from '../../fixtures/directory-scene.js';
 import { chunksOf, listOf, type SampleBackup, storeSample } from '../../fixtures/sample-backup.js';
-import type { VaultScene } from '../../fixtures/vault-scene.js';
 import { vaultContract } from '../vault.contract.js';
 import { watched } from '../watched-vault.js';
 import { DirectoryVault } from './directory-vault.js';
@@ -273,61 +273,4 @@ class FullDisk extends VaultFiles {
     }
     return perform();
   }
-}
-
-/** A disk that gives some files back no more. */
-class BadDisk extends VaultFiles {
-  readonly bad = new Set<string>();
-
-  protected override step<T>(operation: string, path: string, perform: () => Promise<T>): Promise<T> {
-    if (operation !== 'read' || !this.bad.has(path)) return perform();
-    return Promise.reject(Object.assign(new Error('EIO: made up'), { code: 'EIO' }));
-  }
-}
-
-async function directoryScene(region: string): Promise<VaultScene> {
-  const folder = await mkdtemp(join(tmpdir(), 'strongroom-vault-'));
-  const root = join(folder, 'root');
-  await mkdir(root);
-  const files = new BadDisk();
-  const vault = new DirectoryVault(region, root, new VaultRoot(region, root, files));
-  const path = async (backupId: string, name: string) => join(root, (await vault.locationOf(backupId)) ?? '', name);
-  const leftovers = () => unsealedPlaces(root, vault);
-  return {
-    vault,
-    goesOn: false,
-    alter: async (backupId, name) => flip(await path(backupId, name)),
-    alterUnsealed: async (backupId, name) => {
-      for (const place of await leftovers()) if (place.includes(backupId)) await flip(join(root, place, name));
-    },
-    truncate: async (backupId, name) => {
-      const file = await path(backupId, name);
-      await truncate(file, Math.floor((await stat(file)).size / 2));
-    },
-    lose: async (backupId, name) => rm(await path(backupId, name)),
-    async resealAs(backupId, manifest) {
-      await writeFile(await path(backupId, 'manifest.json'), manifest);
-      const states = (await readdir(join(await path(backupId, '..')))).filter((name) => name.startsWith('state.'));
-      const state = await path(backupId, join('..', states.sort().at(-1) ?? ''));
-      const sha256 = createHash('sha256').update(manifest).digest('hex');
-      const sealed = (await readFile(state, 'utf8')).replace(/(?<="manifestSha256": ?")[0-9a-f]{64}/, sha256);
-      await writeFile(state, sealed);
-    },
-    addStranger: async (backupId, name = 'stranger') => writeFile(await path(backupId, name), ''),
-    breakEmpty: async (backupId) => void files.bad.add(await path(backupId, 'empty.zst')),
-    leftovers,
-    takeAway: () => rename(root, `${root}.away`),
-    bringBack: () => rename(`${root}.away`, root),
-    forgetItself: () => rm(join(root, 'vault.json')),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
-}
-
-async function flip(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  const byte = Buffer.alloc(1);
-  await file.read(byte, 0, 1, 40);
-  byte[0] = (byte[0] ?? 0) ^ 1;
-  await file.write(byte, 0, 1, 40);
-  await file.close();
 }

@@ -80,6 +80,11 @@ export function objectStoreContract(kind: string, open: () => Promise<ObjectStor
       await expect(store.get(key, signal)).resolves.toBeUndefined();
       await expect(store.get(key, signal, { from: 0, bytes: 10 })).resolves.toBeUndefined();
       await expect(store.head(key, signal)).resolves.toBeUndefined();
+      await putNew(`${key}/below`, Buffer.from('below'));
+      for (const other of [key, `${key}/beside`]) {
+        await expect(store.get(other, signal)).resolves.toBeUndefined();
+        await expect(store.head(other, signal)).resolves.toBeUndefined();
+      }
     });
 
     it('gives a range: the first bytes, some amid it, the last one', async () => {
@@ -174,6 +179,21 @@ export function objectStoreContract(kind: string, open: () => Promise<ObjectStor
         expect(await bytesOf(key)).toEqual(winner.bytes);
         now = winner.facts;
       }
+    });
+
+    it('loses no change of many that go on until theirs is made', async () => {
+      const key = `${folder()}/state`;
+      await putNew(key, Buffer.from(''));
+      const change = async (on: ObjectStore, letter: string): Promise<void> => {
+        for (;;) {
+          const found = await on.get(key, signal);
+          const now = Buffer.concat(await listed(found?.body ?? []));
+          const next = { bytes: Buffer.concat([now, Buffer.from(letter)]), tag: found?.facts.tag ?? '' };
+          if (await replace(on, key, next)) return;
+        }
+      };
+      await Promise.all([...'abcdef'].map((letter, at) => change(at % 2 ? store : scene.other, letter)));
+      expect([...((await bytesOf(key))?.toString() ?? '')].sort().join('')).toBe('abcdef');
     });
 
     it('keeps nothing of bytes that are not those that were told', async () => {

@@ -21,7 +21,16 @@ import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
 import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
-import { allBackups, folderOf, ofBackup, piecesOf, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
+import {
+  allBackups,
+  folderOf,
+  ofBackup,
+  piecesOf,
+  placeNumbers,
+  placeOf,
+  shardPrefix,
+  usualPieceBytes,
+} from './object-layout.js';
 import { ObjectPlaces } from './object-places.js';
 import { ObjectReader } from './object-reader.js';
 import {
@@ -92,7 +101,7 @@ export class ObjectVault extends Vault {
         apart: this.apart,
         segmentBytes: this.pieceBytes,
         checkVault: () => this.marker.check(),
-        changeState: (...change) => this.changeState(...change),
+        changeState: (of, next) => this.changeState(of, next),
       },
       { backupId, attempt, open, isGoingOn, folder, signal },
     );
@@ -147,15 +156,21 @@ export class ObjectVault extends Vault {
     folderOf(backupId, this.region);
     await this.marker.check();
     const found = await this.states.readToReplace(backupId, never);
+    // A process that wakes up late may have put something after the backup was forgotten.
+    if (found.tag === undefined) found.state.seq = newestOf(await this.places.of(backupId, never));
     const isDone = found.state.gone === true && found.state.attempt >= attempt;
     if (!isDone && found.state.attempt <= attempt) await this.refuseLocked(backupId, found.state.sealed);
     // This comes before anything is removed. Every attempt that begins or seals after it is refused.
     const gone = isDone
       ? found
-      : await this.changeState(backupId, ({ state }) => {
-          if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
-          return { attempt, gone: true };
-        });
+      : await this.changeState(
+          backupId,
+          ({ state }) => {
+            if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
+            return { attempt, gone: true };
+          },
+          found,
+        );
     return this.places.clear(backupId, gone, never);
   }
 
@@ -225,8 +240,12 @@ export class ObjectVault extends Vault {
   }
 
   /** @param next gives the new state for the one that was found, or throws when it may not be changed */
-  private async changeState(backupId: string, next: (found: FoundState) => NextState): Promise<FoundState> {
-    let found = await this.states.readToReplace(backupId, never);
+  private async changeState(
+    backupId: string,
+    next: (found: FoundState) => NextState,
+    from?: FoundState,
+  ): Promise<FoundState> {
+    let found = from ?? (await this.states.readToReplace(backupId, never));
     for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
       const { outcome, now } = await this.states.change(backupId, found, next(found), { signal: never });
       if (outcome === 'changed') return now;
@@ -329,7 +348,8 @@ export class ObjectVault extends Vault {
       attempt: state.attempt,
       ...(state.sealed && { location: this.locationAt(backupId, state.sealed) }),
       isGone: state.gone === true,
-      hasLeftovers: state.open !== undefined || [...places].some((place) => isDead(found, place)),
+      hasLeftovers:
+        state.open !== undefined || [...places].some((place) => found.tag === undefined || isDead(found, place)),
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
   }
@@ -354,4 +374,8 @@ export class ObjectVault extends Vault {
     }
     if (one) yield one;
   }
+}
+
+function newestOf(places: ReadonlyMap<string, unknown>): number {
+  return Math.max(0, ...[...places.keys()].map((place) => placeNumbers(place)?.seq ?? 0));
 }
