@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { VaultFault } from '@strongroom/vault';
 import { eventually } from '../../../../../test/services/eventually.js';
 import { ScriptedServer } from '../../../../../test/services/scripted-server.js';
 import * as protocol from '../../../../../test/services/server-messages.js';
@@ -97,7 +98,7 @@ describe('the manifest of a parent', () => {
       Readable.from(
         (async function* () {
           yield Buffer.alloc(1_000);
-          throw new Error('its SHA-256 differs.');
+          throw new VaultFault('object-altered', 'DFW', 'its SHA-256 differs.');
         })(),
         { objectMode: false },
       );
@@ -106,10 +107,11 @@ describe('the manifest of a parent', () => {
     await expect(refused).rejects.toThrow('its SHA-256 differs. Take a full backup.');
     expect(server.commands.at(-1)).toBe('UPLOAD_MANIFEST');
     const missing = () => {
-      throw new Error('there is none.');
+      throw new Error('there is none in /srv/vaults.');
     };
     await expect(begin({ manifest: manifestOfParent(), open: missing })).rejects.toMatchObject({
       ground: 'parent-unreadable',
+      message: expect.not.stringContaining('/srv/vaults'),
     });
     await eventually(() => expect(server.sockets.size).toBe(0), { withinMs: 5_000 });
   });
