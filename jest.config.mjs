@@ -53,8 +53,8 @@ export default {
     {
       ...project,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{apps,libs,scripts}/**/*.spec.ts'],
-      testPathIgnorePatterns: ['\\.int\\.spec\\.ts$'],
+      // An option on the command line takes the place of patterns that ignore: nothing else keeps integration tests out.
+      testMatch: ['<rootDir>/{apps,libs,scripts}/**/!(*.int).spec.ts'],
       setupFilesAfterEnv: ['<rootDir>/test/services/patience.ts'],
     },
     {

@@ -13,6 +13,7 @@ import pg from 'pg';
 import { eventually } from '../../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../../test/services/postgres-tools.js';
 import { restoreHere } from '../../fixtures/restore-here.js';
+import { SealsInMemory } from '../../fixtures/seals-in-memory.js';
 import { TroubledVault } from '../../fixtures/troubled-vault.js';
 import type { EngineTarget } from '../engine.js';
 import { type StoredBackup, type StoreOptions, storeBackup } from '../store-backup.js';
@@ -61,6 +62,7 @@ describe('a backup of a real PostgreSQL server', () => {
     },
     password: secret,
   });
+  const seals = new SealsInMemory();
   const store = (
     backupId: string,
     more: Partial<Pick<StoreOptions, 'engine' | 'vault' | 'target' | 'attempt' | 'signal' | 'progress'>> = {},
@@ -69,6 +71,7 @@ describe('a backup of a real PostgreSQL server', () => {
       engine,
       vault: home,
       clock,
+      seals,
       target: target(),
       backup: {
         backupId,
