@@ -185,12 +185,10 @@ function lineageResource(lineage: LineageRow, { accepted }: InstanceRow): Lineag
   };
 }
 
-function connectionResource({
-  caCertificate = null,
-  clientCertificate = null,
-  ...address
-}: Endpoint): NonNullable<InstanceResource['connection']> {
-  return { ...address, ca_certificate: caCertificate, client_certificate: clientCertificate };
+/** Its fields have one order, wherever the endpoint comes from: an answer that is given again has the same bytes. */
+function connectionResource(endpoint: Endpoint): NonNullable<InstanceResource['connection']> {
+  const { host, port, user, database, tls, caCertificate = null, clientCertificate = null } = endpoint;
+  return { host, port, user, database, tls, ca_certificate: caCertificate, client_certificate: clientCertificate };
 }
 
 function warningOf(lineages: LineageResource[], endpoint: Endpoint | null, now: Date): string | null {

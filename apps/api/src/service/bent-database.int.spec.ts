@@ -97,7 +97,6 @@ describe('a database with defaults of its own', () => {
     const keyed = await Promise.all(
       Array.from({ length: 6 }, () => gateway.call(postInstances, { idempotencyKey: 'many', body })),
     );
-    const [first] = keyed;
-    expect(keyed.map(({ status, body: answer }) => [status, answer])).toEqual(keyed.map(() => [200, first?.body]));
+    expect(new Set(keyed.map((each) => JSON.stringify([each.status, each.body]))).size).toBe(1);
   });
 });
