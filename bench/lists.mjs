@@ -58,7 +58,8 @@ async function statementOf(read) {
       return Promise.resolve({ rows: [] });
     },
   };
-  const runner = { connect: () => Promise.resolve(session), release: () => Promise.resolve() };
+  const dataSource = { logger: { logQuery: () => {} } };
+  const runner = { dataSource, connect: () => Promise.resolve(session), release: () => Promise.resolve() };
   const database = { createQueryRunner: () => runner };
   await read(new ScheduleTexts(database), new BackupTexts(database)).catch(() => {});
   return sent;

@@ -61,8 +61,8 @@ const longestPauseMs = 30_000;
 const soundMs = 60_000;
 /** After so many failed starts in a row a server gives its place to others for a while. */
 const mostFailedStarts = 10;
-/** After that while it has fewer tries. */
-const mostFailedAgain = 2;
+/** After that while it has fewer tries. It has more than two: a server that was killed may be slow to start once. */
+const mostFailedAgain = 3;
 const failedPauseMs = 300_000;
 /** For so long a host that is full leaves a build to others. */
 const noRoomMs = 5_000;
