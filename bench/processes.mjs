@@ -327,6 +327,7 @@ async function main() {
       isQuiet,
       notes: [
         'The processors’ time of a request is what the processes of the three apps and PostgreSQL spend until the event is relayed, handled and in the views. Each scheduler and each replicator has a relay, of which one sends.',
+        'What a statement and a commit cost is shared by the requests and the events of one process. With three processes of each app on the same two cores, a batch has fewer of both, so each pays for more of it. Larger batches under load would have to change that.',
       ],
       raw: { requests, firing },
     });
