@@ -29,9 +29,20 @@ export class AttemptsApart {
     );
   }
 
-  elsewhere(backupId: string, location: string): VaultFault {
-    return this.superseded(
-      `Backup ${backupId} in the vault of ${this.region} does not lie at ${location}: nothing of it is removed.`,
+  /**
+   * @param held the newest attempt, and where the sealed backup lies
+   * @param kept the same, as the ledger has them
+   * @throws {VaultFault} `upload-superseded`, when a later attempt has begun or the backup lies elsewhere
+   */
+  refuseUnlessKept(
+    backupId: string,
+    held: { attempt: number; location: string | undefined },
+    kept: { attempt: number; location: string },
+  ): void {
+    if (held.attempt > kept.attempt) throw this.late(backupId, kept.attempt, held.attempt);
+    if (held.location === kept.location) return;
+    throw this.superseded(
+      `Backup ${backupId} in the vault of ${this.region} does not lie at ${kept.location}: nothing of it is removed.`,
     );
   }
 

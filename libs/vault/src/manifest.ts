@@ -40,6 +40,22 @@ export function parseManifest(
   }
 }
 
+/**
+ * Reads the manifest of a sealed backup.
+ * @param sealed where it lies, and the SHA-256 that was sealed, when it is known
+ * @throws {VaultFault} as `parseManifest`; and when it is not the one that was sealed
+ */
+export async function readManifest(
+  reader: { manifest(): Promise<Buffer>; altered(how: string): VaultFault },
+  { backupId, region }: { backupId: string; region: string },
+  { location, manifestSha256 }: { location: string; manifestSha256?: string | undefined },
+): Promise<SealedManifest> {
+  const found = parseManifest(await reader.manifest(), backupId, region, manifestSha256);
+  if (manifestSha256 !== undefined && found.sha256 !== manifestSha256)
+    throw reader.altered(`its ${manifestObjectName} is not the one that was sealed`);
+  return { ...found, location };
+}
+
 function newer(backupId: string, region: string, cause: unknown): VaultFault {
   const message = `Backup ${backupId} in the vault of ${region} was made by a newer version of Strongroom, and this version can't read it (${whyUnparsed(cause)}). Upgrade Strongroom here, and try again. The backup stays as it is.`;
   return new VaultFault('manifest-newer', region, message, { cause });

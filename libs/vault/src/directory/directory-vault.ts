@@ -16,7 +16,8 @@ import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { AttemptsApart } from '../attempts-apart.js';
-import { parseManifest } from '../manifest.js';
+import { readManifest } from '../manifest.js';
+import { onSealed } from '../on-sealed.js';
 import {
   type ByteRange,
   type HeldBackup,
@@ -90,15 +91,21 @@ export class DirectoryVault extends Vault {
   }
 
   async manifest(backupId: string): Promise<SealedManifest | undefined> {
-    return this.onSealed(backupId, (state) => this.manifestAt(backupId, state));
+    return onSealed(
+      () => this.sealedState(backupId),
+      (state) => this.manifestAt(backupId, state),
+    );
   }
 
   async glance(backupId: string): Promise<SealedManifest | undefined> {
-    return this.onSealed(backupId, async (state) => {
-      const sealed = await this.manifestAt(backupId, state);
-      await this.readerAt(backupId, state).lookAt(sealed.manifest);
-      return sealed;
-    });
+    return onSealed(
+      () => this.sealedState(backupId),
+      async (state) => {
+        const sealed = await this.manifestAt(backupId, state);
+        await this.readerAt(backupId, state).lookAt(sealed.manifest);
+        return sealed;
+      },
+    );
   }
 
   async locationOf(backupId: string): Promise<string | undefined> {
@@ -111,11 +118,14 @@ export class DirectoryVault extends Vault {
   }
 
   async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
-    const verified = await this.onSealed(backupId, async (state) => {
-      const sealed = await this.manifestAt(backupId, state);
-      await this.readerAt(backupId, state).compare(sealed.manifest, { progress, signal });
-      return sealed;
-    });
+    const verified = await onSealed(
+      () => this.sealedState(backupId),
+      async (state) => {
+        const sealed = await this.manifestAt(backupId, state);
+        await this.readerAt(backupId, state).compare(sealed.manifest, { progress, signal });
+        return sealed;
+      },
+    );
     if (!verified) throw notHeld(backupId, this.region);
     return verified;
   }
@@ -171,7 +181,7 @@ export class DirectoryVault extends Vault {
     return this.root.doing(`remove what is left over beside backup ${backupId}`, async () => {
       await this.checkWritable();
       const found = await this.states.read(backupId);
-      this.refuseUnlessKept(backupId, found, kept);
+      this.apart.refuseUnlessKept(backupId, this.holding(backupId, found), kept);
       const isClosed = found.seq > 0 && found.state.open === undefined;
       const closed = isClosed ? found : await this.root.evenIfFull(() => this.closed(backupId, kept));
       const removed = await this.places.clear(backupId, closed, before);
@@ -236,20 +246,15 @@ export class DirectoryVault extends Vault {
   /** Closes the open place, so that nobody can seal any more. What is sealed is what the ledger names. */
   private closed(backupId: string, kept: { attempt: number; location: string }): Promise<FoundState> {
     return this.changeState(backupId, (found) => {
-      this.refuseUnlessKept(backupId, found, kept);
+      this.apart.refuseUnlessKept(backupId, this.holding(backupId, found), kept);
       const { attempt, sealed } = found.state;
       return { attempt, ...(sealed && { sealed }) };
     });
   }
 
-  private refuseUnlessKept(
-    backupId: string,
-    { state }: FoundState,
-    { attempt, location }: { attempt: number; location: string },
-  ): void {
-    if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
-    if (state.sealed && this.locationAt(backupId, state.sealed) === location) return;
-    throw this.apart.elsewhere(backupId, location);
+  /** The newest attempt, and where the sealed backup lies. */
+  private holding(backupId: string, { state }: FoundState): { attempt: number; location: string | undefined } {
+    return { attempt: state.attempt, location: state.sealed && this.locationAt(backupId, state.sealed) };
   }
 
   /** Before this says that no backup is sealed, it checks that this is still the vault. */
@@ -263,27 +268,10 @@ export class DirectoryVault extends Vault {
     });
   }
 
-  /** Tries again when another place was sealed meanwhile, or the backup was removed: nothing is lost then. */
-  private async onSealed<T>(backupId: string, use: (state: SealedState) => Promise<T>): Promise<T | undefined> {
-    for (let state = await this.sealedState(backupId); state; ) {
-      try {
-        return await use(state);
-      } catch (error) {
-        if (!isSpoilt(error)) throw error;
-        const now = await this.sealedState(backupId);
-        if (now?.place === state.place) throw error;
-        state = now;
-      }
-    }
-    return undefined;
-  }
-
-  private async manifestAt(backupId: string, state: SealedState): Promise<SealedManifest> {
-    const reader = this.readerAt(backupId, state);
-    const sealed = parseManifest(await reader.manifest(), backupId, this.region, state.manifestSha256);
-    if (state.manifestSha256 !== undefined && sealed.sha256 !== state.manifestSha256)
-      throw reader.altered('its manifest.json is not the one that was sealed');
-    return { ...sealed, location: this.locationAt(backupId, state) };
+  private manifestAt(backupId: string, state: SealedState): Promise<SealedManifest> {
+    const { region } = this;
+    const sealed = { location: this.locationAt(backupId, state), manifestSha256: state.manifestSha256 };
+    return readManifest(this.readerAt(backupId, state), { backupId, region }, sealed);
   }
 
   private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {

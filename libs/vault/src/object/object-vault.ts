@@ -4,7 +4,8 @@
  */
 import { Readable } from 'node:stream';
 import { AttemptsApart } from '../attempts-apart.js';
-import { parseManifest } from '../manifest.js';
+import { readManifest } from '../manifest.js';
+import { onSealed } from '../on-sealed.js';
 import {
   type BeginOptions,
   type ByteRange,
@@ -108,15 +109,21 @@ export class ObjectVault extends Vault {
   }
 
   async manifest(backupId: string): Promise<SealedManifest | undefined> {
-    return this.onSealed(backupId, (sealed) => this.manifestAt(backupId, sealed));
+    return onSealed(
+      () => this.sealedPlace(backupId),
+      (sealed) => this.manifestAt(backupId, sealed),
+    );
   }
 
   async glance(backupId: string): Promise<SealedManifest | undefined> {
-    return this.onSealed(backupId, async (place) => {
-      const sealed = await this.manifestAt(backupId, place);
-      await this.readerAt(backupId, place).lookAt(sealed.manifest);
-      return sealed;
-    });
+    return onSealed(
+      () => this.sealedPlace(backupId),
+      async (place) => {
+        const sealed = await this.manifestAt(backupId, place);
+        await this.readerAt(backupId, place).lookAt(sealed.manifest);
+        return sealed;
+      },
+    );
   }
 
   async locationOf(backupId: string): Promise<string | undefined> {
@@ -130,11 +137,14 @@ export class ObjectVault extends Vault {
   }
 
   async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
-    const verified = await this.onSealed(backupId, async (place) => {
-      const sealed = await this.manifestAt(backupId, place);
-      await this.readerAt(backupId, place).compare(sealed.manifest, { progress, signal });
-      return sealed;
-    });
+    const verified = await onSealed(
+      () => this.sealedPlace(backupId),
+      async (place) => {
+        const sealed = await this.manifestAt(backupId, place);
+        await this.readerAt(backupId, place).compare(sealed.manifest, { progress, signal });
+        return sealed;
+      },
+    );
     if (!verified) throw notHeld(backupId, this.region);
     return verified;
   }
@@ -190,7 +200,7 @@ export class ObjectVault extends Vault {
   async tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
     await this.marker.check();
     const found = await this.states.read(backupId, never);
-    this.refuseUnlessKept(backupId, found, kept);
+    this.apart.refuseUnlessKept(backupId, this.holding(backupId, found), kept);
     const closed = found.state.open === undefined ? found : await this.closed(backupId, kept);
     return this.places.clear(backupId, closed, never, before);
   }
@@ -216,22 +226,25 @@ export class ObjectVault extends Vault {
   }
 
   override async keepUntil(backupId: string, until: Date): Promise<boolean> {
-    const kept = await this.onSealed(backupId, async (place) => {
-      const { manifest } = await this.manifestAt(backupId, place);
-      const reader = this.readerAt(backupId, place);
-      const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
-      if (!(await keep('manifest.json'))) return false;
-      const locking = new InFlight(lockedAtATime, never);
-      for (const object of manifest.objects) {
-        for (const { name } of piecesOf(object, place.pieceBytes)) {
-          await locking.add(async () => {
-            if (!(await keep(name))) throw reader.missing(name);
-          });
+    const kept = await onSealed(
+      () => this.sealedPlace(backupId),
+      async (place) => {
+        const { manifest } = await this.manifestAt(backupId, place);
+        const reader = this.readerAt(backupId, place);
+        const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
+        if (!(await keep('manifest.json'))) return false;
+        const locking = new InFlight(lockedAtATime, never);
+        for (const object of manifest.objects) {
+          for (const { name } of piecesOf(object, place.pieceBytes)) {
+            await locking.add(async () => {
+              if (!(await keep(name))) throw reader.missing(name);
+            });
+          }
         }
-      }
-      await locking.done();
-      return true;
-    });
+        await locking.done();
+        return true;
+      },
+    );
     return kept ?? false;
   }
 
@@ -258,20 +271,15 @@ export class ObjectVault extends Vault {
   /** Closes the open place, so that nobody can seal any more. What is sealed is what the ledger names. */
   private closed(backupId: string, kept: { attempt: number; location: string }): Promise<FoundState> {
     return this.changeState(backupId, (found) => {
-      this.refuseUnlessKept(backupId, found, kept);
+      this.apart.refuseUnlessKept(backupId, this.holding(backupId, found), kept);
       const { attempt, sealed } = found.state;
       return { attempt, ...(sealed && { sealed }) };
     });
   }
 
-  private refuseUnlessKept(
-    backupId: string,
-    { state }: FoundState,
-    { attempt, location }: { attempt: number; location: string },
-  ): void {
-    if (state.attempt > attempt) throw this.apart.late(backupId, attempt, state.attempt);
-    if (state.sealed && this.locationAt(backupId, state.sealed) === location) return;
-    throw this.apart.elsewhere(backupId, location);
+  /** The newest attempt, and where the sealed backup lies. */
+  private holding(backupId: string, { state }: FoundState): { attempt: number; location: string | undefined } {
+    return { attempt: state.attempt, location: state.sealed && this.locationAt(backupId, state.sealed) };
   }
 
   /** @throws {VaultFault} `object-locked`, with the date */
@@ -291,27 +299,10 @@ export class ObjectVault extends Vault {
     return undefined;
   }
 
-  /** Tries again when another place was sealed meanwhile, or the backup was removed: nothing is lost then. */
-  private async onSealed<T>(backupId: string, use: (place: SealedPlace) => Promise<T>): Promise<T | undefined> {
-    for (let place = await this.sealedPlace(backupId); place; ) {
-      try {
-        return await use(place);
-      } catch (error) {
-        if (!isSpoilt(error)) throw error;
-        const now = await this.sealedPlace(backupId);
-        if (now?.place === place.place) throw error;
-        place = now;
-      }
-    }
-    return undefined;
-  }
-
-  private async manifestAt(backupId: string, place: SealedPlace): Promise<SealedManifest> {
-    const reader = this.readerAt(backupId, place);
-    const sealed = parseManifest(await reader.manifest(), backupId, this.region, place.manifestSha256);
-    if (place.manifestSha256 !== undefined && sealed.sha256 !== place.manifestSha256)
-      throw reader.altered('its manifest.json is not the one that was sealed');
-    return { ...sealed, location: this.locationAt(backupId, place) };
+  private manifestAt(backupId: string, place: SealedPlace): Promise<SealedManifest> {
+    const { region } = this;
+    const sealed = { location: this.locationAt(backupId, place), manifestSha256: place.manifestSha256 };
+    return readManifest(this.readerAt(backupId, place), { backupId, region }, sealed);
   }
 
   private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {
