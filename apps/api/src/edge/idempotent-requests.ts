@@ -3,7 +3,7 @@
  * the ledger, which is taken together with the effect or with the refusal, and the request is kept in the same transaction. However
  * often it comes, and wherever a process dies, it therefore has one effect or one refusal. It is known again for a day.
  */
-import { hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { Inject } from '@nestjs/common';
 import { faultBody, faultTypes } from '@strongroom/contracts';
 import type { Claim } from '@strongroom/domain';
@@ -11,7 +11,6 @@ import { idempotencyKey, type KeptRequest, Ledger, SharedStatements } from '@str
 import { Clock, type ConfigOf, configToken, Ids, inTransaction, keyRingOf } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { hmacSha256 } from './hmac.js';
 import { HttpFault } from './http-fault.js';
 
 export interface KeyedRequest {
@@ -72,7 +71,7 @@ const keys = z.array(z.object({ accountId: z.string(), key: z.string() }));
 
 export class IdempotentRequests {
   /** The newest is the first. */
-  private readonly digests: readonly ((text: string) => string)[];
+  private readonly digestKeys: readonly KeyObject[];
   private readonly finds = new SharedStatements<KeyedRequest, Row | undefined>(mostTogether, (asked) =>
     this.findAll(asked),
   );
@@ -85,8 +84,8 @@ export class IdempotentRequests {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(configToken) config: ConfigOf['api'],
   ) {
-    this.digests = keyRingOf(config).all.map(({ bytes }) =>
-      hmacSha256(Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32))),
+    this.digestKeys = keyRingOf(config).all.map(({ bytes }) =>
+      createSecretKey(Buffer.from(hkdfSync('sha256', bytes, '', 'strongroom idempotent requests', 32))),
     );
   }
 
@@ -219,7 +218,7 @@ export class IdempotentRequests {
   private fingerprintsOf({ method, path, body, instances }: KeyedRequest): string[] {
     const reach = instances === undefined ? '' : `\n${[...instances].sort().join(' ')}`;
     const text = `${method} ${path}\n${JSON.stringify(body ?? null)}${reach}`;
-    return this.digests.map((digest) => digest(text));
+    return this.digestKeys.map((key) => createHmac('sha256', key).update(text).digest('hex'));
   }
 }
 
