@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RecordedEvent } from '@strongroom/contracts';
 import { createLogger } from '@strongroom/runtime';
+import { z } from 'zod';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { DeadLetters } from '../dead-letters.js';
 import type { FeedContext } from '../feed-context.js';
@@ -10,6 +11,7 @@ import { Handlers, together } from '../handlers.js';
 import type { Lot } from '../lots.js';
 import { SharedLots } from './shared-lots.js';
 
+const transactions = z.array(z.object({ transaction: z.string() }));
 const place = { group: 'group', source: 'kafka:cluster', topic: 'schedules' };
 
 let world: FeedWorld;
@@ -24,19 +26,21 @@ async function partitionsWithEvents(count: number) {
   const log = createLogger({ app: 'spec', level: 'silent' });
   const broken = new Set<string>();
   const batches: { events: string[]; transaction: string }[] = [];
-  const alone: string[] = [];
+  const alone: { id: string; transaction: string }[] = [];
   const handlers = new Handlers();
-  const register = (pattern: string, handle: (given: never, context: FeedContext) => Promise<void>) =>
-    handlers.add(pattern, Object.assign(handle, { isEventHandler: true }));
-  register(together('ScheduleDeleted'), async (events: RecordedEvent[], { manager }) => {
-    const [row] = await manager.query('select pg_current_xact_id()::text as transaction');
-    batches.push({ events: events.map(({ id }) => id), transaction: row.transaction });
-  });
-  register('ScheduleDeleted', async ({ id }: RecordedEvent, { manager }) => {
+  const handleAll = async (events: RecordedEvent[], { manager }: FeedContext) => {
+    const found: unknown = await manager.query('select pg_current_xact_id()::text as transaction');
+    const [{ transaction } = { transaction: '' }] = transactions.parse(found);
+    batches.push({ events: events.map(({ id }) => id), transaction });
+  };
+  const handleOne = async ({ id }: RecordedEvent, { manager }: FeedContext) => {
     if (broken.has(id)) throw new Error('nobody can handle it');
-    alone.push(id);
-    await manager.query('select 1');
-  });
+    const found: unknown = await manager.query('select pg_current_xact_id()::text as transaction');
+    const [{ transaction } = { transaction: '' }] = transactions.parse(found);
+    alone.push({ id, transaction });
+  };
+  handlers.add(together('ScheduleDeleted'), Object.assign(handleAll, { isEventHandler: true }));
+  handlers.add('ScheduleDeleted', Object.assign(handleOne, { isEventHandler: true }));
   const lots = new SharedLots({
     ...{ dataSource, ledger, log, handlers, deadLetters: new DeadLetters(dataSource, place.group, ids, log) },
     metrics: { handled: () => {}, setAside: () => {}, unrecorded: () => {}, altered: () => {}, newer: () => {} },
@@ -65,7 +69,8 @@ describe('what the partitions of a consumer bring at once', () => {
     const gaps = await Promise.all([3, 0, 2, 1].map((partition) => lots.handle(lotOf(partition))));
     expect(gaps).toEqual([undefined, undefined, undefined, undefined]);
     expect(batches.map(({ events }) => events)).toEqual([appended]);
-    expect([...alone].sort()).toEqual([...appended].sort());
+    expect(alone.map(({ id }) => id).sort()).toEqual([...appended].sort());
+    expect(new Set([...batches, ...alone].map(({ transaction }) => transaction)).size).toBe(1);
     expect(await offsets()).toEqual([0n, 0n, 0n, 0n]);
   });
 
@@ -73,7 +78,7 @@ describe('what the partitions of a consumer bring at once', () => {
     const { lots, lotOf, appended, alone } = await partitionsWithEvents(2);
     await Promise.all([lots.handle(lotOf(0)), lots.handle(lotOf(1))]);
     await Promise.all([lots.handle(lotOf(0)), lots.handle(lotOf(1, { offset: 9n })), lots.handle(lotOf(1))]);
-    expect([...alone].sort()).toEqual([...appended].sort());
+    expect(alone.map(({ id }) => id).sort()).toEqual([...appended].sort());
   });
 
   it('is left where a partition has a gap before it, and there alone', async () => {
@@ -81,7 +86,7 @@ describe('what the partitions of a consumer bring at once', () => {
     const after = { offset: 6n, follows: 5n };
     const gaps = await Promise.all([lots.handle(lotOf(0)), lots.handle(lotOf(1, after)), lots.handle(lotOf(2))]);
     expect(gaps.map((gap) => gap?.handled)).toEqual([undefined, -1n, undefined]);
-    expect(alone).toEqual([appended[0], appended[2]]);
+    expect(alone.map(({ id }) => id)).toEqual([appended[0], appended[2]]);
     expect(await offsets()).toEqual([0n, -1n, 0n]);
   });
 
@@ -89,7 +94,7 @@ describe('what the partitions of a consumer bring at once', () => {
     const { lots, lotOf, appended, alone, broken, offsets } = await partitionsWithEvents(3);
     broken.add(String(appended[1]));
     await Promise.all([0, 1, 2].map((partition) => lots.handle(lotOf(partition))));
-    expect(new Set(alone)).toEqual(new Set([appended[0], appended[2]]));
+    expect(new Set(alone.map(({ id }) => id))).toEqual(new Set([appended[0], appended[2]]));
     expect(await offsets()).toEqual([0n, 0n, 0n]);
     expect(await world.dataSource.query('select 1 from dead_letter')).toHaveLength(1);
   });
