@@ -49,8 +49,10 @@ export class DirectoryUpload extends VaultUpload {
       for await (const chunk of source) {
         for (let at = 0; at < chunk.length; at += chunkBytes) {
           const piece = chunk.subarray(at, at + chunkBytes);
+          const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
+          // It is hashed by this thread while another one writes it.
           hash.update(piece);
-          await root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
+          await writing;
         }
         sizeBytes += chunk.length;
       }

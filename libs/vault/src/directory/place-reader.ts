@@ -11,7 +11,8 @@ import { SegmentCheck } from '../segment-check.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
-import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
+import { inTurns, readAhead } from './read-ahead.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
 export const stillOpen = /^\.nfs/;
@@ -44,7 +45,12 @@ export class PlaceReader {
     return bytes;
   }
 
-  async *chunks(objectName: string, range: ByteRange = wholeObject): AsyncGenerator<Buffer> {
+  /** @param memoryFor where a chunk goes, as `readAhead` has it */
+  async *chunks(
+    objectName: string,
+    range: ByteRange = wholeObject,
+    memoryFor?: (bytes: number) => Buffer,
+  ): AsyncGenerator<Buffer> {
     const { root, backupId } = this;
     const path = join(this.folder, checkedObjectName(objectName, root.region));
     const what = `read ${objectName} of backup ${backupId}`;
@@ -54,14 +60,9 @@ export class PlaceReader {
     });
     if (!file) throw this.missing(objectName);
     try {
-      const end = range.from + range.bytes;
-      for (let at = range.from; at < end; ) {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
-        const bytesRead = await root.doing(what, () => file.read(chunk, at).catch(this.unreadable(objectName)));
-        if (bytesRead === 0) return;
-        at += bytesRead;
-        yield chunk.subarray(0, bytesRead);
-      }
+      const readInto = (memory: Buffer, at: number) =>
+        root.doing(what, () => file.read(memory, at).catch(this.unreadable(objectName)));
+      yield* readAhead({ from: range.from, end: range.from + range.bytes }, readInto, memoryFor);
     } finally {
       await file.close();
     }
@@ -96,7 +97,7 @@ export class PlaceReader {
     await this.lookAtObject(object);
     const { name } = object;
     const check = new SegmentCheck(object, (why) => this.altered(`${name}: ${why}`));
-    for await (const chunk of this.chunks(name)) {
+    for await (const chunk of this.chunks(name, wholeObject, inTurns())) {
       signal?.throwIfAborted();
       check.update(chunk);
       progress?.(chunk.length);
