@@ -57,7 +57,7 @@ describe("the test vectors of age's authors", () => {
 
 /** What comes of a file, in the words of the vectors, and what was decrypted before it failed. */
 function opened({ file, identities }: Pick<Vector, 'file' | 'identities'>): [outcome: string, content: Uint8Array] {
-  const content: Buffer[] = [];
+  const content: Uint8Array[] = [];
   let stage = 'header failure';
   try {
     const header = parseHeader(file);

@@ -16,4 +16,5 @@ export {
   writeKeys,
 } from './keys.js';
 export { contentBytesIn, PayloadReader, PayloadWriter, payloadBytes } from './payload.js';
+export { identityFrom, recipientFrom, recipientOf } from './recipients.js';
 export { newIdentity, X25519Identity, X25519Recipient } from './x25519.js';

@@ -48,7 +48,7 @@ export class PayloadWriter {
   private heldBytes = 0;
   private first: Buffer[];
 
-  constructor(fileKey: Buffer, salt = randomBytes(nonceBytes)) {
+  constructor(fileKey: Buffer, salt: Buffer = randomBytes(nonceBytes)) {
     this.key = derived(fileKey, salt, label);
     this.first = [salt];
   }

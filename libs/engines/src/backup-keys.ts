@@ -100,7 +100,8 @@ export async function openKeysOf(
     if (error.code !== 'key-missing') throw altered(error.message, error);
     const given = identities.length === 0 ? 'no key was given' : 'none of the given keys opens it';
     const message = `Backup ${backupId} in the vault of ${region} is encrypted, and ${given}. ${error.message} Run: strongroom restore ${backupId} --from ${region} --to FOLDER --identity FILE, where FILE has that key.`;
-    throw new EncryptionFault('key-missing', message, { cause: error });
+    const told = `Backup ${backupId} is encrypted, and no key that opens it was at hand. ${error.message}`;
+    throw new EncryptionFault('key-missing', message, { cause: error, told });
   }
 }
 

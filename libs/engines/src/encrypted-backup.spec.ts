@@ -1,84 +1,25 @@
 /** A backup that is encrypted before anything leaves the process, in both kinds of vaults. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { messageOf } from '@strongroom/contracts';
-import { newIdentity, rewrapKeys, X25519Identity } from '@strongroom/encryption';
-import { SystemClock } from '@strongroom/runtime';
-import {
-  copyBackup,
-  DirectoryStore,
-  DirectoryVault,
-  ObjectVault,
-  type Vault,
-  VaultFiles,
-  VaultRoot,
-} from '@strongroom/vault';
+import { rewrapKeys } from '@strongroom/encryption';
+import { copyBackup, type Vault } from '@strongroom/vault';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
+import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
 import { restoreHere } from '../fixtures/restore-here.js';
 import { SealsInMemory } from '../fixtures/seals-in-memory.js';
-import { type StoreOptions, storeBackup } from './store-backup.js';
+import type { StoreOptions } from './store-backup.js';
 
-const owner = new X25519Identity(newIdentity());
-const stranger = new X25519Identity(newIdentity());
-const service = new X25519Identity(newIdentity());
-const recipient = (identity: X25519Identity, name: string) => ({
-  id: identity.recipient.text,
-  name,
-  wrap: (fileKey: Buffer) => identity.recipient.wrap(fileKey),
-});
-const encryption = {
-  recipients: [recipient(owner, 'office safe')],
-  chainRecipients: [recipient(service, 'scheduler')],
-  chainIdentities: [service],
-};
-/** Small enough for an archive to have several segments. */
-const segmentBytes = 100_000;
-const instanceName = 'orders-of-acme';
-
+let scene: EncryptedScene;
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'strongroom-encrypted-'));
+  scene = await EncryptedScene.open();
+  folder = scene.folder;
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => scene.remove());
 
-async function open(kind: string, region: string): Promise<Vault> {
-  const path = join(folder, region);
-  await mkdir(path);
-  const root = new VaultRoot(region, path, new VaultFiles());
-  return kind === 'folder'
-    ? new DirectoryVault(region, path, root)
-    : new ObjectVault(region, new DirectoryStore(root), segmentBytes);
-}
-
-const instanceId = randomUUID();
-const endpoint = { host: 'localhost', port: 1, user: 'u', database: 'd', tls: 'disable' } as const;
-async function store(vault: Vault, ids: Partial<StoreOptions['backup']> = {}, more: Partial<StoreOptions> = {}) {
-  const backupId = ids.backupId ?? String(randomUUID());
-  const stored = await storeBackup({
-    engine: new ArchiveEngine(),
-    vault,
-    clock: new SystemClock(),
-    target: { instanceId, endpoint, password: '' },
-    backup: {
-      accountId: 'acme',
-      instanceId,
-      instanceName,
-      type: 'full',
-      parentId: null,
-      startedAt: new Date(),
-      ...ids,
-      backupId,
-    },
-    attempt: 1,
-    encryption,
-    signal: new AbortController().signal,
-    ...more,
-  });
-  return { ...stored, backupId };
-}
+const store = (...backup: Parameters<EncryptedScene['backUp']>) => scene.backUp(...backup);
 
 async function bytesUnder(path: string): Promise<Buffer> {
   const names = await readdir(path, { recursive: true, withFileTypes: true });
@@ -95,16 +36,17 @@ const faultOf = (asked: Promise<unknown>) =>
 describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (kind) => {
   let vault: Vault;
   beforeEach(async () => {
-    vault = await open(kind, 'DFW');
+    vault = await scene.vault(kind, 'DFW');
   });
 
   it('is restored with the key of its owner, and with no other', async () => {
+    const { owner, stranger, chain } = scene;
     const { backupId, isEncrypted, facts } = await store(vault);
     expect({ isEncrypted, facts }).toMatchObject({ isEncrypted: true, facts: { timeline: 1 } });
     const directory = join(folder, 'restored');
     await restoreHere({ vault, backupId, directory, identities: [stranger, owner] });
     expect(await readFile(join(directory, 'base/1/1259'), 'utf8')).toBe(archiveFiles['base/1/1259']);
-    for (const identities of [[], [stranger], [service]]) {
+    for (const identities of [[], [stranger], [chain]]) {
       const why = await faultOf(restoreHere({ vault, backupId, directory: join(folder, 'none'), identities }));
       expect(why).toContain(`opens with the key of office safe (${owner.recipient.text})`);
       expect(why).toContain(`strongroom restore ${backupId} --from DFW --to FOLDER --identity FILE`);
@@ -114,10 +56,10 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
   it('leaves nothing of the server in clear, and its manifest has what copies and lists need', async () => {
     const { backupId, sha256 } = await store(vault);
     const there = (await bytesUnder(join(folder, 'DFW'))).toString('latin1');
-    for (const secret of [instanceName, '7000000000000000001', '18.4', 'row 7919', 'PG_VERSION'])
+    for (const secret of [scene.instanceName, '7000000000000000001', '18.4', 'row 791 ', 'PG_VERSION'])
       expect([secret, there.includes(secret)]).toEqual([secret, false]);
     const sealed = await vault.verify(backupId);
-    expect(sealed).toMatchObject({ sha256, manifest: { accountId: 'acme', instanceId, type: 'full', parentId: null } });
+    expect(sealed).toMatchObject({ sha256, manifest: { accountId: 'acme', type: 'full', parentId: null } });
     expect(sealed.manifest).not.toHaveProperty('engine');
   });
 
@@ -127,28 +69,29 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
       ['folder', 'IAD'],
       ['objects', 'ORD'],
     ] as const) {
-      const to = await open(other, region);
+      const to = await scene.vault(other, region);
       const signal = new AbortController().signal;
       await copyBackup({ from: vault, to, backupId, attempt: 1, expectedSha256: sha256, signal });
       const directory = join(folder, `restored-${region}`);
-      await restoreHere({ vault: to, backupId, directory, identities: [owner], expectedSha256: sha256 });
+      await restoreHere({ vault: to, backupId, directory, identities: [scene.owner], expectedSha256: sha256 });
       expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n');
     }
   });
 
   it('has its keys wrapped for others by compare-and-set, and its digest stays', async () => {
     const { backupId, sha256 } = await store(vault);
+    const { owner, chain } = scene;
     const before = await vault.keys(backupId, 'backup');
     if (!before) throw new Error('there are no keys');
-    const next = new X25519Identity(newIdentity());
-    const bytes = await rewrapKeys(before.bytes, [owner], [recipient(next, 'new safe')]);
+    const next = new TextIdentity();
+    const bytes = await rewrapKeys(before.bytes, [owner], [next.named('new safe')]);
     expect(await vault.replaceKeys(backupId, 'backup', bytes, before.tag)).toBe(true);
     expect(await vault.replaceKeys(backupId, 'backup', before.bytes, before.tag)).toBe(false);
-    const chain = await vault.keys(backupId, 'chain');
-    const bytesOfChain = await rewrapKeys(chain?.bytes ?? Buffer.alloc(0), [service], [recipient(next, 'new safe')]);
-    expect(await vault.replaceKeys(backupId, 'chain', bytesOfChain, chain?.tag ?? '')).toBe(true);
+    const keysOfChain = await vault.keys(backupId, 'chain');
+    const bytesOfChain = await rewrapKeys(keysOfChain?.bytes ?? Buffer.alloc(0), [chain], [next.named('new safe')]);
+    expect(await vault.replaceKeys(backupId, 'chain', bytesOfChain, keysOfChain?.tag ?? '')).toBe(true);
     expect((await vault.verify(backupId)).sha256).toBe(sha256);
-    const restored = (identity: X25519Identity, name: string) =>
+    const restored = (identity: TextIdentity, name: string) =>
       restoreHere({ vault, backupId, directory: join(folder, name), identities: [identity] });
     await expect(restored(next, 'next')).resolves.toMatchObject({ sha256 });
     expect(await faultOf(restored(owner, 'owner'))).toContain('opens with the key of new safe');
@@ -175,7 +118,9 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     await expect(on(encrypted.backupId, { encryption: undefined })).rejects.toMatchObject({
       ground: 'parent-unreadable',
     });
-    await expect(on(encrypted.backupId, { encryption: { ...encryption, chainIdentities: [] } })).rejects.toMatchObject({
+    await expect(
+      on(encrypted.backupId, { encryption: { ...scene.encryption, chainIdentities: [] } }),
+    ).rejects.toMatchObject({
       ground: 'parent-unreadable',
       message: expect.stringContaining('Take a full backup'),
     });
