@@ -38,8 +38,11 @@ class DrippingUpload extends VaultUpload {
     super();
   }
 
-  put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
-    return this.upload.put(name, takenSlowly(source, this.everyMs));
+  put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
+    return this.upload.put(name, takenSlowly(source, this.everyMs), fileKey);
+  }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.upload.putKeys(...keys);
   }
   async seal(...[bytes, reading = {}]: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
     await drip(this.everyMs, reading.progress, reading.signal);

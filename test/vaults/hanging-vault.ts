@@ -110,6 +110,9 @@ class HangingUpload extends VaultUpload {
   put(...put: Parameters<VaultUpload['put']>): ReturnType<VaultUpload['put']> {
     return this.vault.pass('put', this.backupId, () => this.upload.put(...put));
   }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.vault.pass('put', this.backupId, () => this.upload.putKeys(...keys));
+  }
   seal(...seal: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
     return this.vault.pass('seal', this.backupId, () => this.upload.seal(...seal));
   }

@@ -19,6 +19,7 @@ import { type OwnService, ownServicesOf } from './own-services.js';
 import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
+import * as encryption from './settings/encryption.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -35,6 +36,7 @@ export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { OwnService } from './own-services.js';
 export type { MinimumRetention } from './settings/deletion.js';
+export type { Recipients } from './settings/encryption.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
@@ -59,6 +61,13 @@ export interface DeletionConfig {
   minimumRetention: deletion.MinimumRetention;
   /** 0: nobody has to approve a deletion. */
   bulkLimit: number;
+}
+
+/** For whom backups are encrypted, and which keys a scheduler has. */
+export interface EncryptionConfig {
+  recipients: encryption.Recipients;
+  chainKeys?: readonly string[] | undefined;
+  restoreKeys?: readonly string[] | undefined;
 }
 
 /** What holds for the deletions of one account. */
@@ -151,6 +160,7 @@ export interface AppConfig {
   /** The user of the processes that take backups, where this process is root's. */
   engineUser?: { uid: number; gid: number };
   deletion: DeletionConfig;
+  encryption: EncryptionConfig;
   mostSchedules: number;
   quotas: quota.Quotas;
   mostConnections: number;
@@ -283,6 +293,11 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       delayMs: given.value(deletion.deletionDelay),
       minimumRetention: given.value(deletion.minimumRetention),
       bulkLimit: given.value(deletion.bulkDeletionLimit),
+    },
+    encryption: {
+      recipients: given.value(encryption.recipients),
+      chainKeys: given.valueIfSet(encryption.chainKey),
+      restoreKeys: given.valueIfSet(encryption.restoreKey),
     },
     mostSchedules: given.value(limits.mostSchedules),
     quotas: given.value(quota.quotas),

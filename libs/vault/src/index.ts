@@ -7,6 +7,7 @@ export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepFor } from './keep-for.js';
+export { whyOfAnother } from './keys-check.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export {
   type ObjectFacts,
@@ -27,6 +28,7 @@ export {
   type ListedBackup,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   type StoredObject,
   shards,
   Vault,

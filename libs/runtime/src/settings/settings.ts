@@ -2,6 +2,7 @@
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
+import * as encryption from './encryption.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
@@ -71,6 +72,9 @@ export const settings: readonly Setting<unknown>[] = [
   limits.mostStreams,
   limits.mostWrongTokens,
   work.secretKey,
+  encryption.recipients,
+  encryption.chainKey,
+  encryption.restoreKey,
   built.builtServers,
   built.instancesFolder,
   built.mostBuiltServers,

@@ -4,13 +4,15 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import { type KeysOf, manifestObjectName, type StoredManifest, type VaultObject } from '@strongroom/contracts';
 import { codeOf } from '../error-code.js';
-import { checkedObjectName } from '../manifest.js';
+import { checkKeys } from '../keys-check.js';
+import { checkedObjectName, isKeysName } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
+import { KeysFiles } from './keys-files.js';
 import { inTurns, readAhead } from './read-ahead.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
@@ -45,6 +47,14 @@ export class PlaceReader {
     return bytes;
   }
 
+  /** Undefined when there are none. */
+  keys(of: KeysOf): Promise<StoredKeys | undefined> {
+    return this.root.doing(`read the keys of backup ${this.backupId}`, async () => {
+      await this.root.files.access(this.root.path, constants.R_OK);
+      return new KeysFiles(this.root, this.folder).read(of);
+    });
+  }
+
   /** @param memoryFor where a chunk goes, as `readAhead` has it */
   async *chunks(
     objectName: string,
@@ -69,18 +79,22 @@ export class PlaceReader {
   }
 
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
-  async compare({ objects }: VaultManifest, reading: Reading = {}): Promise<void> {
+  async compare(sealed: { manifest: StoredManifest; sha256: string }, reading: Reading = {}): Promise<void> {
+    const { objects } = sealed.manifest;
     const expected = new Set([manifestObjectName, ...objects.map(({ name }) => name)]);
     const present = await this.root.doing(`list backup ${this.backupId}`, () =>
       absentAs<string[]>([], this.root.files.list(this.folder)),
     );
-    const stranger = present.find((name) => !expected.has(name) && !stillOpen.test(name) && !isOurs(name));
+    const stranger = present.find(
+      (name) => !expected.has(name) && !isKeysName(name) && !stillOpen.test(name) && !isOurs(name),
+    );
     if (stranger !== undefined) throw this.altered(`it holds ${stranger}, which its manifest does not name`);
+    await checkKeys(this, sealed);
     for (const object of objects) await this.compareObject(object, reading);
   }
 
   /** Looks whether every object is there in its size, and reads none. @throws {VaultFault} `object-missing`, `object-altered` */
-  async lookAt({ objects }: VaultManifest): Promise<void> {
+  async lookAt({ objects }: StoredManifest): Promise<void> {
     for (const object of objects) await this.lookAtObject(object);
   }
 
@@ -111,7 +125,7 @@ export class PlaceReader {
     return new VaultFault('object-altered', region, message);
   }
 
-  private missing(name: string): VaultFault {
+  missing(name: string): VaultFault {
     const { region } = this.root;
     const message = `${name} of backup ${this.backupId} is missing in the vault of ${region}. Restore from the copy in another region.`;
     return new VaultFault('object-missing', region, message);
