@@ -6,6 +6,7 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   type StoredKeys,
@@ -44,7 +45,7 @@ export class PassingVault extends Vault {
   replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
     return this.vault.replaceKeys(backupId, of, bytes, tag);
   }
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.vault.verify(backupId, progress, signal);
   }
   list(signal?: AbortSignal): AsyncIterable<ListedBackup> {

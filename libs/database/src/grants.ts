@@ -80,6 +80,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      verification: read,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -102,7 +103,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: ofWorkers,
+    tables: { ...ofWorkers, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

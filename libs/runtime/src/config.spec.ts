@@ -56,6 +56,8 @@ describe('the configuration', () => {
       copyConcurrency: 2,
       copyRetryMs: 5_000,
       copyStallMs: 600_000,
+      copySources: new Map(),
+      scrub: { rate: { usual: 16_777_216, byRegion: new Map() }, everyMs: 2_592_000_000 },
       sweepGraceMs: 86_400_000,
       freeSpaceReserveBytes: 268_435_456,
       maxCopyAttempts: 100,

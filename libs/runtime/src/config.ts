@@ -26,6 +26,7 @@ import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
 import * as quota from './settings/quotas.js';
+import * as scrub from './settings/scrub.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
 import * as transport from './settings/transport.js';
@@ -41,6 +42,7 @@ export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
 export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
+export { type CopySourceOrder, type ScrubRate, scrubRateOf } from './settings/scrub.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export type { FailedLogins, TlsMode } from './settings/transport.js';
@@ -142,6 +144,10 @@ export interface AppConfig {
   /** What a vault must give or take in a second. */
   leastVaultBytesPerSecond: number;
   longestCopyMs: number;
+  /** By target, the regions that copies come from, as the operator has ordered them. */
+  copySources: scrub.CopySourceOrder;
+  /** How fast vaults are read again, and after how long. */
+  scrub: { rate: scrub.ScrubRate; everyMs: number };
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -277,6 +283,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyStallMs: given.value(work.copyStall),
     leastVaultBytesPerSecond: given.value(work.slowestVault) * 1_024,
     longestCopyMs: given.value(work.longestCopy),
+    copySources: given.valueIfSet(scrub.copySources) ?? new Map(),
+    scrub: { rate: given.value(scrub.scrubRate), everyMs: given.value(scrub.scrubEvery) * 86_400_000 },
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),

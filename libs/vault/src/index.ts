@@ -26,6 +26,7 @@ export {
   type CopySource,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   type StoredKeys,

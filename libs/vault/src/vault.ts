@@ -93,6 +93,12 @@ export interface CopySource {
   altered(): VaultFault;
 }
 
+/**
+ * Told of the bytes that were read or written since the last call. Where it gives a promise, the reading waits for it, so that a
+ * reader can be slowed down.
+ */
+export type Progress = (bytes: number) => unknown;
+
 export interface BeginOptions {
   /** The SHA-256 of the backup, when the attempt makes a copy. It may go on with what an earlier attempt at the copy has brought. */
   copyOf?: string | undefined;
@@ -134,7 +140,7 @@ export abstract class VaultUpload {
    */
   abstract seal(
     manifestBytes: Buffer,
-    reading?: { progress?: ((bytes: number) => void) | undefined; signal?: AbortSignal | undefined },
+    reading?: { progress?: Progress | undefined; signal?: AbortSignal | undefined },
   ): Promise<SealedManifest>;
 
   /**
@@ -195,11 +201,12 @@ export abstract class Vault {
   /**
    * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them. Of an encrypted backup it looks
    * whether the keys are there, and are its own as far as can be told without them.
-   * @param progress called with the bytes read since the last call
+   * The bytes come from the disk where the platform can, and not from this host's memory.
+   * @param progress called with the bytes read since the last call; the reading waits for the promise that it gives
    * @throws {VaultFault} `object-missing`, `object-altered` or `object-unreadable`, which name the object; the signal's
    *   reason when it is aborted
    */
-  abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
+  abstract verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest>;
 
   /** Every sealed backup with its manifest. The vault alone is enough to find them; memory use does not grow with it. */
   abstract list(signal?: AbortSignal): AsyncIterable<ListedBackup>;

@@ -11,6 +11,7 @@ import {
   type CopySource,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   type StoredKeys,
@@ -90,7 +91,7 @@ export class WatchedVault extends Vault {
     );
   }
 
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.watch.over(this.doing(`read back backup ${backupId}`, backupId, signal), (operation) =>
       this.vault.verify(backupId, telling(operation, progress), operation.signal),
     );
@@ -268,9 +269,13 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   }
 }
 
-function telling({ moved }: Operation, progress?: (bytes: number) => void): (bytes: number) => void {
+/** While the reader is slowed down, the vault is not waited for. */
+function telling(operation: Operation, progress?: Progress): Progress {
   return (bytes) => {
-    moved(bytes);
-    progress?.(bytes);
+    operation.moved(bytes);
+    const slowed = progress?.(bytes);
+    if (!(slowed instanceof Promise)) return undefined;
+    operation.pause();
+    return slowed.finally(() => operation.resume());
   };
 }

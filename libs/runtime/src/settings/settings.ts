@@ -9,6 +9,7 @@ import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
+import * as scrub from './scrub.js';
 import type { Setting } from './setting.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
@@ -102,4 +103,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.copyStall,
   work.slowestVault,
   work.longestCopy,
+  scrub.copySources,
+  scrub.scrubRate,
+  scrub.scrubEvery,
 ];

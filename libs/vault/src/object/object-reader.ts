@@ -12,7 +12,7 @@ import {
 } from '@strongroom/contracts';
 import { checkKeys } from '../keys-check.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange, StoredKeys } from '../vault.js';
+import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { InFlight } from './in-flight.js';
 import { mayLieBeside, type Piece, piecesOf } from './object-layout.js';
@@ -20,8 +20,7 @@ import type { ObjectFacts, ObjectStore } from './object-store.js';
 import { smallObject } from './small-objects.js';
 
 export interface Reading {
-  /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -128,16 +127,13 @@ export class ObjectReader {
     return `${this.place.folder}/${name}`;
   }
 
-  private async compareWhole(
-    object: VaultObject,
-    signal: AbortSignal,
-    progress?: (bytes: number) => void,
-  ): Promise<void> {
+  private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {
     const check = new SegmentCheck(object, (why) => this.altered(`${object.name}: ${why}`));
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       for await (const chunk of this.piece(object.name, piece, signal)) {
         check.update(chunk);
-        progress?.(chunk.length);
+        const slowed = progress?.(chunk.length);
+        if (slowed instanceof Promise) await slowed;
       }
     }
     check.end();
@@ -147,12 +143,13 @@ export class ObjectReader {
     { name }: VaultObject,
     piece: Piece,
     signal: AbortSignal,
-    progress?: (bytes: number) => void,
+    progress?: Progress,
   ): Promise<void> {
     const hash = createHash('sha256');
     for await (const chunk of this.piece(name, piece, signal)) {
       hash.update(chunk);
-      progress?.(chunk.length);
+      const slowed = progress?.(chunk.length);
+      if (slowed instanceof Promise) await slowed;
     }
     if (hash.digest('hex') !== piece.sha256)
       throw this.altered(`the SHA-256 of ${piece.name} is not the one in its manifest`);

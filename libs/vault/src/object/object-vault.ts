@@ -12,6 +12,7 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   type StoredKeys,
@@ -153,7 +154,7 @@ export class ObjectVault extends Vault {
     return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, never)) !== undefined;
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedPlace(backupId),
       async (place) => {
