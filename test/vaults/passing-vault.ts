@@ -5,6 +5,7 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   Vault,
@@ -36,7 +37,7 @@ export class PassingVault extends Vault {
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
     return this.vault.read(backupId, objectName, range);
   }
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.vault.verify(backupId, progress, signal);
   }
   list(signal?: AbortSignal): AsyncIterable<ListedBackup> {

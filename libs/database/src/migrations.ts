@@ -54,6 +54,7 @@ import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
 import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.js';
 import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
+import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -111,4 +112,5 @@ export const migrations = [
   CheaperAppends1700000000085,
   KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
+  TransferLimits1700000000107,
 ] as const;

@@ -27,6 +27,7 @@ import * as service from './settings/process.js';
 import * as quota from './settings/quotas.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transfers from './settings/transfers.js';
 import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
@@ -133,6 +134,8 @@ export interface AppConfig {
   /** What a vault must give or take in a second. */
   leastVaultBytesPerSecond: number;
   longestCopyMs: number;
+  /** Bytes a second, by what they limit, as long as an operator has set nothing else. */
+  transferLimits: transfers.FirstTransferLimits;
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -267,6 +270,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyStallMs: given.value(work.copyStall),
     leastVaultBytesPerSecond: given.value(work.slowestVault) * 1_024,
     longestCopyMs: given.value(work.longestCopy),
+    transferLimits: given.valueIfSet(transfers.transferLimits) ?? new Map(),
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),

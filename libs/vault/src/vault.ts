@@ -17,6 +17,9 @@ export interface SealedManifest {
   location: string;
 }
 
+/** Told of bytes that were read or written since the last call. What it returns is waited for before more is. */
+export type Progress = (bytes: number) => Promise<void> | void;
+
 /** How much was removed from a vault. */
 export interface Removed {
   /** How many places of attempts. */
@@ -123,7 +126,7 @@ export abstract class VaultUpload {
    */
   abstract seal(
     manifestBytes: Buffer,
-    reading?: { progress?: ((bytes: number) => void) | undefined; signal?: AbortSignal | undefined },
+    reading?: { progress?: Progress | undefined; signal?: AbortSignal | undefined },
   ): Promise<SealedManifest>;
 
   /**
@@ -174,7 +177,7 @@ export abstract class Vault {
    * @throws {VaultFault} `object-missing`, `object-altered` or `object-unreadable`, which name the object; the signal's
    *   reason when it is aborted
    */
-  abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
+  abstract verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest>;
 
   /** Every sealed backup with its manifest. The vault alone is enough to find them; memory use does not grow with it. */
   abstract list(signal?: AbortSignal): AsyncIterable<ListedBackup>;

@@ -3,6 +3,7 @@
  * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
 import { Readable } from 'node:stream';
+import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
   type BeginOptions,
@@ -10,6 +11,7 @@ import {
   type CopySource,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   Vault,
@@ -34,6 +36,16 @@ export function endingWith(vault: Vault, signal: AbortSignal): Vault {
   return watched(vault).endingWith(signal);
 }
 
+/** What counts and limits the bytes of a copy from one vault to another, beside what is theirs. */
+export function trafficBetween(from: Vault, to: Vault, { by, signal }: Omit<Passage, 'scopes'>) {
+  const traffic = from instanceof WatchedVault ? from.traffic : undefined;
+  const passage: Passage = { scopes: [pairOf(from.region, to.region)], by, signal };
+  return (bytes: number): Promise<unknown> | undefined => {
+    traffic?.copied(from.region, to.region, bytes);
+    return traffic?.pass(bytes, passage);
+  };
+}
+
 export class WatchedVault extends Vault {
   readonly region: string;
   private readonly space: FreeSpace;
@@ -46,6 +58,10 @@ export class WatchedVault extends Vault {
     super();
     this.region = vault.region;
     this.space = new FreeSpace(this, watch.reserveBytes);
+  }
+
+  get traffic(): Traffic | undefined {
+    return this.watch.traffic;
   }
 
   endingWith(signal: AbortSignal): WatchedVault {
@@ -78,7 +94,7 @@ export class WatchedVault extends Vault {
     return Readable.from(chunks, { objectMode: false });
   }
 
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.watch.over(this.doing(`read back backup ${backupId}`, backupId, signal), (operation) =>
       this.vault.verify(backupId, telling(operation, progress), operation.signal),
     );
@@ -143,7 +159,10 @@ export class WatchedVault extends Vault {
       for (;;) {
         operation.resume();
         const next = await operation.until(items.next());
-        if (Buffer.isBuffer(next.value)) operation.moved(next.value.length);
+        if (Buffer.isBuffer(next.value)) {
+          operation.moved(next.value.length);
+          await operation.passes(next.value.length, 'read');
+        }
         operation.pause();
         if (next.done) return;
         operation.signal.throwIfAborted();
@@ -239,6 +258,7 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   try {
     operation.pause();
     for await (const chunk of source) {
+      await operation.passes(chunk.length, 'written');
       operation.resume();
       yield chunk;
       operation.moved(chunk.length);
@@ -250,9 +270,10 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   }
 }
 
-function telling({ moved }: Operation, progress?: (bytes: number) => void): (bytes: number) => void {
-  return (bytes) => {
-    moved(bytes);
-    progress?.(bytes);
+function telling(operation: Operation, progress?: Progress): Progress {
+  return async (bytes) => {
+    operation.moved(bytes);
+    await progress?.(bytes);
+    await operation.passes(bytes, 'read');
   };
 }

@@ -9,6 +9,7 @@ import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
 import type { Setting } from './setting.js';
+import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
@@ -92,6 +93,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.lease,
   vaults.sweepGrace,
   vaults.freeSpaceReserve,
+  transfers.transferLimits,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,

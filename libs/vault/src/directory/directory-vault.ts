@@ -22,6 +22,7 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   shards,
@@ -117,7 +118,7 @@ export class DirectoryVault extends Vault {
     return Readable.from(this.chunks(backupId, objectName, range), { objectMode: false, highWaterMark: chunkBytes });
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedState(backupId),
       async (state) => {

@@ -8,7 +8,7 @@ import { manifestObjectName, type VaultManifest, type VaultObject } from '@stron
 import { codeOf } from '../error-code.js';
 import { checkedObjectName } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, Progress } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
 import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
@@ -18,7 +18,7 @@ export const stillOpen = /^\.nfs/;
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -99,7 +99,7 @@ export class PlaceReader {
     for await (const chunk of this.chunks(name)) {
       signal?.throwIfAborted();
       check.update(chunk);
-      progress?.(chunk.length);
+      await progress?.(chunk.length);
     }
     check.end();
   }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, Progress } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { InFlight } from './in-flight.js';
 import { mayLieBeside, type Piece, piecesOf } from './object-layout.js';
@@ -14,7 +14,7 @@ import { smallObject } from './small-objects.js';
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -110,16 +110,12 @@ export class ObjectReader {
     return `${this.place.folder}/${name}`;
   }
 
-  private async compareWhole(
-    object: VaultObject,
-    signal: AbortSignal,
-    progress?: (bytes: number) => void,
-  ): Promise<void> {
+  private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {
     const check = new SegmentCheck(object, (why) => this.altered(`${object.name}: ${why}`));
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       for await (const chunk of this.piece(object.name, piece, signal)) {
         check.update(chunk);
-        progress?.(chunk.length);
+        await progress?.(chunk.length);
       }
     }
     check.end();
@@ -129,12 +125,12 @@ export class ObjectReader {
     { name }: VaultObject,
     piece: Piece,
     signal: AbortSignal,
-    progress?: (bytes: number) => void,
+    progress?: Progress,
   ): Promise<void> {
     const hash = createHash('sha256');
     for await (const chunk of this.piece(name, piece, signal)) {
       hash.update(chunk);
-      progress?.(chunk.length);
+      await progress?.(chunk.length);
     }
     if (hash.digest('hex') !== piece.sha256)
       throw this.altered(`the SHA-256 of ${piece.name} is not the one in its manifest`);

@@ -11,6 +11,7 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
   Vault,
@@ -136,7 +137,7 @@ export class ObjectVault extends Vault {
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedPlace(backupId),
       async (place) => {
