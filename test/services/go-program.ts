@@ -1,9 +1,9 @@
 /** Programs in Go that tests drive, each a module of its own under `test/`. Go fetches what they use, once, by their `go.sum`. */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
@@ -37,16 +37,22 @@ export type GoTool = { path: string; why?: undefined } | { path?: undefined; why
 
 /**
  * The program of a module that is not ours, which is built once, and kept. It is waited for, because what is tested depends on it.
- * @param module the folder under `test/`, whose `go.mod` names the version and whose `go.sum` has the digests
+ * @param folder of the repository, whose `go.mod` names the version and whose `go.sum` has the digests
  */
-export function goTool(module: string, program: string): GoTool {
-  const folder = join(__dirname, '..', module);
-  const version = /^require \S+ v(\S+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'))?.[1];
-  const path = join(__dirname, '..', '..', '.strongroom', `${module}-${version}`);
+export function goTool(folder: string, program: string): GoTool {
+  const root = join(__dirname, '..', '..');
+  const required = readFileSync(join(root, folder, 'go.mod'), 'utf8').matchAll(/^(?:require|\t)\s*(\S+) v(\S+)/gm);
+  const version = [...required].find(([, module = '']) => program.startsWith(`${module}/`))?.[2];
+  const path = join(root, '.strongroom', `${basename(folder)}-${version}`);
   if (existsSync(path)) return { path };
+  mkdirSync(dirname(path), { recursive: true });
   const unfinished = `${path}.${process.pid}`;
   const build = ['build', '-trimpath', '-o', unfinished, program];
-  const { error, status, stderr } = spawnSync('go', build, { cwd: folder, env: goEnvironment(), encoding: 'utf8' });
+  const { error, status, stderr } = spawnSync('go', build, {
+    cwd: join(root, folder),
+    env: goEnvironment(),
+    encoding: 'utf8',
+  });
   if (status === 0) {
     renameSync(unfinished, path);
     return { path };
