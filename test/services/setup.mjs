@@ -99,7 +99,7 @@ async function startKafka({ findKafka, KafkaBroker }, folder) {
     return { reason };
   }
   const options = { jars, sources, directory: join(folder, 'kafka'), logFile: join(folder, 'kafka.log') };
-  const broker = await KafkaBroker.start(options);
+  const broker = await KafkaBroker.startWithArchive(options);
   globalThis.strongroomServices.stops.push(() => broker.kill());
   return { jars, broker };
 }
