@@ -1,4 +1,4 @@
-/** Programs in Go that stand beside ours. Each is a module under `peers`, or under `test`; Go builds it once, by its `go.sum`. */
+/** Programs in Go that stand beside ours. Each is a module under `peers`, or one of our own; Go builds it once, by its `go.sum`. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,10 @@ import { root } from './stack.mjs';
 const programs = {
   rclone: { module: join('bench', 'peers', 'rclone'), program: 'github.com/rclone/rclone' },
   s5cmd: { module: join('bench', 'peers', 's5cmd'), program: 'github.com/peak/s5cmd/v2' },
-  versitygw: { module: join('test', 'versitygw'), program: 'github.com/versity/versitygw/cmd/versitygw' },
+  versitygw: {
+    module: join('libs', 'local-services', 'versitygw'),
+    program: 'github.com/versity/versitygw/cmd/versitygw',
+  },
 };
 
 /**

@@ -60,7 +60,7 @@ function versionOf(module: string, folder: string): string {
       .trim()
       .split(' '),
   );
-  const version = words.find(([name]) => name === module)?.[1];
+  const version = words.find(([name]) => name === module)?.[1]?.replace(/^v/, '');
   if (version === undefined) throw new Error(`${folder}/go.mod does not name the version of ${module}`);
   return version;
 }
