@@ -62,7 +62,11 @@ const ofWorkers = {
   transfer_budget: kept,
 } as const;
 
-const appending = ['ledger_append(jsonb)', 'job_add(jsonb)'] as const;
+const appending = [
+  'ledger_append(jsonb)',
+  'job_add(jsonb)',
+  'job_add_of_events(integer[], integer[], text[], uuid[], text[], text[], bigint[], integer[], bigint[])',
+] as const;
 const claiming = ['ledger_take_claim(text, text, text)', 'ledger_give_back_claims(text, text[])'] as const;
 
 export const grants: Readonly<Record<ServiceName, Granted>> = {

@@ -14,6 +14,10 @@ export class AppendsAtOnce1700000000113 implements MigrationInterface {
 
   async up(run: QueryRunner): Promise<void> {
     await installFunctions(run, AppendsAtOnce1700000000113.installs);
+    await run.query(`
+      revoke all on function
+        job_add_of_events(integer[], integer[], text[], uuid[], text[], text[], bigint[], integer[], bigint[]) from public
+    `);
   }
 
   down = noWayBack;

@@ -25,6 +25,7 @@ async function partitionsWithEvents(count: number) {
   const { dataSource, ledger, ids } = world;
   const log = createLogger({ app: 'spec', level: 'silent' });
   const broken = new Set<string>();
+  const waiting = new Set<string>();
   const batches: { events: string[]; transaction: string }[] = [];
   const alone: { id: string; transaction: string }[] = [];
   const handlers = new Handlers();
@@ -35,6 +36,7 @@ async function partitionsWithEvents(count: number) {
   };
   const handleOne = async ({ id }: RecordedEvent, { manager }: FeedContext) => {
     if (broken.has(id)) throw new Error('nobody can handle it');
+    if (waiting.has(id)) await manager.query(`set local lock_timeout = '50ms'; select pg_advisory_xact_lock(178)`);
     const found: unknown = await manager.query('select pg_current_xact_id()::text as transaction');
     const [{ transaction } = { transaction: '' }] = transactions.parse(found);
     alone.push({ id, transaction });
@@ -60,7 +62,7 @@ async function partitionsWithEvents(count: number) {
     const handled = await handledOf(dataSource.manager, place);
     return Array.from({ length: count }, (_, partition) => handled.get(partition)?.offset);
   };
-  return { lots, lotOf, appended, batches, alone, broken, offsets };
+  return { lots, lotOf, appended, batches, alone, broken, waiting, offsets };
 }
 
 describe('what the partitions of a consumer bring at once', () => {
@@ -97,5 +99,22 @@ describe('what the partitions of a consumer bring at once', () => {
     expect(new Set(alone.map(({ id }) => id))).toEqual(new Set([appended[0], appended[2]]));
     expect(await offsets()).toEqual([0n, 0n, 0n]);
     expect(await world.dataSource.query('select 1 from dead_letter')).toHaveLength(1);
+  });
+
+  it('does not wait for a partition whose handler waits for a lock, and shares no transaction with it until it is free', async () => {
+    const { lots, lotOf, appended, batches, alone, waiting, offsets } = await partitionsWithEvents(5);
+    waiting.add(String(appended[1]));
+    await world.dataSource.transaction(async (holder) => {
+      await holder.query('select pg_advisory_xact_lock(178)');
+      const first = await Promise.allSettled([0, 1, 2].map((partition) => lots.handle(lotOf(partition))));
+      expect(first.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      batches.length = 0;
+      const again = await Promise.allSettled([3, 1, 4].map((partition) => lots.handle(lotOf(partition))));
+      expect(again.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      expect(batches.map(({ events }) => events)).toContainEqual([appended[3], appended[4]]);
+    });
+    await lots.handle(lotOf(1));
+    expect(new Set(alone.map(({ id }) => id))).toEqual(new Set(appended));
+    expect(await offsets()).toEqual([0n, 0n, 0n, 0n, 0n]);
   });
 });

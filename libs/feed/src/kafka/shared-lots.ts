@@ -12,7 +12,7 @@ import { handleLots, type Lot } from '../lots.js';
 import { OffsetGap } from '../offset-gap.js';
 
 /** How many messages of all partitions are handled in one transaction, which may be silent for two seconds. */
-const mostMessages = 600;
+const mostMessages = 300;
 /** Batches begin no faster one after the other, unless they are large. */
 const gapMs = 25;
 const largeBatch = 200;
@@ -21,7 +21,11 @@ const largeBatch = 200;
 type Outcome = { gap?: OffsetGap | undefined } | { error: unknown };
 
 export class SharedLots {
-  private readonly shared: SharedStatements<Lot, Outcome>;
+  private readonly shared: SharedStatements<Lot, Outcome | 'alone'>;
+  /** One lot at a time. One that waits for a lock holds up the next one for a moment. */
+  private readonly alone: SharedStatements<Lot, Outcome>;
+  /** The partitions that could not be handled. Until they can, nobody shares a transaction with them. */
+  private readonly apart = new Set<string>();
   private restUntil = 0;
 
   constructor(private readonly parts: BatchParts) {
@@ -30,6 +34,7 @@ export class SharedLots {
       (lots) => this.handleAll(lots),
       ({ messages }) => messages.length,
     );
+    this.alone = new SharedStatements(1, (lots) => Promise.all(lots.map((lot) => this.handleAlone(lot))));
   }
 
   /**
@@ -38,27 +43,31 @@ export class SharedLots {
    * @throws temporary errors, as `Batch` does
    */
   async handle(lot: Lot): Promise<OffsetGap | undefined> {
-    const outcome = await this.shared.do(lot);
-    if ('error' in outcome) throw outcome.error;
-    return outcome.gap;
+    const partition = partitionOf(lot);
+    const first = this.apart.has(partition) ? 'alone' : await this.shared.do(lot);
+    const outcome = first === 'alone' ? await this.alone.do(lot) : first;
+    if (!('error' in outcome)) {
+      this.apart.delete(partition);
+      return outcome.gap;
+    }
+    if (!isOutageForAll(outcome.error)) this.apart.add(partition);
+    throw outcome.error;
   }
 
-  private async handleAll(lots: readonly Lot[]): Promise<Outcome[]> {
+  private async handleAll(lots: readonly Lot[]): Promise<(Outcome | 'alone')[]> {
     const restMs = this.restUntil - performance.now();
     if (restMs > 0) await delay(restMs);
     const count = lots.reduce((sum, { messages }) => sum + messages.length, 0);
     this.restUntil = performance.now() + (count < largeBatch ? gapMs : 0);
-    if (lots.length > 1 && areApart(lots)) {
-      try {
-        const gaps = await handleLots({ ...this.parts, offsets: feedOffsets }, lots);
-        return gaps.map((gap) => ({ gap }));
-      } catch (error) {
-        if (isOutageForAll(error)) return lots.map(() => ({ error }));
-      }
+    const [only, ...others] = lots;
+    if (only && others.length === 0) return [await this.handleAlone(only)];
+    if (!areApart(lots)) return lots.map(() => 'alone');
+    try {
+      const gaps = await handleLots({ ...this.parts, offsets: feedOffsets }, lots);
+      return gaps.map((gap) => ({ gap }));
+    } catch (error) {
+      return lots.map(() => (isOutageForAll(error) ? { error } : 'alone'));
     }
-    const outcomes: Outcome[] = [];
-    for (const lot of lots) outcomes.push(await this.handleAlone(lot));
-    return outcomes;
   }
 
   private async handleAlone({ key, messages, follows }: Lot): Promise<Outcome> {
@@ -73,5 +82,9 @@ export class SharedLots {
 
 /** A partition that was lost and given back may have two lots. The later one does not know how far the first one gets. */
 function areApart(lots: readonly Lot[]): boolean {
-  return new Set(lots.map(({ key: { topic, partition } }) => `${topic}/${partition}`)).size === lots.length;
+  return new Set(lots.map(partitionOf)).size === lots.length;
+}
+
+function partitionOf({ key: { topic, partition } }: Lot): string {
+  return `${topic}/${partition}`;
 }
