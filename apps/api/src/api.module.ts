@@ -32,6 +32,7 @@ import {
   loggerToken,
   type RuntimeParts,
   ServerLogins,
+  RegionOutages,
   SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
@@ -163,6 +164,11 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
       inject: [DataSource, Ledger, SetAside],
       useFactory: (dataSource: DataSource, ledger: Ledger, setAside: SetAside) =>
         new Views(dataSource, ledger, setAside),
+    },
+    {
+      provide: RegionOutages,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new RegionOutages(dataSource),
     },
     {
       provide: SetAside,

@@ -82,6 +82,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      region_outage: read,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -104,7 +105,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: ofWorkers,
+    tables: { ...ofWorkers, region_outage: whole },
     functions: appending,
     appends: ['copy'],
   },

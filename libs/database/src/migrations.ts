@@ -55,6 +55,7 @@ import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.j
 import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
+import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -113,4 +114,5 @@ export const migrations = [
   KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
   TransferLimits1700000000107,
+  RegionOutages1700000000108,
 ] as const;

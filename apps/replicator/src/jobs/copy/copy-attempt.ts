@@ -161,12 +161,13 @@ export class CopyAttempt {
     if (toMake.isApart) return this.begin(toMake, apartFrom(copy.request));
     const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
-    if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
+    const isAway = this.parts.away.faultOf(copy.request.region) !== undefined || (await this.isAwayStill(toMake));
+    if (isAway) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
   }
 
   private waitForRegion({ log }: ToMake): Performed {
-    log.debug('copy not begun: the outage that it was told of goes on');
+    log.debug('copy not begun: the outage of a region goes on');
     return { retryInMs: pauseMs(this.parts.retryMs, this.job.failures, longestOutagePauseMs), hasFailed: true };
   }
 
