@@ -27,6 +27,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   instance_view: 'libs/read-model/',
   run_view: 'libs/read-model/',
   schedule_view: 'libs/read-model/',
+  verification: 'libs/read-model/',
   view_head: 'libs/read-model/',
 
   job: 'libs/runtime/',

@@ -551,6 +551,18 @@ create table transfer_limit (
   constraint transfer_limit_bytes_per_second_check CHECK ((bytes_per_second > 0))
 );
 
+-- When a region was last seen to hold a backup whole. What was looked at longest ago is read next. Without a row the completion counts.
+create table verification (
+  backup_id uuid not null,
+  region text not null,
+  verified_at timestamp with time zone not null,
+  verified_by text not null default 'read'::text,
+  looked_at timestamp with time zone not null,
+  constraint verification_pkey PRIMARY KEY (backup_id, region)
+);
+CREATE INDEX verification_looked_at ON verification USING btree (region, looked_at);
+CREATE INDEX verification_verified_at ON verification USING btree (region, verified_at);
+
 -- Up to which position the views of an account are folded. A process locks the row while it folds them.
 create table view_head (
   account_id text not null,

@@ -41,8 +41,11 @@ class DrippingUpload extends VaultUpload {
     super();
   }
 
-  put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
-    return this.upload.put(name, takenSlowly(source, this.everyMs));
+  put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
+    return this.upload.put(name, takenSlowly(source, this.everyMs), fileKey);
+  }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.upload.putKeys(...keys);
   }
   override bring(source: CopySource): Promise<void> {
     const read = (range: ByteRange) => takenSlowly(source.read(range), this.everyMs);

@@ -111,6 +111,9 @@ class HangingUpload extends VaultUpload {
   put(...put: Parameters<VaultUpload['put']>): ReturnType<VaultUpload['put']> {
     return this.vault.pass('put', this.backupId, () => this.upload.put(...put));
   }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.vault.pass('put', this.backupId, () => this.upload.putKeys(...keys));
+  }
   override bring(...bring: Parameters<VaultUpload['bring']>): Promise<void> {
     return this.vault.pass('put', this.backupId, () => this.upload.bring(...bring));
   }

@@ -1,7 +1,7 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { Backups, Copies, Unfinished, Verifications, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
   Jobs,
@@ -18,6 +18,7 @@ import {
 import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
+import { Scrub } from './jobs/scrub/scrub.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -36,6 +37,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   traffic: Traffic;
   away: AwayRegions;
   sweep: Sweep;
+  scrub: Scrub;
   /** The consumer group of the replicators. */
   group: string;
   /** The name of the process, which makes copies. */
@@ -102,6 +104,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
+    scrub: new Scrub({ ...runtime, ledger, vaults, verifications: new Verifications(dataSource), replicator }),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

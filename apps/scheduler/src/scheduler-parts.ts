@@ -32,6 +32,7 @@ import {
 import { OwnBudget, openVaults, Sweep, Traffic, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
+import { AccountsEncryption } from './jobs/backup/backup-encryption.js';
 import { ExpectedSeals } from './jobs/backup/expected-seals.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
@@ -66,6 +67,7 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   vault: Vault;
   expectedSeals: ExpectedSeals;
   lineage: ServerLineage;
+  encryption: AccountsEncryption;
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
@@ -108,6 +110,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
+  const encryption = new AccountsEncryption(config.encryption);
+  const { chainIdentities } = encryption;
   const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores, engineUser } = config;
   const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores, user: engineUser });
   warnOfMemory(config, log);
@@ -168,7 +172,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     jobs: new Jobs(dataSource),
     credentials: new Credentials(dataSource, keyRingOf(config)),
     expectedSeals: new ExpectedSeals(dataSource),
-    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
+    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault, chainIdentities }),
+    encryption,
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore, endpoint }) => {
       if (config.instancesFolder === undefined) return false;

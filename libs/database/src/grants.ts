@@ -83,6 +83,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
       region_outage: read,
+      verification: read,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -105,7 +106,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: { ...ofWorkers, region_outage: whole },
+    tables: { ...ofWorkers, region_outage: whole, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

@@ -2,7 +2,8 @@
  * Copies a backup from one vault to another. The bytes are streamed, hashed on the way, and read back at the target before
  * they count there. In the end the target holds the same bytes, or what it held before.
  */
-import { manifestObjectName } from '@strongroom/contracts';
+import { allKeys, isEncrypted, keysNames, manifestObjectName } from '@strongroom/contracts';
+import { whyOfAnother } from './keys-check.js';
 import { storedBytes } from './manifest.js';
 import type { SealedManifest, Vault, VaultUpload } from './vault.js';
 import { isSpoilt, notHeld, VaultFault } from './vault-fault.js';
@@ -65,8 +66,19 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
       altered: () => altered(from, backupId, object.name),
     });
   }
+  if (isEncrypted(source.manifest)) await bringKeys(upload, options);
   signal.throwIfAborted();
   return upload.seal(source.bytes, { signal });
+}
+
+/** They are no part of what the digest proves, so they must at least say that they are those of the backup. */
+async function bringKeys(upload: VaultUpload, { from, backupId, expectedSha256 }: CopyOptions): Promise<void> {
+  for (const of of allKeys) {
+    const keys = await from.keys(backupId, of);
+    if (!keys || whyOfAnother(keys.bytes, of, expectedSha256) !== undefined)
+      throw altered(from, backupId, keysNames[of]);
+    await upload.putKeys(of, keys.bytes);
+  }
 }
 
 /** What an earlier attempt has sealed is taken when every byte is right, and replaced when one is not. */

@@ -9,6 +9,7 @@ export { OwnBudget } from './flow/token-bucket.js';
 export { Traffic, type TrafficParts, type TransferLimits } from './flow/traffic.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepFor } from './keep-for.js';
+export { whyOfAnother } from './keys-check.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export {
   type ObjectFacts,
@@ -30,6 +31,7 @@ export {
   type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   type StoredObject,
   shards,
   Vault,

@@ -188,7 +188,8 @@ export class Operation {
     return wait && this.heldBy(wait);
   }
 
-  private async heldBy(wait: Promise<unknown>): Promise<void> {
+  /** Waits for somebody else than the vault. */
+  async heldBy(wait: Promise<unknown>): Promise<void> {
     this.count();
     this.held += 1;
     try {

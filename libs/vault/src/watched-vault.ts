@@ -3,6 +3,7 @@
  * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
 import { Readable } from 'node:stream';
+import type { KeysOf } from '@strongroom/contracts';
 import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
@@ -14,6 +15,7 @@ import {
   type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   Vault,
   type VaultIdentity,
   type VaultMemory,
@@ -92,6 +94,16 @@ export class WatchedVault extends Vault {
     const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
     const chunks = this.each(doing, () => this.vault.read(backupId, objectName, range));
     return Readable.from(chunks, { objectMode: false });
+  }
+
+  keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return this.over(`read the keys of backup ${backupId}`, backupId, () => this.vault.keys(backupId, of));
+  }
+
+  replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    return this.over(`replace the keys of backup ${backupId}`, backupId, () =>
+      this.vault.replaceKeys(backupId, of, bytes, tag),
+    );
   }
 
   verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
@@ -197,11 +209,11 @@ class WatchedUpload extends VaultUpload {
     this.backupId = of.backupId;
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
     const chunks = passing(this.of.space.leftBy(source), operation);
     try {
-      return await operation.until(this.upload.put(name, chunks));
+      return await operation.until(this.upload.put(name, chunks, fileKey));
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});
@@ -227,6 +239,12 @@ class WatchedUpload extends VaultUpload {
       if (operation.isGivenUp) for (const chunks of reads) void chunks.return().catch(() => {});
       operation.end();
     }
+  }
+
+  putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    return this.watch.over(this.doing(`write the keys of backup ${this.backupId}`), () =>
+      this.upload.putKeys(of, bytes),
+    );
   }
 
   seal(...[manifestBytes, reading = {}]: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
@@ -270,10 +288,12 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   }
 }
 
+/** While the reader is slowed down, the vault is not waited for. */
 function telling(operation: Operation, progress?: Progress): Progress {
   return async (bytes) => {
     operation.moved(bytes);
-    await progress?.(bytes);
+    const slowed = progress?.(bytes);
+    if (slowed) await operation.heldBy(slowed);
     await operation.passes(bytes, 'read');
   };
 }

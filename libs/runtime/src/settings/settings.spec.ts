@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
+import * as encryption from './encryption.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
@@ -21,6 +22,7 @@ describe('the list of settings', () => {
       audit,
       built,
       deletion,
+      encryption,
       identity,
       kafka,
       ledgerAndFeed,

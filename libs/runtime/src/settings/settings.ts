@@ -2,12 +2,14 @@
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
+import * as encryption from './encryption.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
+import * as scrub from './scrub.js';
 import type { Setting } from './setting.js';
 import * as transfers from './transfers.js';
 import * as transport from './transport.js';
@@ -72,6 +74,9 @@ export const settings: readonly Setting<unknown>[] = [
   limits.mostStreams,
   limits.mostWrongTokens,
   work.secretKey,
+  encryption.recipients,
+  encryption.chainKey,
+  encryption.restoreKey,
   built.builtServers,
   built.instancesFolder,
   built.mostBuiltServers,
@@ -100,4 +105,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.copyStall,
   work.slowestVault,
   work.longestCopy,
+  scrub.copySources,
+  scrub.scrubRate,
+  scrub.scrubEvery,
 ];
