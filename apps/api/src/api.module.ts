@@ -30,9 +30,9 @@ import {
   keyRingOf,
   type Logger,
   loggerToken,
+  RegionOutages,
   type RuntimeParts,
   ServerLogins,
-  RegionOutages,
   SetAside,
 } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';

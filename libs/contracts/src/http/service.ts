@@ -17,7 +17,9 @@ export const versionResponse = z.object({ version });
 export const regionOutage = z.object({ code: z.string(), message: z.string(), since: utcTime });
 
 export const regionsResponse = z.object({
-  regions: z.array(z.object({ name: regionName, home: z.boolean(), copies: z.boolean(), outage: regionOutage.nullable() })),
+  regions: z.array(
+    z.object({ name: regionName, home: z.boolean(), copies: z.boolean(), outage: regionOutage.nullable() }),
+  ),
 });
 
 const most = z.int().nonnegative();

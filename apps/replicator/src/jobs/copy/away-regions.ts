@@ -4,7 +4,14 @@
  * each region looks whether it is back, and then all its copies are due at once.
  */
 import type { Copies } from '@strongroom/read-model';
-import { type Clock, type Jobs, type Logger, type RegionOutage, type RegionOutages, wakeLane } from '@strongroom/runtime';
+import {
+  type Clock,
+  type Jobs,
+  type Logger,
+  type RegionOutage,
+  type RegionOutages,
+  wakeLane,
+} from '@strongroom/runtime';
 import { isOutageOfVault, TooLargeForRoom, VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
