@@ -35,6 +35,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job_turn: 'libs/runtime/',
   known_vault: 'libs/runtime/',
   refused_login: 'libs/runtime/',
+  region_outage: 'libs/runtime/',
   server_login: 'libs/runtime/',
   set_aside: 'libs/runtime/',
   transfer_budget: 'libs/runtime/',

@@ -386,6 +386,18 @@ create table refused_login (
 );
 CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);
 
+-- The regions that a process can not reach: one row for an outage, however many copies wait for it. The row goes when the region is back.
+create table region_outage (
+  region text not null,
+  seen_by text not null,
+  since timestamp with time zone not null,
+  code text not null,
+  reason text not null,
+  -- A row that is a minute old is of a process that has ended.
+  seen_at timestamp with time zone not null default now(),
+  constraint region_outage_pkey PRIMARY KEY (region, seen_by)
+);
+
 -- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
   -- The broker cluster. A new cluster is filled from the start of the ledger.

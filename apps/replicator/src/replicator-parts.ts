@@ -9,6 +9,7 @@ import {
   KnownVaults,
   PutBack,
   processName,
+  RegionOutages,
   type RuntimeParts,
   SetAside,
   SharedBudget,
@@ -35,6 +36,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   limits: TransferLimits;
   traffic: Traffic;
   away: AwayRegions;
+  verifications: Verifications;
   sweep: Sweep;
   scrub: Scrub;
   /** The consumer group of the replicators. */
@@ -72,6 +74,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const views = new Views(dataSource, ledger, setAside);
   const copies = new Copies(dataSource);
   const jobs = new Jobs(dataSource);
+  const verifications = new Verifications(dataSource);
   const replicator = processName('replicator');
   log.info({ runner: replicator }, `this process is ${replicator} in its events`);
   return {
@@ -96,14 +99,24 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     copies,
     unfinished: new Unfinished(dataSource),
     jobs,
-    away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
+    away: new AwayRegions({
+      dataSource,
+      copies,
+      jobs,
+      clock,
+      log,
+      vaults,
+      outages: new RegionOutages(dataSource),
+      replicator,
+    }),
     putBack: new PutBack(metrics, log),
     setAside,
     onAppend: (wake) => ledger.onAppend(wake),
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
-    scrub: new Scrub({ ...runtime, ledger, vaults, verifications: new Verifications(dataSource), replicator }),
+    verifications,
+    scrub: new Scrub({ ...runtime, ledger, vaults, verifications, replicator }),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

@@ -86,6 +86,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      region_outage: read,
       verification: read,
     },
     functions: [...appending, ...claiming],
@@ -109,7 +110,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: { ...ofWorkers, verification: whole },
+    tables: { ...ofWorkers, region_outage: whole, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

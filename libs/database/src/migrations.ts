@@ -56,6 +56,7 @@ import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answer
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 import { Verifications1700000000102 } from './migrations/0102-verifications.js';
 import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
+import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
 
 export const migrations = [
@@ -116,5 +117,6 @@ export const migrations = [
   ExpectedSeals1700000000098,
   Verifications1700000000102,
   TransferLimits1700000000107,
+  RegionOutages1700000000108,
   AppendsAtOnce1700000000113,
 ] as const;

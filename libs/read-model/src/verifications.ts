@@ -71,6 +71,16 @@ export class Verifications {
     );
   }
 
+  /** The store of the region has copied the backup by itself, and its checksums are those of the manifest. Nobody has read it. */
+  async copiedByServer(region: string, backupId: string): Promise<void> {
+    await this.dataSource.query(
+      `insert into verification (backup_id, region, verified_at, looked_at, verified_by) values ($2, $1, now(), now(), 'server')
+       on conflict (backup_id, region) do update
+         set verified_at = excluded.verified_at, looked_at = excluded.looked_at, verified_by = excluded.verified_by`,
+      [region, backupId],
+    );
+  }
+
   /** The region could not tell of this backup: the others come first. */
   async putOff(region: string, backupId: string): Promise<void> {
     await this.dataSource.query('update verification set looked_at = now() where region = $1 and backup_id = $2', [

@@ -28,6 +28,8 @@ export interface CopiedBackup {
   sha256: string;
   /** False when the target held the backup already. */
   transferred: boolean;
+  /** How its bytes were proven: read back here, or compared by the store that has copied them by itself. */
+  verifiedBy: 'read' | 'server';
 }
 
 /** @throws {VaultFault} which names the region where something is wrong; the signal's reason when it is aborted */
@@ -44,6 +46,7 @@ export async function copyBackup(asked: CopyOptions): Promise<CopiedBackup> {
       sizeBytes: storedBytes(sealed),
       sha256: sealed.sha256,
       transferred: there === undefined,
+      verifiedBy: sealed.verifiedBy ?? 'read',
     };
   } finally {
     await upload.discard();
@@ -57,10 +60,12 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   await options.to.mustHold(storedBytes(source));
+  const inside = await from.inside(backupId);
   const between = trafficBetween(from, options.to, { by: options, signal });
   for (const object of source.manifest.objects) {
     await upload.bring({
       object,
+      inside,
       read: (range) => passing(from.read(backupId, object.name, range), options, between),
       skipped: (bytes) => options.progress?.(bytes),
       altered: () => altered(from, backupId, object.name),

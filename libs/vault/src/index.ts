@@ -27,6 +27,7 @@ export {
   type ByteRange,
   type CopySource,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
   type Progress,
   type Removed,

@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { KeysOf, StoredManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
+import type { ObjectStore } from './object/object-store.js';
 import { SegmentCheck } from './segment-check.js';
 import type { VaultFault } from './vault-fault.js';
 
@@ -15,6 +16,8 @@ export interface SealedManifest {
   sha256: string;
   /** Where in the vault the backup lies. */
   location: string;
+  /** Of a copy that was just sealed: its store has compared the SHA-256 of what it copied by itself, and nobody has read it. */
+  verifiedBy?: 'server';
 }
 
 /** Keys of a backup, as a vault has them. Only their holders can open them. */
@@ -86,11 +89,19 @@ export interface ByteRange {
 export type StoredObject = Pick<VaultObject, 'name' | 'sizeBytes'> &
   ({ sha256: string } | { segments: VaultSegment[] });
 
+/** Where the pieces of a backup lie in a store of objects. */
+export interface InsideStore {
+  store: ObjectStore;
+  keyOf(pieceName: string): string;
+}
+
 /** An object of a backup in another vault, of which a copy is made. */
 export interface CopySource {
   object: VaultObject;
   read(range: ByteRange): AsyncIterable<Buffer>;
-  /** Told of so many bytes that an earlier attempt has brought. */
+  /** Where its segments lie, if they lie in a store of objects: a target in the same store has it copy them by itself. */
+  inside?: InsideStore | undefined;
+  /** Told of so many bytes that need not be read here: an earlier attempt has brought them, or the store has copied them. */
   skipped(bytes: number): void;
   /** The fault of bytes that are not those of the object. */
   altered(): VaultFault;
@@ -248,6 +259,11 @@ export abstract class Vault {
    *   reached or is not the vault that is remembered. Its identity is read again whenever it is used after that
    */
   abstract identify(memory?: VaultMemory): Promise<VaultIdentity | undefined>;
+
+  /** Where a sealed backup lies in a store of objects; undefined in vaults of another kind. @throws {VaultFault} */
+  async inside(_backupId: string): Promise<InsideStore | undefined> {
+    return undefined;
+  }
 
   /** Checks cheaply that the vault can be reached and written to. @throws {VaultFault} */
   abstract probe(): Promise<void>;

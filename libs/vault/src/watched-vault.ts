@@ -11,6 +11,7 @@ import {
   type ByteRange,
   type CopySource,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
   type Progress,
   type Removed,
@@ -137,6 +138,10 @@ export class WatchedVault extends Vault {
   identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
     const doing = { ...this.doing('say who it is'), limitMs: identifyMs };
     return this.watch.over(doing, () => this.vault.identify(memory));
+  }
+
+  override inside(backupId: string): Promise<InsideStore | undefined> {
+    return this.over(`look for backup ${backupId}`, backupId, () => this.vault.inside(backupId));
   }
 
   probe(): Promise<void> {

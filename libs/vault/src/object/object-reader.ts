@@ -23,6 +23,8 @@ export interface Reading {
   /** Called with the number of bytes read since the last call. */
   progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
+  /** Whether the checksum that the store keeps of a segment proves it. A segment of which it keeps none is read. */
+  byServer?: boolean;
 }
 
 export interface ReadPlace {
@@ -73,7 +75,7 @@ export class ObjectReader {
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
   async compare(
     sealed: { manifest: StoredManifest; sha256: string },
-    { progress, signal = this.signal }: Reading = {},
+    { progress, signal = this.signal, byServer = false }: Reading = {},
   ): Promise<void> {
     const { manifest } = sealed;
     await this.lookAt(manifest, true);
@@ -87,7 +89,10 @@ export class ObjectReader {
           continue;
         }
         for (const piece of piecesOf(object, this.place.pieceBytes)) {
-          await reading.add((ends) => this.comparePiece(object, piece, ends, progress));
+          await reading.add(async (ends) => {
+            if (byServer && (await this.isProvenByServer(piece, ends))) return;
+            await this.comparePiece(object, piece, ends, progress);
+          });
         }
       }
       await reading.done();
@@ -126,6 +131,15 @@ export class ObjectReader {
 
   keyOf(name: string): string {
     return `${this.place.folder}/${name}`;
+  }
+
+  /** @throws {VaultFault} `object-missing`, and `object-altered` when the checksum is another one */
+  private async isProvenByServer({ name, bytes, sha256 }: Piece, signal: AbortSignal): Promise<boolean> {
+    const facts = await this.store.head(this.keyOf(name), signal);
+    if (!facts) throw this.missing(name);
+    if (facts.sha256 === undefined) return false;
+    if (facts.sha256 === sha256 && facts.bytes === bytes) return true;
+    throw this.altered(`the SHA-256 of ${name}, as the store has it, is not the one in its manifest`);
   }
 
   private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {

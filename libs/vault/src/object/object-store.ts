@@ -54,6 +54,19 @@ export abstract class ObjectStore {
    */
   abstract put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined>;
 
+  /**
+   * Has the store copy an object by itself, where nothing lies yet. It may be called again after any fault.
+   * @param from the store in which the object lies
+   * @returns what the store then has there, whatever that is; undefined when it can't copy, and the bytes must be brought
+   */
+  async copy(
+    _from: { store: ObjectStore; key: string },
+    _key: string,
+    _signal: AbortSignal,
+  ): Promise<ObjectFacts | undefined> {
+    return undefined;
+  }
+
   /** In the order of their keys' bytes; memory use does not grow with their number. */
   abstract list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectFacts>;
 

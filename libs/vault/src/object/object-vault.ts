@@ -11,6 +11,7 @@ import {
   type BeginOptions,
   type ByteRange,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
   type Progress,
   type Removed,
@@ -266,6 +267,13 @@ export class ObjectVault extends Vault {
       },
     );
     return kept ?? false;
+  }
+
+  override async inside(backupId: string): Promise<InsideStore | undefined> {
+    const place = await this.sealedPlace(backupId);
+    if (!place) return undefined;
+    const reader = this.readerAt(backupId, place);
+    return { store: this.store, keyOf: (name) => reader.keyOf(name) };
   }
 
   override roomBytes(): Promise<number | undefined> {

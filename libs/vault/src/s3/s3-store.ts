@@ -15,6 +15,7 @@ import {
 import { VaultFault } from '../vault-fault.js';
 import { refusalIn } from './s3-answer.js';
 import { bodyOf } from './s3-body.js';
+import { areOneStore, copyInside } from './s3-copy.js';
 import { type Kept, S3Deletion } from './s3-deletion.js';
 import { base64Of, factsOf, HollowAnswer } from './s3-facts.js';
 import { refusesAccess, s3Fault, storeOf } from './s3-fault.js';
@@ -82,6 +83,21 @@ export class S3Store extends ObjectStore {
         return facts;
       }),
     );
+  }
+
+  override async copy(
+    from: { store: ObjectStore; key: string },
+    key: string,
+    signal: AbortSignal,
+  ): Promise<ObjectFacts | undefined> {
+    const { store } = from;
+    if (!(store instanceof S3Store) || !areOneStore(store.address, this.address)) return undefined;
+    const source = { bucket: store.address.bucket, key: store.keyOf(from.key) };
+    const target = { bucket: this.address.bucket, key: this.keyOf(key) };
+    return this.doing(`copy ${key}`, signal, (connection) => {
+      const look = async () => (await this.look(connection, key, signal))?.facts;
+      return this.ask(signal, () => copyInside(connection, { from: source, to: target, signal, look }));
+    });
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectFacts> {
