@@ -11,8 +11,10 @@ import {
   processName,
   type RuntimeParts,
   SetAside,
+  SharedBudget,
+  TransferLimits,
 } from '@strongroom/runtime';
-import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
+import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
 import { Scrub } from './jobs/scrub/scrub.js';
@@ -29,6 +31,9 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  /** The limits of transfers that operators set, and what keeps to them. */
+  limits: TransferLimits;
+  traffic: Traffic;
   away: AwayRegions;
   sweep: Sweep;
   scrub: Scrub;
@@ -46,10 +51,18 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
+  const limits = new TransferLimits(dataSource);
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
+    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));
@@ -71,6 +84,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     ledger,
     views,
     vaults,
+    limits,
+    traffic,
     replicator,
     owner: replicator,
     group: groupOf(config),

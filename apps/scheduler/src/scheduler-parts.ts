@@ -26,8 +26,10 @@ import {
   type RuntimeParts,
   ServerLogins,
   SetAside,
+  SharedBudget,
+  TransferLimits,
 } from '@strongroom/runtime';
-import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
+import { OwnBudget, openVaults, Sweep, Traffic, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
 import { AccountsEncryption } from './jobs/backup/backup-encryption.js';
@@ -57,6 +59,9 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   /** Restores backups in processes of their own. */
   restorerFor: (type: DatastoreType) => Restorer;
   vaults: Vaults;
+  /** The limits of transfers that operators set, and what keeps to them. */
+  limits: TransferLimits;
+  traffic: Traffic;
   homeRegion: string;
   /** The home region's. */
   vault: Vault;
@@ -85,10 +90,18 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
   checkConfinement(config, log);
+  const limits = new TransferLimits(dataSource);
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
+    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));
@@ -133,6 +146,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     takerFor: (type) => door.before(apart.of(type)),
     restorerFor: (type) => apart.of(type),
     vaults,
+    limits,
+    traffic,
     vault,
     homeRegion,
     runner,

@@ -58,6 +58,8 @@ const ofWorkers = {
   job_news: ['select', 'update', 'delete'],
   job_turn: kept,
   known_vault: added,
+  transfer_limit: read,
+  transfer_budget: kept,
 } as const;
 
 const appending = ['ledger_append(jsonb)', 'job_add(jsonb)'] as const;

@@ -55,6 +55,7 @@ import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.j
 import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 import { Verifications1700000000102 } from './migrations/0102-verifications.js';
+import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
 
 export const migrations = [
@@ -114,5 +115,6 @@ export const migrations = [
   KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
   Verifications1700000000102,
+  TransferLimits1700000000107,
   AppendsAtOnce1700000000113,
 ] as const;

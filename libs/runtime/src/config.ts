@@ -29,6 +29,7 @@ import * as quota from './settings/quotas.js';
 import * as scrub from './settings/scrub.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transfers from './settings/transfers.js';
 import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
@@ -148,6 +149,8 @@ export interface AppConfig {
   copySources: scrub.CopySourceOrder;
   /** How fast vaults are read again, and after how long. */
   scrub: { rate: scrub.ScrubRate; everyMs: number };
+  /** Bytes a second, by what they limit, as long as an operator has set nothing else. */
+  transferLimits: transfers.FirstTransferLimits;
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -285,6 +288,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     longestCopyMs: given.value(work.longestCopy),
     copySources: given.valueIfSet(scrub.copySources) ?? new Map(),
     scrub: { rate: given.value(scrub.scrubRate), everyMs: given.value(scrub.scrubEvery) * 86_400_000 },
+    transferLimits: given.valueIfSet(transfers.transferLimits) ?? new Map(),
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),

@@ -7,7 +7,7 @@ import { whyOfAnother } from './keys-check.js';
 import { storedBytes } from './manifest.js';
 import type { SealedManifest, Vault, VaultUpload } from './vault.js';
 import { isSpoilt, notHeld, VaultFault } from './vault-fault.js';
-import { endingWith } from './watched-vault.js';
+import { endingWith, trafficBetween } from './watched-vault.js';
 
 export interface CopyOptions {
   from: Vault;
@@ -57,10 +57,11 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   await options.to.mustHold(storedBytes(source));
+  const between = trafficBetween(from, options.to, { by: options, signal });
   for (const object of source.manifest.objects) {
     await upload.bring({
       object,
-      read: (range) => passing(from.read(backupId, object.name, range), options),
+      read: (range) => passing(from.read(backupId, object.name, range), options, between),
       skipped: (bytes) => options.progress?.(bytes),
       altered: () => altered(from, backupId, object.name),
     });
@@ -97,9 +98,14 @@ async function alreadyThere({
   }
 }
 
-async function* passing(source: AsyncIterable<Buffer>, { signal, progress }: CopyOptions): AsyncGenerator<Buffer> {
+async function* passing(
+  source: AsyncIterable<Buffer>,
+  { signal, progress }: CopyOptions,
+  between: (bytes: number) => Promise<unknown> | undefined,
+): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
+    await between(chunk.length);
     yield chunk;
     progress?.(chunk.length);
   }

@@ -24,6 +24,9 @@ export interface StoredKeys {
   tag: string;
 }
 
+/** Told of bytes that were read or written since the last call. What it returns is waited for before more is. */
+export type Progress = (bytes: number) => Promise<void> | void;
+
 /** How much was removed from a vault. */
 export interface Removed {
   /** How many places of attempts. */
@@ -92,12 +95,6 @@ export interface CopySource {
   /** The fault of bytes that are not those of the object. */
   altered(): VaultFault;
 }
-
-/**
- * Told of the bytes that were read or written since the last call. Where it gives a promise, the reading waits for it, so that a
- * reader can be slowed down.
- */
-export type Progress = (bytes: number) => unknown;
 
 export interface BeginOptions {
   /** The SHA-256 of the backup, when the attempt makes a copy. It may go on with what an earlier attempt at the copy has brought. */

@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
+import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
   type BeginOptions,
@@ -37,6 +38,16 @@ export function endingWith(vault: Vault, signal: AbortSignal): Vault {
   return watched(vault).endingWith(signal);
 }
 
+/** What counts and limits the bytes of a copy from one vault to another, beside what is theirs. */
+export function trafficBetween(from: Vault, to: Vault, { by, signal }: Omit<Passage, 'scopes'>) {
+  const traffic = from instanceof WatchedVault ? from.traffic : undefined;
+  const passage: Passage = { scopes: [pairOf(from.region, to.region)], by, signal };
+  return (bytes: number): Promise<unknown> | undefined => {
+    traffic?.copied(from.region, to.region, bytes);
+    return traffic?.pass(bytes, passage);
+  };
+}
+
 export class WatchedVault extends Vault {
   readonly region: string;
   private readonly space: FreeSpace;
@@ -49,6 +60,10 @@ export class WatchedVault extends Vault {
     super();
     this.region = vault.region;
     this.space = new FreeSpace(this, watch.reserveBytes);
+  }
+
+  get traffic(): Traffic | undefined {
+    return this.watch.traffic;
   }
 
   endingWith(signal: AbortSignal): WatchedVault {
@@ -156,7 +171,10 @@ export class WatchedVault extends Vault {
       for (;;) {
         operation.resume();
         const next = await operation.until(items.next());
-        if (Buffer.isBuffer(next.value)) operation.moved(next.value.length);
+        if (Buffer.isBuffer(next.value)) {
+          operation.moved(next.value.length);
+          await operation.passes(next.value.length, 'read');
+        }
         operation.pause();
         if (next.done) return;
         operation.signal.throwIfAborted();
@@ -258,6 +276,7 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   try {
     operation.pause();
     for await (const chunk of source) {
+      await operation.passes(chunk.length, 'written');
       operation.resume();
       yield chunk;
       operation.moved(chunk.length);
@@ -271,11 +290,10 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
 
 /** While the reader is slowed down, the vault is not waited for. */
 function telling(operation: Operation, progress?: Progress): Progress {
-  return (bytes) => {
+  return async (bytes) => {
     operation.moved(bytes);
     const slowed = progress?.(bytes);
-    if (!(slowed instanceof Promise)) return undefined;
-    operation.pause();
-    return slowed.finally(() => operation.resume());
+    if (slowed) await operation.heldBy(slowed);
+    await operation.passes(bytes, 'read');
   };
 }

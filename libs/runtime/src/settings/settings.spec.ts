@@ -11,6 +11,7 @@ import * as service from './process.js';
 import * as quotas from './quotas.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
+import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
@@ -28,6 +29,7 @@ describe('the list of settings', () => {
       limits,
       quotas,
       service,
+      transfers,
       transport,
       vaults,
       work,

@@ -11,6 +11,7 @@ import * as service from './process.js';
 import * as quotas from './quotas.js';
 import * as scrub from './scrub.js';
 import type { Setting } from './setting.js';
+import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
@@ -97,6 +98,7 @@ export const settings: readonly Setting<unknown>[] = [
   work.lease,
   vaults.sweepGrace,
   vaults.freeSpaceReserve,
+  transfers.transferLimits,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,

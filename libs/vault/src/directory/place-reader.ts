@@ -22,6 +22,7 @@ import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
 export const stillOpen = /^\.nfs/;
 
 export interface Reading {
+  /** Called with the number of bytes read since the last call. */
   progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -118,8 +119,7 @@ export class PlaceReader {
     for await (const chunk of this.fromDisk(object)) {
       signal?.throwIfAborted();
       check.update(chunk);
-      const slowed = progress?.(chunk.length);
-      if (slowed instanceof Promise) await slowed;
+      await progress?.(chunk.length);
     }
     check.end();
   }

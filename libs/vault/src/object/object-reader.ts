@@ -20,6 +20,7 @@ import type { ObjectFacts, ObjectStore } from './object-store.js';
 import { smallObject } from './small-objects.js';
 
 export interface Reading {
+  /** Called with the number of bytes read since the last call. */
   progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -132,8 +133,7 @@ export class ObjectReader {
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       for await (const chunk of this.piece(object.name, piece, signal)) {
         check.update(chunk);
-        const slowed = progress?.(chunk.length);
-        if (slowed instanceof Promise) await slowed;
+        await progress?.(chunk.length);
       }
     }
     check.end();
@@ -148,8 +148,7 @@ export class ObjectReader {
     const hash = createHash('sha256');
     for await (const chunk of this.piece(name, piece, signal)) {
       hash.update(chunk);
-      const slowed = progress?.(chunk.length);
-      if (slowed instanceof Promise) await slowed;
+      await progress?.(chunk.length);
     }
     if (hash.digest('hex') !== piece.sha256)
       throw this.altered(`the SHA-256 of ${piece.name} is not the one in its manifest`);
