@@ -27,8 +27,7 @@ export function addRewrap(keys: Command): void {
     .action(async (options: Options) => {
       const wanted = recipientsOf(options.recipients);
       const identities = await identitiesOf(options);
-      if (identities.length === 0)
-        throw new UsageFault('It needs a key that opens the backups now: --identity FILE');
+      if (identities.length === 0) throw new UsageFault('It needs a key that opens the backups now: --identity FILE');
       const chain = options.chainRecipient;
       const done = await rewrapVault(vaultOf(options), {
         identities,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type KeysOf, messageOf } from '@strongroom/contracts';
+import { allKeys, type KeysOf, messageOf } from '@strongroom/contracts';
 import { chainHolder, type Identity, openKeys, type Recipient } from '@strongroom/encryption';
 import type { Vault } from '@strongroom/vault';
 import { EncryptedScene, TextIdentity } from '../../../libs/engines/fixtures/encrypted-scene.js';
@@ -52,8 +52,9 @@ describe('keys that are wrapped for others', () => {
     await scene.backUp(vault, {}, { encryption: undefined });
     expect(await rewrap([scene.owner], next.named('new safe'))).toEqual({ changed: 1, same: 0, clear: 1, failed: 0 });
     expect(await rewrap([next], next.named('new safe'))).toEqual({ changed: 0, same: 1, clear: 1, failed: 0 });
-    for (const of of ['backup', 'chain'] as const) {
-      expect([of, await opens(backupId, of, next), await opens(backupId, of, scene.owner)]).toEqual([of, true, false]);
+    for (const which of allKeys) {
+      const holders = [await opens(backupId, which, next), await opens(backupId, which, scene.owner)];
+      expect([which, ...holders]).toEqual([which, true, false]);
     }
     expect(await opens(backupId, 'chain', scene.chain)).toBe(true);
     expect(await opens(backupId, 'backup', scene.chain)).toBe(false);
@@ -75,14 +76,16 @@ describe('keys that are wrapped for others', () => {
     }
     const done = await rewrap([scene.owner, next], next.named('new safe'));
     expect(done).toMatchObject({ failed: 0 });
-    for (const id of ids)
-      for (const of of ['backup', 'chain'] as const) expect(await opens(id, of, next)).toBe(true);
+    for (const id of ids) for (const which of allKeys) expect(await opens(id, which, next)).toBe(true);
   });
 
   it('stay as they are where the key that is given does not open them, and the key that does is named', async () => {
     const { backupId } = await scene.backUp(vault, {}, { encryption: encryption() });
     const failed: string[] = [];
-    expect(await rewrap([scene.stranger], next.named('new safe'), vault, failed)).toMatchObject({ changed: 0, failed: 1 });
+    expect(await rewrap([scene.stranger], next.named('new safe'), vault, failed)).toMatchObject({
+      changed: 0,
+      failed: 1,
+    });
     expect(failed[0]).toContain('office safe');
     expect(await opens(backupId, 'backup', scene.owner)).toBe(true);
   });

@@ -3,7 +3,16 @@
  * killed leaves each as it was or as it is to be, and the next run does what is left.
  */
 import { allKeys, type EncryptedManifest, isEncrypted, keysNames } from '@strongroom/contracts';
-import { chainHolder, EncryptionFault, type Identity, type NamedRecipient, openKeys, type Recipient, recipientFrom, writeKeys } from '@strongroom/encryption';
+import {
+  chainHolder,
+  EncryptionFault,
+  type Identity,
+  type NamedRecipient,
+  openKeys,
+  type Recipient,
+  recipientFrom,
+  writeKeys,
+} from '@strongroom/encryption';
 import { type ListedBackup, type SealedManifest, type Vault, VaultFault } from '@strongroom/vault';
 
 export interface Rewrapping {
@@ -41,13 +50,16 @@ export async function rewrapVault(vault: Vault, how: Rewrapping): Promise<Rewrap
   return done;
 }
 
-async function rewrapListed(vault: Vault, listed: ListedBackup, how: Rewrapping): Promise<'changed' | 'same' | 'clear'> {
+async function rewrapListed(
+  vault: Vault,
+  listed: ListedBackup,
+  how: Rewrapping,
+): Promise<'changed' | 'same' | 'clear'> {
   if ('fault' in listed) throw listed.fault;
   const { manifest, sha256 } = listed.sealed;
   if (!isEncrypted(manifest)) return 'clear';
   let outcome: 'changed' | 'same' = 'same';
-  for (const of of allKeys)
-    if (await rewrapOne(vault, { manifest, sha256 }, of, how)) outcome = 'changed';
+  for (const of of allKeys) if (await rewrapOne(vault, { manifest, sha256 }, of, how)) outcome = 'changed';
   return outcome;
 }
 

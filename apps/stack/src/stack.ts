@@ -11,12 +11,12 @@ import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
+import { type EncryptionKeys, readOrMakeKeys } from './encryption-keys.js';
 import { guestUsers } from './guest-users.js';
 import { LogFolder } from './log-folder.js';
 import { type StackOptions, UsageFault } from './options.js';
 import { ensureOwnDatabase } from './own-database.js';
 import { portOf } from './ports.js';
-import { type EncryptionKeys, readOrMakeKeys } from './encryption-keys.js';
 import { readOrMakeSecrets, type Secrets, writeTokensFile } from './secrets.js';
 import { StackFile } from './stack-file.js';
 import { watched } from './start-watch.js';

@@ -260,7 +260,7 @@ describe('who may write to a vault and has no key', () => {
   it('can make a backup of his own, which only the digest in the ledger tells from ours', async () => {
     const { backupId } = on;
     const { sha256 } = (await vault.manifest(backupId)) ?? { sha256: '' };
-    await scene.backUp(vault, { backupId }, { attempt: 2, seals: undefined });
+    await scene.backUp(vault, { backupId }, { attempt: 2 });
     await expect(restored(sha256)).rejects.toMatchObject({ code: 'object-altered' });
     await expect(restored()).resolves.toMatchObject({ manifest: { backupId } });
   });

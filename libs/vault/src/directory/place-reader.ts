@@ -16,7 +16,7 @@ import { diskBuffers } from './disk-buffers.js';
 import { KeysFiles } from './keys-files.js';
 import { inTurns, readAhead } from './read-ahead.js';
 import { cannotBypass, type OpenFile } from './vault-files.js';
-import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
 export const stillOpen = /^\.nfs/;
