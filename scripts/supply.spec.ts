@@ -121,7 +121,7 @@ describe('what comes from elsewhere', () => {
     }
     expect(textOf('test', 'gophercloud', 'go.sum')).toMatch(/gophercloud\/v2 v\S+ h1:/);
     expect(textOf('test', 'age', 'go.sum')).toMatch(/filippo\.io\/age v\S+ h1:/);
-    expect(textOf('test', 'versitygw', 'go.sum')).toMatch(/versity\/versitygw v\S+ h1:/);
+    expect(textOf('libs', 'local-services', 'versitygw', 'go.sum')).toMatch(/versity\/versitygw v\S+ h1:/);
   });
 });
 

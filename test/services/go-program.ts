@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
@@ -39,13 +39,12 @@ export type GoTool = { path: string; why?: undefined } | { path?: undefined; why
 
 /**
  * The program of a module that is not ours, which is built once, and kept. It is waited for, because what is tested depends on it.
- * @param folderName the folder under `test/`, whose `go.mod` names the version and whose `go.sum` has the digests
+ * @param folder of the repository, whose `go.mod` names the version and whose `go.sum` has the digests
  * @param module whose program it is
  * @param program the package of the program in that module
  */
-export function goTool(folderName: string, module: string, program: string): GoTool {
-  const folder = join(__dirname, '..', folderName);
-  const path = join(root, '.strongroom', `${folderName}-${versionOf(module, folder)}`);
+export function goTool(folder: string, module: string, program: string): GoTool {
+  const path = join(root, '.strongroom', `${basename(folder)}-${versionOf(module, folder)}`);
   while (!existsSync(path)) {
     if (takes(`${path}.pid`)) return buildTool(`${module}/${program}`, folder, path);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookMs);
@@ -54,7 +53,7 @@ export function goTool(folderName: string, module: string, program: string): GoT
 }
 
 function versionOf(module: string, folder: string): string {
-  const lines = readFileSync(join(folder, 'go.mod'), 'utf8').split('\n');
+  const lines = readFileSync(join(root, folder, 'go.mod'), 'utf8').split('\n');
   const words = lines.map((line) =>
     line
       .replace(/^require /, '')
@@ -71,7 +70,11 @@ function buildTool(program: string, folder: string, path: string): GoTool {
   // Nobody debugs it: without its tables for debuggers it is linked sooner.
   const build = ['build', '-trimpath', '-ldflags=-s -w', '-o', unfinished, program];
   try {
-    const { error, status, stderr } = spawnSync('go', build, { cwd: folder, env: goEnvironment(), encoding: 'utf8' });
+    const { error, status, stderr } = spawnSync('go', build, {
+      cwd: join(root, folder),
+      env: goEnvironment(),
+      encoding: 'utf8',
+    });
     if (status !== 0)
       return { why: error ? 'there is no Go here' : `${program} can't be built: ${stderr.slice(-300)}` };
     renameSync(unfinished, path);

@@ -91,7 +91,7 @@ function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
     `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
-    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD} --identity ${keyFile}`}`,
+    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault '${`IAD=${vaults.IAD}`.replaceAll("'", "'\\''")}' --identity ${keyFile}`}`,
     `  ${bold('Key')}       ${keyFile} opens the backups${keys.isNew ? ', and was made by this start' : ''}. Keep a copy of it elsewhere: without it nobody can restore them.`,
     '',
   );

@@ -10,7 +10,7 @@ import { lacks } from '../../../test/services/outside-parts.js';
 import { archiveFiles } from '../fixtures/archive-engine.js';
 import { EncryptedScene } from '../fixtures/encrypted-scene.js';
 
-const age = goTool('age', 'filippo.io/age', 'cmd/age');
+const age = goTool('test/age', 'filippo.io/age', 'cmd/age');
 const without = [
   ...(age.path === undefined ? [age.why] : []),
   ...['zstd', 'tar']
