@@ -21,6 +21,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { newIdentity, X25519Identity } from '../dist/libs/encryption/src/index.js';
 
 const keptIn = '/init/secrets';
 const readersIn = '/init/for';
@@ -40,6 +41,9 @@ const kept = {
   'demo-superuser-password': word,
   'demo-backup-password': word,
   'secret-key': () => randomBytes(32).toString('base64'),
+  // It opens the backups: who loses it loses them.
+  'backup-key': newIdentity,
+  'chain-key': newIdentity,
   'admin-token': word,
   'creator-token': word,
   'observer-token': word,
@@ -49,6 +53,7 @@ const say = (text) => process.stdout.write(`${text}\n`);
 
 /** What each service finds in its /run/secrets. */
 function handedOut(secret) {
+  const recipientOf = (name) => new X25519Identity(secret[name]).recipient.text;
   const databaseUrl = (role, password) => `postgres://${role}:${secret[password]}@database:5432/strongroom`;
   const urlOf = (service) => databaseUrl(`strongroom_${service}`, `database-password-of-${service}`);
   const tokens = ['admin', 'creator', 'observer'].map((role) => ({
@@ -83,7 +88,17 @@ function handedOut(secret) {
         'tokens.json': JSON.stringify(tokens, null, 2),
       },
     },
-    scheduler: { owner: apps, files: { 'database-url': urlOf('scheduler'), 'secret-key': secret['secret-key'] } },
+    scheduler: {
+      owner: apps,
+      files: {
+        'database-url': urlOf('scheduler'),
+        'secret-key': secret['secret-key'],
+        'recipients.json': JSON.stringify({ default: [{ key: recipientOf('backup-key'), name: 'backup-key' }] }),
+        'chain-key': secret['chain-key'],
+        // Only a host that builds servers from backups has the key that opens them.
+        ...(process.env.STRONGROOM_BUILT_SERVERS === 'on' && { 'restore-key': secret['backup-key'] }),
+      },
+    },
     replicator: { owner: apps, files: { 'database-url': urlOf('replicator') } },
     migrate: { owner: apps, files: { 'database-url': databaseUrl('strongroom', 'database-password') } },
   };
@@ -115,6 +130,7 @@ function prepare() {
     chmodSync(folder, 0o700);
     chownSync(folder, apps, apps);
   }
+  say('backup-key opens the backups. Keep a copy of it elsewhere: docker compose run --rm init show backup-key');
   say(`secrets ready for ${Object.keys(readers).join(', ')}; vaults ready: ${regions.join(', ')}`);
 }
 

@@ -89,6 +89,8 @@ create table backup_view (
   hold jsonb,
   -- Retention had deleted the backup, and somebody brought it back.
   is_kept_by_hand boolean not null default false,
+  -- Whose keys opened the backup when it was made; null for one that is not encrypted.
+  encrypted_for jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);

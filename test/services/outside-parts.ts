@@ -15,6 +15,7 @@ const names = [
   'keystone',
   'go',
   'versity',
+  'age',
   'moto',
   'small-disk',
   'pgbouncer',

@@ -1,4 +1,5 @@
 /** The option of all commands that open an encrypted backup: the file with the keys. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '@strongroom/contracts';
 import { type Identity, parseIdentities } from '@strongroom/encryption';
@@ -10,18 +11,20 @@ export interface IdentityOptions {
 }
 
 const variable = 'STRONGROOM_IDENTITY_FILE';
+/** The key of the local stack. */
+const ofStack = '.strongroom/backup-key.txt';
 
 export function withIdentity(command: Command): Command {
   return command.option(
     '--identity <file>',
-    `a file with keys of age, for a backup that is encrypted; may be given more than once. Without it: ${variable}`,
+    `a file with keys of age, for a backup that is encrypted; may be given more than once. Without it: ${variable}, else ${ofStack}`,
     (path: string, before: string[] = []) => [...before, path],
   );
 }
 
 /** @throws {UsageFault} when a file can't be read, or has no key */
 export async function identitiesOf({ identity }: IdentityOptions): Promise<Identity[]> {
-  const usual = process.env[variable];
+  const usual = process.env[variable] || (existsSync(ofStack) ? ofStack : undefined);
   const identities: Identity[] = [];
   for (const path of identity ?? (usual ? [usual] : [])) {
     try {

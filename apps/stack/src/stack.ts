@@ -10,6 +10,7 @@ import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
+import { type EncryptionKeys, readOrMakeKeys } from './encryption-keys.js';
 import { guestUsers } from './guest-users.js';
 import { LogFolder } from './log-folder.js';
 import { type StackOptions, UsageFault } from './options.js';
@@ -55,6 +56,8 @@ export class Stack {
   readonly file: StackFile;
   private readonly data: string;
   private readonly secrets: Secrets;
+  /** What opens the backups. */
+  readonly keys: EncryptionKeys;
   private readonly servers = new Set<Part>();
   private readonly services = new Set<Part>();
   private readonly stopping = new AbortController();
@@ -71,6 +74,7 @@ export class Stack {
     this.data = resolve(options.data);
     this.logs = new LogFolder(join(this.data, 'log'));
     this.secrets = readOrMakeSecrets(this.data);
+    this.keys = readOrMakeKeys(this.data);
     this.file = new StackFile(this.data);
   }
 
@@ -267,6 +271,7 @@ export class Stack {
       ...guestUsers(this.data),
       // The servers to try it with are on this machine, as the demo is.
       STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
+      ...unlessAsked(this.keys.environment, asked),
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
@@ -361,4 +366,11 @@ function abortOf(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
+}
+
+/** What the launcher's own environment says goes before what the stack would say, as a value or as the path of a file. */
+function unlessAsked(usual: NodeJS.ProcessEnv, asked: readonly (readonly [string, unknown])[]): NodeJS.ProcessEnv {
+  const plain = (name: string) => name.replace(/_FILE$/, '');
+  const names = new Set(asked.map(([name]) => plain(name)));
+  return Object.fromEntries(Object.entries(usual).filter(([name]) => !names.has(plain(name))));
 }

@@ -2,6 +2,7 @@
 export { CommandKey, commandPrefix } from './command-key.js';
 export { altered, EncryptionFault, type EncryptionFaultCode, encryptionFaultCodes } from './encryption-fault.js';
 export { newFileKey } from './file-key.js';
+export { type Header, parseHeader, type Stanza } from './header.js';
 export { parseIdentities } from './identity-file.js';
 export {
   type Identity,
@@ -16,5 +17,5 @@ export {
   writeKeys,
 } from './keys.js';
 export { contentBytesIn, PayloadReader, PayloadWriter, payloadBytes } from './payload.js';
-export { identityFrom, recipientFrom, recipientOf } from './recipients.js';
+export { chainHolder, identityFrom, recipientFrom, recipientOf } from './recipients.js';
 export { newIdentity, X25519Identity, X25519Recipient } from './x25519.js';

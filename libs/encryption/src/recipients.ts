@@ -3,6 +3,9 @@ import { CommandKey, commandPrefix } from './command-key.js';
 import type { Identity, Recipient } from './keys.js';
 import { X25519Identity, X25519Recipient } from './x25519.js';
 
+/** What a header calls the scheduler's own key, which opens what an incremental needs. By it a rotation knows that key. */
+export const chainHolder = 'the scheduler, for incrementals';
+
 /** @param text such as `age1…` or `command:/path NAME` @throws {EncryptionFault} `key-invalid` */
 export function recipientFrom(text: string, name?: string): Recipient {
   if (text.startsWith(commandPrefix)) return new CommandKey(text.slice(commandPrefix.length), name);

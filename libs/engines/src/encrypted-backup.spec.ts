@@ -41,8 +41,8 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
 
   it('is restored with the key of its owner, and with no other', async () => {
     const { owner, stranger, chain } = scene;
-    const { backupId, isEncrypted, facts } = await store(vault);
-    expect({ isEncrypted, facts }).toMatchObject({ isEncrypted: true, facts: { timeline: 1 } });
+    const { backupId, encryptedFor, facts } = await store(vault);
+    expect({ encryptedFor, facts }).toMatchObject({ encryptedFor: ['office safe'], facts: { timeline: 1 } });
     const directory = join(folder, 'restored');
     await restoreHere({ vault, backupId, directory, identities: [stranger, owner] });
     expect(await readFile(join(directory, 'base/1/1259'), 'utf8')).toBe(archiveFiles['base/1/1259']);
@@ -101,14 +101,14 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const { backupId: parentId } = await store(vault);
     const engine = new ArchiveEngine();
     const incremental = await store(vault, { type: 'incremental', parentId }, { engine });
-    expect(incremental).toMatchObject({ type: 'incremental', parentId, isEncrypted: true });
+    expect(incremental).toMatchObject({ type: 'incremental', parentId, encryptedFor: ['office safe'] });
     expect(engine.readOfParents[0]).toContain('PostgreSQL-Backup-Manifest-Version');
   });
 
   it('is never in one chain with a backup in clear', async () => {
     const encrypted = await store(vault);
     const clear = await store(vault, {}, { encryption: undefined });
-    expect(clear.isEncrypted).toBe(false);
+    expect(clear.encryptedFor).toEqual([]);
     const on = (parentId: string, more: Partial<StoreOptions> = {}) =>
       store(vault, { type: 'incremental', parentId }, more);
     await expect(on(clear.backupId)).rejects.toMatchObject({
@@ -133,7 +133,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
       store(vault, { backupId: first.backupId }, { seals, attempt: 2, ...more });
     expect((await again({})).sha256).toBe(first.sha256);
     const clear = await again({ attempt: 3, encryption: undefined });
-    expect(clear).toMatchObject({ isEncrypted: false });
+    expect(clear.encryptedFor).toEqual([]);
     expect(clear.sha256).not.toBe(first.sha256);
   });
 });

@@ -14,7 +14,7 @@ import {
   type VaultManifest,
   type VaultObject,
 } from '@strongroom/contracts';
-import { EncryptionFault } from '@strongroom/encryption';
+import { EncryptionFault, readKeys } from '@strongroom/encryption';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -85,13 +85,15 @@ export interface StoredBackup {
   /** Bytes that the server sent. */
   rawBytes: number;
   sha256: string;
-  isEncrypted: boolean;
+  /** Whose keys open it; nobody's when it is not encrypted. */
+  encryptedFor: string[];
 }
 
 /** A sealed backup, and what its manifest says to who can read it. */
 interface SealedBackup {
   sealed: SealedManifest;
   manifest: VaultManifest;
+  encryptedFor: string[];
 }
 
 type NewKeys = ReturnType<typeof newFileKeys>;
@@ -126,7 +128,8 @@ async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<Seal
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   if (keys && encryption) await putKeys(upload, keys, encryption, sha256);
   await seals?.expect(sha256);
-  return { sealed: await upload.seal(bytes, { signal }), manifest };
+  const encryptedFor = (encryption?.recipients ?? []).map(({ id, name }) => name ?? id);
+  return { sealed: await upload.seal(bytes, { signal }), manifest, encryptedFor };
 }
 
 /** What names the server, and tells of it, goes into an encrypted object, and not into the manifest. */
@@ -276,7 +279,7 @@ async function leftByDeadAttempt({
     if (!isOwn || !isWanted || (parentId !== null && parentId !== backup.parentId)) return undefined;
     const identities = encryption?.chainIdentities;
     const { manifest } = await openSealed(vault, there, { signal, identities, onlyForChain: true });
-    return { sealed: there, manifest };
+    return { sealed: there, manifest, encryptedFor: await holdersOf(vault, there) };
   } catch (error) {
     // What it says of its server can't be told without a key.
     const isUnreadable = error instanceof EncryptionFault && error.code === 'key-missing';
@@ -285,7 +288,13 @@ async function leftByDeadAttempt({
   }
 }
 
-function result({ sealed, manifest }: SealedBackup): StoredBackup {
+/** Whose keys open it, as its keys say. Only what an attempt of ours has left is taken. */
+async function holdersOf(vault: Vault, { manifest }: SealedManifest): Promise<string[]> {
+  const keys = isEncrypted(manifest) ? await vault.keys(manifest.backupId, 'backup') : undefined;
+  return keys ? readKeys(keys.bytes).recipients.map(({ id, name }) => name ?? id) : [];
+}
+
+function result({ sealed, manifest, encryptedFor }: SealedBackup): StoredBackup {
   const { type, parentId, datastore, objects, engine: facts } = manifest;
   return {
     location: sealed.location,
@@ -296,7 +305,7 @@ function result({ sealed, manifest }: SealedBackup): StoredBackup {
     sizeBytes: storedBytes(sealed),
     rawBytes: objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     sha256: sealed.sha256,
-    isEncrypted: isEncrypted(sealed.manifest),
+    encryptedFor,
   };
 }
 

@@ -316,7 +316,7 @@ export class BackupAttempt {
 
   private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {
     const { ledger, log } = asked;
-    const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore } = stored;
+    const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore, encryptedFor } = stored;
     const { region } = this.parts.vault;
     const identity = await this.identify(asked, stored);
     const made = { type, parentId, region, location, sizeBytes, rawBytes, sha256 };
@@ -331,6 +331,7 @@ export class BackupAttempt {
       ...this.thisAttempt,
       ...(identity && { identity }),
       datastore,
+      encryptedFor,
       result,
     } as const;
     const completed = await ledger.record(backupDecider, this.backupId, command);

@@ -1,9 +1,7 @@
 /** For whom the backups of an account are encrypted, and with which keys this process reads what an incremental needs of its parent. */
-import { type Identity, identityFrom, recipientFrom, recipientOf } from '@strongroom/encryption';
+import { chainHolder, type Identity, identityFrom, recipientFrom, recipientOf } from '@strongroom/encryption';
 import type { BackupEncryption } from '@strongroom/engines';
 import type { EncryptionConfig } from '@strongroom/runtime';
-
-const chainKeyName = 'the scheduler, for incrementals';
 
 /** @throws {EncryptionFault} `key-invalid`, when a key was mistyped */
 export class AccountsEncryption {
@@ -17,7 +15,7 @@ export class AccountsEncryption {
   constructor({ recipients, chainKeys = [], restoreKeys = [] }: EncryptionConfig) {
     this.chainIdentities = chainKeys.map(identityFrom);
     this.restoreIdentities = restoreKeys.map(identityFrom);
-    const chainRecipients = chainKeys.slice(0, 1).map((key) => recipientOf(key, chainKeyName));
+    const chainRecipients = chainKeys.slice(0, 1).map((key) => recipientOf(key, chainHolder));
     const madeFor = (texts: EncryptionConfig['recipients']['usual']): BackupEncryption | undefined =>
       texts.length === 0
         ? undefined
