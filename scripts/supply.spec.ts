@@ -120,7 +120,7 @@ describe('what comes from elsewhere', () => {
       expect(entries.filter((entry) => !/^[\w.-]+==\S+.*\n {4}--hash=sha256:[0-9a-f]{64}/.test(entry))).toEqual([]);
     }
     expect(textOf('test', 'gophercloud', 'go.sum')).toMatch(/gophercloud\/v2 v\S+ h1:/);
-    expect(textOf('test', 'versitygw', 'go.sum')).toMatch(/versity\/versitygw v\S+ h1:/);
+    expect(textOf('libs', 'local-services', 'versitygw', 'go.sum')).toMatch(/versity\/versitygw v\S+ h1:/);
   });
 });
 

@@ -90,7 +90,7 @@ function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: stri
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
     `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
-    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD}`}`,
+    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault '${`IAD=${vaults.IAD}`.replaceAll("'", "'\\''")}'`}`,
     '',
   );
 }

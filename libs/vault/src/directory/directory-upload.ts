@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { manifestObjectName } from '@strongroom/contracts';
+import { type KeysOf, manifestObjectName } from '@strongroom/contracts';
+import { PayloadWriter } from '@strongroom/encryption';
 import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
@@ -13,6 +14,7 @@ import { SegmentCheck } from '../segment-check.js';
 import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
+import { KeysFiles } from './keys-files.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
 import { stepBytes } from './read-ahead.js';
@@ -45,9 +47,11 @@ export class DirectoryUpload extends VaultUpload {
     this.folder = join(parts.root.folderOf(backupId), place);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
     const hash = createHash('sha256');
-    const sizeBytes = await this.write(name, source, (chunk) => hash.update(chunk));
+    const sizeBytes = await this.write(name, fileKey ? encrypted(source, fileKey) : source, (chunk) =>
+      hash.update(chunk),
+    );
     return { name, sizeBytes, sha256: hash.digest('hex') };
   }
 
@@ -90,6 +94,13 @@ export class DirectoryUpload extends VaultUpload {
     return sizeBytes;
   }
 
+  async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    const { root } = this.parts;
+    await root.doing(`write the keys of backup ${this.backupId}`, () =>
+      this.notSuperseded(() => new KeysFiles(root, this.folder).make(of, bytes)),
+    );
+  }
+
   async seal(manifestBytes: Buffer, reading: Reading = {}): Promise<SealedManifest> {
     const { root } = this.parts;
     const file = await this.create(manifestObjectName);
@@ -129,7 +140,7 @@ export class DirectoryUpload extends VaultUpload {
     const found = await this.notSuperseded(() => reader.manifest());
     if (!found.equals(written)) throw reader.altered(`${manifestObjectName} is not what was written`);
     const sealed = parseManifest(found, this.backupId, root.region);
-    await this.notSuperseded(() => reader.compare(sealed.manifest, reading));
+    await this.notSuperseded(() => reader.compare(sealed, reading));
     return sealed;
   }
 
@@ -183,6 +194,13 @@ export class DirectoryUpload extends VaultUpload {
   private async isThere(): Promise<boolean> {
     return (await absentAs<Stats | undefined>(undefined, this.parts.root.files.stat(this.folder))) !== undefined;
   }
+}
+
+/** The object as one payload. */
+async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): AsyncGenerator<Buffer> {
+  const writer = new PayloadWriter(fileKey);
+  for await (const chunk of source) yield* writer.update(chunk);
+  yield* writer.end();
 }
 
 /** Collects chunks until they are as much as one operation writes. */
