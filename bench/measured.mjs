@@ -1,10 +1,10 @@
 /** Runs a program that is not ours, and tells how long it took, the processors' time of it, and the most memory that it had. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { childrenOf, peakMiB } from './stack.mjs';
 
 const lookMs = 20;
 const script =
-  'TIMEFORMAT="%R %U %S"; durable="$1"; shift; time { "$@" >/dev/null && [ -z "$durable" ] || find "$durable" -type f -exec sync {} +; }';
+  'TIMEFORMAT="%R %U %S"; durable="$1"; shift; time { "$@" >/dev/null; [ -z "$durable" ] || find "$durable" -type f -exec sync {} +; }';
 
 /**
  * @param command the program and its arguments
@@ -31,17 +31,10 @@ export async function measured(command, { env = {}, durable = '' } = {}) {
   return { seconds, cpuSeconds: user + system, peakMiB };
 }
 
-function childrenOf(pid) {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
-  } catch {
-    return [];
-  }
-}
-
+/** 0 when it is gone. */
 function peakOf(pid) {
   try {
-    return Math.round(Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
+    return peakMiB(pid);
   } catch {
     return 0;
   }

@@ -10,14 +10,19 @@ import { PayloadWriter } from '@strongroom/encryption';
 import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
-import { type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
+import { SegmentCheck } from '../segment-check.js';
+import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
 import { KeysFiles } from './keys-files.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
+import { stepBytes } from './read-ahead.js';
 import type { OpenFile } from './vault-files.js';
-import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
+
+/** So many chunks are written at a time at the most, however small they are. */
+const mostChunks = 256;
 
 export interface UploadParts {
   root: VaultRoot;
@@ -43,27 +48,50 @@ export class DirectoryUpload extends VaultUpload {
   }
 
   async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
+    const hash = createHash('sha256');
+    const sizeBytes = await this.write(name, fileKey ? encrypted(source, fileKey) : source, (chunk) =>
+      hash.update(chunk),
+    );
+    return { name, sizeBytes, sha256: hash.digest('hex') };
+  }
+
+  override async bring({ object, read, altered }: CopySource): Promise<void> {
+    const check = new SegmentCheck(object, altered);
+    await this.write(object.name, read({ from: 0, bytes: object.sizeBytes }), (chunk) => check.update(chunk));
+    check.end();
+  }
+
+  /**
+   * Makes an object. All of it is on the disk when this returns.
+   * @param look is shown every byte, while another thread writes it
+   * @returns its size
+   */
+  private async write(name: string, source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): Promise<number> {
     const { root } = this.parts;
     const file = await this.create(checkedObjectName(name, root.region));
-    const hash = createHash('sha256');
     let sizeBytes = 0;
     try {
-      for await (const chunk of fileKey ? encrypted(source, fileKey) : source) {
-        for (let at = 0; at < chunk.length; at += chunkBytes) {
-          const piece = chunk.subarray(at, at + chunkBytes);
-          const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
-          // It is hashed by this thread while another one writes it.
-          hash.update(piece);
-          await writing;
+      for await (const chunks of inSteps(source)) {
+        const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(chunks));
+        // When the look fails, that is what counts.
+        writing.catch(() => {});
+        try {
+          for (const chunk of chunks) {
+            look(chunk);
+            sizeBytes += chunk.length;
+          }
+        } catch (error) {
+          await writing.catch(() => {});
+          throw error;
         }
-        sizeBytes += chunk.length;
+        await writing;
       }
       // After a failed sync it is not known what the disk holds of the file.
       await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
     } finally {
       await file.close();
     }
-    return { name, sizeBytes, sha256: hash.digest('hex') };
+    return sizeBytes;
   }
 
   async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
@@ -78,7 +106,7 @@ export class DirectoryUpload extends VaultUpload {
     const file = await this.create(manifestObjectName);
     try {
       await root.doing(`write the manifest of backup ${this.backupId}`, async () => {
-        await file.writeAll(manifestBytes);
+        await file.writeAll([manifestBytes]);
         await file.sync();
       });
     } finally {
@@ -173,4 +201,19 @@ async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): Async
   const writer = new PayloadWriter(fileKey);
   for await (const chunk of source) yield* writer.update(chunk);
   yield* writer.end();
+}
+
+/** Collects chunks until they are as much as one operation writes. */
+async function* inSteps(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer[], void, undefined> {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < stepBytes && chunks.length < mostChunks) continue;
+    yield chunks;
+    chunks = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield chunks;
 }

@@ -1,33 +1,39 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
-import { inTurns, readAhead } from './read-ahead.js';
+import { inTurns, readAhead, stepBytes } from './read-ahead.js';
 import { chunkBytes } from './vault-root.js';
 
-const file = randomBytes(5 * chunkBytes + 7);
+const file = randomBytes(3 * stepBytes + chunkBytes + 7);
 const read = async (memory: Buffer, at: number) => file.copy(memory, 0, at, Math.min(file.length, at + memory.length));
-const all = { from: 0, end: Number.MAX_SAFE_INTEGER };
+const whole = { from: 0, end: Number.MAX_SAFE_INTEGER };
 
 describe('reading ahead', () => {
   it.each([
     [0, file.length],
     [1, 2],
-    [chunkBytes - 1, 3 * chunkBytes + 1],
+    [stepBytes - 1, 2 * stepBytes + 1],
     [file.length - 1, file.length],
     [7, 7],
   ])('gives the bytes from %d to %d', async (from, end) => {
     expect((await buffer(readAhead({ from, end }, read))).equals(file.subarray(from, end))).toBe(true);
   });
 
+  it('gives chunks of 128 KiB at the most', async () => {
+    const sizes: number[] = [];
+    for await (const chunk of readAhead(whole, read)) sizes.push(chunk.length);
+    expect(Math.max(...sizes)).toBe(chunkBytes);
+  });
+
   it('ends where the file ends, also when it gives a little at a time', async () => {
     const few = (memory: Buffer, at: number) => read(memory.subarray(0, 1_000), at);
-    expect((await buffer(readAhead(all, few))).equals(file)).toBe(true);
+    expect((await buffer(readAhead(whole, few))).equals(file)).toBe(true);
   });
 
   it('gives every byte to a reader that looks at each chunk before it asks for the next, though two memories are used again', async () => {
     const hash = createHash('sha256');
     const memories = new Set<ArrayBufferLike>();
-    for await (const chunk of readAhead(all, read, inTurns())) {
+    for await (const chunk of readAhead(whole, read, inTurns())) {
       hash.update(chunk);
       memories.add(chunk.buffer);
     }
@@ -35,16 +41,16 @@ describe('reading ahead', () => {
     expect(memories.size).toBe(2);
   });
 
-  it('reads one chunk while its reader has the one before, and no more', async () => {
+  it('reads the next mebibyte while its reader has the one before, and no more', async () => {
     const begun: number[] = [];
-    const reading = readAhead(all, async (memory, at) => {
+    const reading = readAhead(whole, async (memory, at) => {
       begun.push(at);
       return read(memory, at);
     });
     await reading.next();
-    expect(begun).toEqual([0, chunkBytes]);
+    expect(begun).toEqual([0, stepBytes]);
     await new Promise(setImmediate);
-    expect(begun).toEqual([0, chunkBytes]);
+    expect(begun).toEqual([0, stepBytes]);
     await reading.return();
   });
 
@@ -53,10 +59,12 @@ describe('reading ahead', () => {
       if (at > 0) throw new Error('EIO: made up');
       return read(memory, at);
     };
-    const reading = readAhead(all, failing);
-    expect((await reading.next()).value?.equals(file.subarray(0, chunkBytes))).toBe(true);
-    await new Promise(setImmediate);
-    await expect(reading.next()).rejects.toThrow('EIO');
+    const given: Buffer[] = [];
+    const all = async () => {
+      for await (const chunk of readAhead(whole, failing)) given.push(chunk);
+    };
+    await expect(all()).rejects.toThrow('EIO');
+    expect(Buffer.concat(given).equals(file.subarray(0, stepBytes))).toBe(true);
   });
 
   it('has nothing under way when its reader goes away', async () => {
@@ -67,7 +75,7 @@ describe('reading ahead', () => {
       underWay -= 1;
       return read(memory, at);
     };
-    for await (const _ of readAhead(all, slow)) break;
+    for await (const _ of readAhead(whole, slow)) break;
     expect(underWay).toBe(0);
   });
 });

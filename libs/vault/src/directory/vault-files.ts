@@ -46,9 +46,10 @@ export class OpenFile {
     private readonly step: Step,
   ) {}
 
-  async writeAll(bytes: Buffer): Promise<void> {
+  /** Writes all of them, one behind the other. */
+  async writeAll(chunks: readonly Buffer[]): Promise<void> {
     await this.step('write', this.path, async () => {
-      for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at, bytes.length - at)).bytesWritten;
+      for (let left = [...chunks]; left.length > 0; ) left = without((await this.file.writev(left)).bytesWritten, left);
     });
   }
 
@@ -137,7 +138,7 @@ export class VaultFiles {
   async writeNew(path: string, bytes: Buffer): Promise<void> {
     const file = await this.open(path, 'wx');
     try {
-      await file.writeAll(bytes);
+      await file.writeAll([bytes]);
       await file.sync();
     } finally {
       await file.close();
@@ -239,6 +240,16 @@ export class VaultFiles {
     }
     throw new StrangeEntry(`${path} is neither a file nor a folder`);
   }
+}
+
+/** What is left of chunks when so many of their first bytes are gone. */
+function without(bytes: number, chunks: readonly Buffer[]): Buffer[] {
+  let gone = bytes;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(gone, chunk.length);
+    gone -= cut;
+    return cut < chunk.length ? [chunk.subarray(cut)] : [];
+  });
 }
 
 /** Whether a file system says that it reads nothing past the page cache. */
