@@ -1,5 +1,5 @@
 /** `strongroom list`: lists the backups that a vault holds, with nothing but the vault. */
-import { type ListedBackup, storedBytes } from '@strongroom/vault';
+import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
@@ -16,6 +16,8 @@ interface Line {
   sizeBytes?: number;
   sha256?: string;
   location?: string;
+  /** Until when the store keeps it from everybody; absent when it does not. */
+  lockedUntil?: string;
   /** Why the backup cannot be read. */
   fault?: { code: string; message: string };
 }
@@ -31,8 +33,9 @@ export function addList(program: Command): void {
       for await (const listed of vault.list()) {
         if ('fault' in listed) unreadable += 1;
         // JSON is printed as backups are found. A table has to be sorted first.
-        if (options.json) sayJson(lineOf(listed));
-        else rows.push(rowOf(listed));
+        const lockedUntil = await lockOf(vault, listed);
+        if (options.json) sayJson({ ...lineOf(listed), ...(lockedUntil !== undefined && { lockedUntil }) });
+        else rows.push(rowOf(listed, lockedUntil));
       }
       if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
@@ -42,6 +45,11 @@ export function addList(program: Command): void {
         process.exitCode = 1;
       }
     });
+}
+
+async function lockOf(vault: Vault, listed: ListedBackup): Promise<string | undefined> {
+  if (!vault.keeps || 'fault' in listed) return undefined;
+  return (await vault.keptUntil(listed.backupId))?.toISOString();
 }
 
 function lineOf(listed: ListedBackup): Line {
@@ -61,7 +69,7 @@ interface Row {
   note: string;
 }
 
-function rowOf(listed: ListedBackup): Row {
+function rowOf(listed: ListedBackup, lockedUntil: string | undefined): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {
@@ -79,7 +87,7 @@ function rowOf(listed: ListedBackup): Row {
     cells: [id, inLine(instanceName), type, parentId ?? '-', completedAt, size],
     completedAt,
     parentId,
-    note: '',
+    note: lockedUntil === undefined ? '' : `locked until ${lockedUntil}`,
   };
 }
 
@@ -96,7 +104,8 @@ function table(rows: Row[], region: string): string {
     [...cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)), note].join('  ').trimEnd();
   const lines = sorted.map(({ cells, parentId, note }) => {
     const isCut = parentId !== null && !there.has(parentId);
-    return lineFor(cells, isCut ? `its parent is not in ${region}: it can't be restored from here` : note);
+    const cut = isCut ? `its parent is not in ${region}: it can't be restored from here` : '';
+    return lineFor(cells, [cut, note].filter(Boolean).join('; '));
   });
   return [lineFor(heading), ...lines].join('\n');
 }

@@ -8,6 +8,7 @@ import {
   type JobWorkParts,
   KnownVaults,
   PutBack,
+  deletionRulesOf,
   processName,
   type RuntimeParts,
   SetAside,
@@ -92,6 +93,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
       log,
       metrics,
       graceMs: config.sweepGraceMs,
+      minimumMsOf: (accountId) => deletionRulesOf(config.deletion, accountId).minimumMs,
     }),
   };
 }

@@ -6,7 +6,7 @@ export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
 export { TooLargeForRoom } from './free-space.js';
-export { keepFor } from './keep-for.js';
+export { keepAsLong, keepFor } from './keep-for.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export {
   type ObjectFacts,
