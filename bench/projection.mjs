@@ -152,7 +152,7 @@ async function measureProjection(url, client, peer) {
 
 /** Runs one part of this script in a process of its own. */
 function child(part, ...args) {
-  const env = { ...globalThis.process.env, ...serviceMemory() };
+  const env = { ...globalThis.process.env, ...serviceMemory(globalThis.process.env.NODE_OPTIONS) };
   const process = fork(fileURLToPath(import.meta.url), ['--part', '--', part, ...args], { env });
   const ended = new Promise((resolve, reject) => {
     process.once('message', resolve);

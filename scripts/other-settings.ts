@@ -64,6 +64,11 @@ export const otherSettings: readonly OtherGroup[] = [
     introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
     settings: [
       {
+        name: 'STRONGROOM_IDENTITY_FILE',
+        meaning:
+          'The file with the keys that open encrypted backups, for `restore` and for `verify --restore`. `--identity` takes its place.',
+      },
+      {
         name: 'STRONGROOM_VAULTS',
         meaning:
           'Where the vaults are, in the form that the services take. The option `--vault` goes before it. Without both, the command reads `.strongroom/stack.json` of the local stack.',

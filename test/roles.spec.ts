@@ -46,6 +46,8 @@ const seldom: Readonly<Record<string, string>> = {
   'job_news update': 'no row is written; the right to lock one needs it',
   'job_news delete': 'the feed comes before the row',
   'known_vault insert': 'another process has seen the vault first',
+  'transfer_budget insert': 'a limit of transfers is set',
+  'transfer_budget update': 'a limit of transfers is set',
   'server_login insert': 'the other service has logged in there first',
   'server_login update': 'it logs in there again',
   'server_login delete': 'nobody has logged in there for a year',

@@ -534,6 +534,35 @@ create table steady_time (
   constraint steady_time_pkey PRIMARY KEY (boot)
 );
 
+-- Until when the bytes of a limit are given out to processes. Each takes a piece of time, and sends as many bytes as the limit allows for it.
+create table transfer_budget (
+  scope text not null,
+  taken_until timestamp with time zone not null,
+  constraint transfer_budget_pkey PRIMARY KEY (scope)
+);
+
+-- What operators have set for transfers by "strongroom limits": of a region, of a pair of regions as DFW:ORD, or of each process. It counts before STRONGROOM_TRANSFER_LIMITS.
+create table transfer_limit (
+  scope text not null,
+  -- Null: no limit, whatever the settings say.
+  bytes_per_second bigint,
+  set_at timestamp with time zone not null default now(),
+  constraint transfer_limit_pkey PRIMARY KEY (scope),
+  constraint transfer_limit_bytes_per_second_check CHECK ((bytes_per_second > 0))
+);
+
+-- When a region was last seen to hold a backup whole. What was looked at longest ago is read next. Without a row the completion counts.
+create table verification (
+  backup_id uuid not null,
+  region text not null,
+  verified_at timestamp with time zone not null,
+  verified_by text not null default 'read'::text,
+  looked_at timestamp with time zone not null,
+  constraint verification_pkey PRIMARY KEY (backup_id, region)
+);
+CREATE INDEX verification_looked_at ON verification USING btree (region, looked_at);
+CREATE INDEX verification_verified_at ON verification USING btree (region, verified_at);
+
 -- Up to which position the views of an account are folded. A process locks the row while it folds them.
 create table view_head (
   account_id text not null,

@@ -1,13 +1,18 @@
 /** `strongroom list`: lists the backups that a vault holds, with nothing but the vault. */
+import { isEncrypted } from '@strongroom/contracts';
 import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { encryptedFor } from './encrypted-for.js';
 import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 /** One line of `--json`, for one backup. Fields may be added, and none ever changes. */
 interface Line {
   backupId: string;
+  /** Absent when the backup is encrypted. */
   instanceName?: string;
+  /** Whose keys open the backup, when it is encrypted, as its keys say. */
+  encryptedFor?: string[];
   instanceId?: string;
   accountId?: string;
   type?: string;
@@ -33,9 +38,11 @@ export function addList(program: Command): void {
       for await (const listed of vault.list()) {
         if ('fault' in listed) unreadable += 1;
         // JSON is printed as backups are found. A table has to be sorted first.
+        const holders = await holdersOf(vault, listed);
         const lockedUntil = await lockOf(vault, listed);
-        if (options.json) sayJson({ ...lineOf(listed), ...(lockedUntil !== undefined && { lockedUntil }) });
-        else rows.push(rowOf(listed, lockedUntil));
+        const more = { ...(holders && { encryptedFor: holders }), ...(lockedUntil !== undefined && { lockedUntil }) };
+        if (options.json) sayJson({ ...lineOf(listed), ...more });
+        else rows.push(rowOf(listed, holders, lockedUntil));
       }
       if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
@@ -56,9 +63,16 @@ function lineOf(listed: ListedBackup): Line {
   const { backupId } = listed;
   if ('fault' in listed) return { backupId, fault: { code: listed.fault.code, message: listed.fault.message } };
   const { manifest, sha256, location } = listed.sealed;
-  const { instanceName, instanceId, accountId, type, parentId, completedAt } = manifest;
+  const { instanceId, accountId, type, parentId, completedAt } = manifest;
+  const instanceName = isEncrypted(manifest) ? {} : { instanceName: manifest.instanceName };
   const sizeBytes = storedBytes(listed.sealed);
-  return { backupId, instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
+  return { backupId, ...instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
+}
+
+/** Whose keys open a backup, as its keys say; undefined when it is not encrypted. */
+async function holdersOf(vault: Vault, listed: ListedBackup): Promise<string[] | undefined> {
+  if ('fault' in listed || !isEncrypted(listed.sealed.manifest)) return undefined;
+  return encryptedFor(vault, listed.backupId);
 }
 
 interface Row {
@@ -69,7 +83,11 @@ interface Row {
   note: string;
 }
 
-function rowOf(listed: ListedBackup, lockedUntil: string | undefined): Row {
+function rowOf(
+  listed: ListedBackup,
+  holders: readonly string[] | undefined,
+  lockedUntil: string | undefined,
+): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {
@@ -80,11 +98,14 @@ function rowOf(listed: ListedBackup, lockedUntil: string | undefined): Row {
       note: inLine(listed.fault.message),
     };
   }
-  const { instanceName, type, parentId, completedAt } = listed.sealed.manifest;
+  const { manifest } = listed.sealed;
+  const { type, parentId, completedAt } = manifest;
+  // The names in the keys are those that whoever wrote them gave.
+  const instance = isEncrypted(manifest) ? `(for ${holders?.join(', ') || 'nobody'})` : manifest.instanceName;
   const size = `${(storedBytes(listed.sealed) / 1_000_000).toFixed(1)} MB`;
   return {
     id,
-    cells: [id, inLine(instanceName), type, parentId ?? '-', completedAt, size],
+    cells: [id, inLine(instance), type, parentId ?? '-', completedAt, size],
     completedAt,
     parentId,
     note: lockedUntil === undefined ? '' : `locked until ${lockedUntil}`,

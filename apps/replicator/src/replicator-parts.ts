@@ -1,7 +1,7 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { Backups, Copies, Unfinished, Verifications, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
   Jobs,
@@ -12,10 +12,13 @@ import {
   processName,
   type RuntimeParts,
   SetAside,
+  SharedBudget,
+  TransferLimits,
 } from '@strongroom/runtime';
-import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
+import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
+import { Scrub } from './jobs/scrub/scrub.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -29,8 +32,12 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  /** The limits of transfers that operators set, and what keeps to them. */
+  limits: TransferLimits;
+  traffic: Traffic;
   away: AwayRegions;
   sweep: Sweep;
+  scrub: Scrub;
   /** The consumer group of the replicators. */
   group: string;
   /** The name of the process, which makes copies. */
@@ -45,10 +52,18 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
+  const limits = new TransferLimits(dataSource);
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
+    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));
@@ -70,6 +85,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     ledger,
     views,
     vaults,
+    limits,
+    traffic,
     replicator,
     owner: replicator,
     group: groupOf(config),
@@ -87,6 +104,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
+    scrub: new Scrub({ ...runtime, ledger, vaults, verifications: new Verifications(dataSource), replicator }),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

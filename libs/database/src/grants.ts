@@ -58,6 +58,8 @@ const ofWorkers = {
   job_news: ['select', 'update', 'delete'],
   job_turn: kept,
   known_vault: added,
+  transfer_limit: read,
+  transfer_budget: kept,
 } as const;
 
 const appending = ['ledger_append(jsonb)', 'job_add(jsonb)'] as const;
@@ -80,6 +82,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      verification: read,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -102,7 +105,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: ofWorkers,
+    tables: { ...ofWorkers, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

@@ -5,8 +5,11 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { OwnBudget } from './flow/token-bucket.js';
+export { Traffic, type TrafficParts, type TransferLimits } from './flow/traffic.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepAsLong, keepFor } from './keep-for.js';
+export { whyOfAnother } from './keys-check.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export {
   type ObjectFacts,
@@ -25,8 +28,10 @@ export {
   type CopySource,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   type StoredObject,
   shards,
   Vault,

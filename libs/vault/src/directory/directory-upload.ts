@@ -5,13 +5,15 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { manifestObjectName } from '@strongroom/contracts';
+import { type KeysOf, manifestObjectName } from '@strongroom/contracts';
+import { PayloadWriter } from '@strongroom/encryption';
 import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
+import { KeysFiles } from './keys-files.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
 import type { OpenFile } from './vault-files.js';
@@ -40,17 +42,19 @@ export class DirectoryUpload extends VaultUpload {
     this.folder = join(parts.root.folderOf(backupId), place);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
     const { root } = this.parts;
     const file = await this.create(checkedObjectName(name, root.region));
     const hash = createHash('sha256');
     let sizeBytes = 0;
     try {
-      for await (const chunk of source) {
+      for await (const chunk of fileKey ? encrypted(source, fileKey) : source) {
         for (let at = 0; at < chunk.length; at += chunkBytes) {
           const piece = chunk.subarray(at, at + chunkBytes);
+          const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
+          // It is hashed by this thread while another one writes it.
           hash.update(piece);
-          await root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
+          await writing;
         }
         sizeBytes += chunk.length;
       }
@@ -60,6 +64,13 @@ export class DirectoryUpload extends VaultUpload {
       await file.close();
     }
     return { name, sizeBytes, sha256: hash.digest('hex') };
+  }
+
+  async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    const { root } = this.parts;
+    await root.doing(`write the keys of backup ${this.backupId}`, () =>
+      this.notSuperseded(() => new KeysFiles(root, this.folder).make(of, bytes)),
+    );
   }
 
   async seal(manifestBytes: Buffer, reading: Reading = {}): Promise<SealedManifest> {
@@ -101,7 +112,7 @@ export class DirectoryUpload extends VaultUpload {
     const found = await this.notSuperseded(() => reader.manifest());
     if (!found.equals(written)) throw reader.altered(`${manifestObjectName} is not what was written`);
     const sealed = parseManifest(found, this.backupId, root.region);
-    await this.notSuperseded(() => reader.compare(sealed.manifest, reading));
+    await this.notSuperseded(() => reader.compare(sealed, reading));
     return sealed;
   }
 
@@ -155,4 +166,11 @@ export class DirectoryUpload extends VaultUpload {
   private async isThere(): Promise<boolean> {
     return (await absentAs<Stats | undefined>(undefined, this.parts.root.files.stat(this.folder))) !== undefined;
   }
+}
+
+/** The object as one payload. */
+async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): AsyncGenerator<Buffer> {
+  const writer = new PayloadWriter(fileKey);
+  for await (const chunk of source) yield* writer.update(chunk);
+  yield* writer.end();
 }

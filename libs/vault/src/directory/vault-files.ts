@@ -22,6 +22,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { codeOf } from '../error-code.js';
 import { syncFolder } from '../sync-folder.js';
 import { FirstComeFirstServed } from './first-come-first-served.js';
 
@@ -100,6 +101,27 @@ export class VaultFiles {
     const file = await this.within(flags === 'r' ? 'open' : 'create', path, () =>
       flags === 'r' ? this.opened(path) : open(path, flags, 0o600),
     );
+    return this.openFile(file, path);
+  }
+
+  /**
+   * Opens a file to be read from its disk, past the page cache of this host. Such a file is read in whole pages into `DiskBuffers`.
+   * @returns undefined when the platform or the file system can't do that
+   */
+  openOnDisk(path: string): Promise<OpenFile | undefined> {
+    const direct = constants.O_DIRECT as number | undefined;
+    if (direct === undefined) return Promise.resolve(undefined);
+    return this.within('open', path, async () => {
+      try {
+        return this.openFile(await this.opened(path, direct), path);
+      } catch (error) {
+        if (cannotBypass(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  private openFile(file: FileHandle, path: string): OpenFile {
     return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
   }
 
@@ -209,10 +231,17 @@ export class VaultFiles {
   }
 
   /** Opens a file or a folder. To open anything else could wait for ever, or do something. */
-  private async opened(path: string): Promise<FileHandle> {
-    if (this.top === undefined || path === this.top) return open(path, 'r');
+  private async opened(path: string, alsoFlags = 0): Promise<FileHandle> {
+    if (this.top === undefined || path === this.top) return open(path, constants.O_RDONLY | alsoFlags);
     const found = await lstat(path);
-    if (found.isFile() || found.isDirectory()) return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    if (found.isFile() || found.isDirectory()) {
+      return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | alsoFlags);
+    }
     throw new StrangeEntry(`${path} is neither a file nor a folder`);
   }
+}
+
+/** Whether a file system says that it reads nothing past the page cache. */
+export function cannotBypass(error: unknown): boolean {
+  return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error));
 }

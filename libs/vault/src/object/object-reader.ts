@@ -3,9 +3,16 @@
  * the object that can't be read, is missing or differs, with its backup and its region.
  */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import {
+  type KeysOf,
+  keysNames,
+  manifestObjectName,
+  type StoredManifest,
+  type VaultObject,
+} from '@strongroom/contracts';
+import { checkKeys } from '../keys-check.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { InFlight } from './in-flight.js';
 import { mayLieBeside, type Piece, piecesOf } from './object-layout.js';
@@ -14,7 +21,7 @@ import { smallObject } from './small-objects.js';
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -45,6 +52,12 @@ export class ObjectReader {
     return found.bytes;
   }
 
+  /** Undefined when there are none. */
+  async keys(of: KeysOf): Promise<StoredKeys | undefined> {
+    const found = await smallObject(this.store, this.keyOf(keysNames[of]), this.signal);
+    return found && { bytes: found.bytes, tag: found.facts.tag };
+  }
+
   /** The bytes of an object, in chunks of at most 128 KiB. Nothing compares them. */
   async *chunks(object: VaultObject, range: ByteRange = { from: 0, bytes: object.sizeBytes }): AsyncGenerator<Buffer> {
     const end = Math.min(range.from + range.bytes, object.sizeBytes);
@@ -58,8 +71,13 @@ export class ObjectReader {
   }
 
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
-  async compare(manifest: VaultManifest, { progress, signal = this.signal }: Reading = {}): Promise<void> {
+  async compare(
+    sealed: { manifest: StoredManifest; sha256: string },
+    { progress, signal = this.signal }: Reading = {},
+  ): Promise<void> {
+    const { manifest } = sealed;
     await this.lookAt(manifest, true);
+    await checkKeys(this, sealed);
     const reading = new InFlight(atATime, signal);
     try {
       for (const object of manifest.objects) {
@@ -80,7 +98,7 @@ export class ObjectReader {
   }
 
   /** Looks whether every object is there in its size, and reads none. @throws {VaultFault} `object-missing`, `object-altered` */
-  async lookAt({ objects }: VaultManifest, isAlone = false): Promise<void> {
+  async lookAt({ objects }: StoredManifest, isAlone = false): Promise<void> {
     const there = new Map<string, number>();
     const prefix = this.keyOf('');
     for await (const { key, bytes } of this.store.list(prefix, this.signal)) there.set(key.slice(prefix.length), bytes);
@@ -110,16 +128,12 @@ export class ObjectReader {
     return `${this.place.folder}/${name}`;
   }
 
-  private async compareWhole(
-    object: VaultObject,
-    signal: AbortSignal,
-    progress?: (bytes: number) => void,
-  ): Promise<void> {
+  private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {
     const check = new SegmentCheck(object, (why) => this.altered(`${object.name}: ${why}`));
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       for await (const chunk of this.piece(object.name, piece, signal)) {
         check.update(chunk);
-        progress?.(chunk.length);
+        await progress?.(chunk.length);
       }
     }
     check.end();
@@ -129,12 +143,12 @@ export class ObjectReader {
     { name }: VaultObject,
     piece: Piece,
     signal: AbortSignal,
-    progress?: (bytes: number) => void,
+    progress?: Progress,
   ): Promise<void> {
     const hash = createHash('sha256');
     for await (const chunk of this.piece(name, piece, signal)) {
       hash.update(chunk);
-      progress?.(chunk.length);
+      await progress?.(chunk.length);
     }
     if (hash.digest('hex') !== piece.sha256)
       throw this.altered(`the SHA-256 of ${piece.name} is not the one in its manifest`);

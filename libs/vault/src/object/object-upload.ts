@@ -2,7 +2,7 @@
  * One attempt at putting a backup into a store of objects. What it puts is never changed, and what it wrote is read back before it
  * can be sealed. Sealing is one change of the backup's state. An attempt at a copy goes on with what earlier ones have brought.
  */
-import { manifestObjectName, type VaultSegment } from '@strongroom/contracts';
+import { type KeysOf, keysNames, manifestObjectName, type VaultSegment } from '@strongroom/contracts';
 import type { AttemptsApart } from '../attempts-apart.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
@@ -73,19 +73,31 @@ export class ObjectUpload extends VaultUpload {
     this.reader = new ObjectReader(store, place, this.signal);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
     const { region, segmentBytes } = this.parts;
     checkedObjectName(name, region);
     const segments: VaultSegment[] = [];
     await this.sending(async (send) => {
       const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
-      for await (const piece of cutAtChunks(source, most)) {
+      for await (const piece of cutAtChunks(source, most, fileKey)) {
         const { bytes, sha256 } = piece;
         const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
         await send((signal) => this.putPiece(key, bytes, sha256, signal));
       }
     });
     return { name, sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), segments };
+  }
+
+  async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    const name = keysNames[of];
+    const key = this.reader.keyOf(name);
+    const sha256 = digestOf(bytes);
+    await this.mustCount();
+    const { store } = this.parts;
+    if (await store.put(key, bytes, { sha256, if: 'absent' }, this.signal)) return;
+    const there = await store.head(key, this.signal);
+    if (there && (await store.put(key, bytes, { sha256, if: { tag: there.tag } }, this.signal))) return;
+    throw this.spoilt(`something else lies at ${name}`);
   }
 
   override async bring(source: CopySource): Promise<void> {
@@ -248,7 +260,7 @@ export class ObjectUpload extends VaultUpload {
       if (!found.equals(written)) throw this.reader.altered(`${manifestObjectName} is not what was written`);
       const sealed = parseManifest(found, this.of.backupId, this.parts.region);
       const { signal } = reading;
-      await this.reader.compare(sealed.manifest, {
+      await this.reader.compare(sealed, {
         ...reading,
         signal: signal ? AbortSignal.any([signal, this.signal]) : this.signal,
       });

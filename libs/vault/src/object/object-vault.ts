@@ -3,6 +3,7 @@
  * counts, and what lies in a place is never changed. So whoever comes late writes where nobody looks.
  */
 import { Readable } from 'node:stream';
+import { allKeys, isEncrypted, type KeysOf, keysNames } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
 import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
@@ -11,8 +12,10 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   Vault,
   type VaultIdentity,
   type VaultMemory,
@@ -44,7 +47,7 @@ import {
 } from './object-state.js';
 import type { ObjectStore } from './object-store.js';
 import { ObjectUpload } from './object-upload.js';
-import { newUuid } from './small-objects.js';
+import { digestOf, newUuid } from './small-objects.js';
 
 /** After this many changes by others, a change gives up. Each of them is an attempt, and attempts are few. */
 const mostConflicts = 20;
@@ -136,12 +139,27 @@ export class ObjectVault extends Vault {
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return onSealed(
+      () => this.sealedPlace(backupId),
+      (place) => this.readerAt(backupId, place).keys(of),
+    );
+  }
+
+  async replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    await this.marker.check();
+    const place = await this.sealedPlace(backupId);
+    if (!place) throw notHeld(backupId, this.region);
+    const key = this.readerAt(backupId, place).keyOf(keysNames[of]);
+    return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, never)) !== undefined;
+  }
+
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedPlace(backupId),
       async (place) => {
         const sealed = await this.manifestAt(backupId, place);
-        await this.readerAt(backupId, place).compare(sealed.manifest, { progress, signal });
+        await this.readerAt(backupId, place).compare(sealed, { progress, signal });
         return sealed;
       },
     );
@@ -233,6 +251,8 @@ export class ObjectVault extends Vault {
         const reader = this.readerAt(backupId, place);
         const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
         if (!(await keep('manifest.json'))) return false;
+        for (const of of isEncrypted(manifest) ? allKeys : [])
+          if (!(await keep(keysNames[of]))) throw reader.missing(keysNames[of]);
         const locking = new InFlight(lockedAtATime, never);
         for (const object of manifest.objects) {
           for (const { name } of piecesOf(object, place.pieceBytes)) {
