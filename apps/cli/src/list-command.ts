@@ -83,11 +83,7 @@ interface Row {
   note: string;
 }
 
-function rowOf(
-  listed: ListedBackup,
-  holders: readonly string[] | undefined,
-  lockedUntil: string | undefined,
-): Row {
+function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, lockedUntil: string | undefined): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {

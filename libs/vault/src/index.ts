@@ -22,6 +22,7 @@ export { ObjectVault } from './object/object-vault.js';
 export { SegmentCheck } from './segment-check.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';
+export { FolderUpgrade, type UpgradeOptions, type UpgradePlan } from './upgrade-folder.js';
 export {
   type BeginOptions,
   type ByteRange,
