@@ -130,7 +130,7 @@ describe('each container of docker-compose.yml', () => {
 
   it('has no right of root that it does not need, and limits of its memory and processes', () => {
     expect([...services.keys()].sort()).toEqual(
-      ['api', 'database', 'demo-customer', 'init', 'kafka', 'migrate', 'replicator', 'scheduler'].sort(),
+      ['api', 'database', 'demo-customer', 'init', 'kafka', 'migrate', 'replicator', 's3', 'scheduler'].sort(),
     );
     for (const [name, text] of services) {
       for (const must of ['cap_drop: [ALL]', 'no-new-privileges:true', 'pids_limit: ', 'mem_limit: ']) {

@@ -72,6 +72,12 @@ export class PassingVault extends Vault {
   override keepUntil(backupId: string, until: Date): Promise<boolean> {
     return this.vault.keepUntil(backupId, until);
   }
+  override get keeps(): boolean {
+    return this.vault.keeps;
+  }
+  override keptUntil(backupId: string): Promise<Date | undefined> {
+    return this.vault.keptUntil(backupId);
+  }
   override roomBytes(): Promise<number | undefined> {
     return this.vault.roomBytes();
   }

@@ -21,6 +21,8 @@ interface Line {
   sizeBytes?: number;
   sha256?: string;
   location?: string;
+  /** Until when the store keeps it from everybody; absent when it does not. */
+  lockedUntil?: string;
   /** Why the backup cannot be read. */
   fault?: { code: string; message: string };
 }
@@ -37,8 +39,10 @@ export function addList(program: Command): void {
         if ('fault' in listed) unreadable += 1;
         // JSON is printed as backups are found. A table has to be sorted first.
         const holders = await holdersOf(vault, listed);
-        if (options.json) sayJson({ ...lineOf(listed), ...(holders && { encryptedFor: holders }) });
-        else rows.push(rowOf(listed, holders));
+        const lockedUntil = await lockOf(vault, listed);
+        const more = { ...(holders && { encryptedFor: holders }), ...(lockedUntil !== undefined && { lockedUntil }) };
+        if (options.json) sayJson({ ...lineOf(listed), ...more });
+        else rows.push(rowOf(listed, holders, lockedUntil));
       }
       if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
@@ -48,6 +52,11 @@ export function addList(program: Command): void {
         process.exitCode = 1;
       }
     });
+}
+
+async function lockOf(vault: Vault, listed: ListedBackup): Promise<string | undefined> {
+  if (!vault.keeps || 'fault' in listed) return undefined;
+  return (await vault.keptUntil(listed.backupId))?.toISOString();
 }
 
 function lineOf(listed: ListedBackup): Line {
@@ -74,7 +83,7 @@ interface Row {
   note: string;
 }
 
-function rowOf(listed: ListedBackup, holders: readonly string[] | undefined): Row {
+function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, lockedUntil: string | undefined): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {
@@ -95,7 +104,7 @@ function rowOf(listed: ListedBackup, holders: readonly string[] | undefined): Ro
     cells: [id, inLine(instance), type, parentId ?? '-', completedAt, size],
     completedAt,
     parentId,
-    note: '',
+    note: lockedUntil === undefined ? '' : `locked until ${lockedUntil}`,
   };
 }
 
@@ -112,7 +121,8 @@ function table(rows: Row[], region: string): string {
     [...cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)), note].join('  ').trimEnd();
   const lines = sorted.map(({ cells, parentId, note }) => {
     const isCut = parentId !== null && !there.has(parentId);
-    return lineFor(cells, isCut ? `its parent is not in ${region}: it can't be restored from here` : note);
+    const cut = isCut ? `its parent is not in ${region}: it can't be restored from here` : '';
+    return lineFor(cells, [cut, note].filter(Boolean).join('; '));
   });
   return [lineFor(heading), ...lines].join('\n');
 }

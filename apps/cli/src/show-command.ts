@@ -14,6 +14,7 @@ export function addShow(program: Command): void {
       const sealed = await vault.manifest(backupId);
       if (!sealed) throw notHeld(backupId, options.from);
       const holders = isEncrypted(sealed.manifest) && { encryptedFor: await encryptedFor(vault, backupId) };
-      sayJson({ ...sealed.manifest, ...holders, sha256: sealed.sha256 }, 2);
+      const lockedUntil = vault.keeps ? await vault.keptUntil(backupId) : undefined;
+      sayJson({ ...sealed.manifest, ...holders, sha256: sealed.sha256, ...(lockedUntil && { lockedUntil }) }, 2);
     });
 }

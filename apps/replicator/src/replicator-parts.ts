@@ -8,6 +8,7 @@ import {
   type JobWorkParts,
   KnownVaults,
   PutBack,
+  deletionRulesOf,
   processName,
   RegionOutages,
   type RuntimeParts,
@@ -123,6 +124,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
       log,
       metrics,
       graceMs: config.sweepGraceMs,
+      minimumMsOf: (accountId) => deletionRulesOf(config.deletion, accountId).minimumMs,
     }),
   };
 }

@@ -22,6 +22,7 @@ import {
   KnownVaults,
   keyRingOf,
   PutBack,
+  deletionRulesOf,
   processName,
   type RuntimeParts,
   ServerLogins,
@@ -194,6 +195,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
       log,
       metrics,
       graceMs: config.sweepGraceMs,
+      minimumMsOf: (accountId) => deletionRulesOf(config.deletion, accountId).minimumMs,
     }),
   };
 }

@@ -69,7 +69,7 @@ function newer(backupId: string, region: string, cause: unknown): VaultFault {
 }
 
 /** How many bytes a sealed backup takes in a vault, its manifest included. */
-export function storedBytes({ manifest, bytes }: SealedManifest): number {
+export function storedBytes({ manifest, bytes }: Pick<SealedManifest, 'manifest' | 'bytes'>): number {
   return manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, bytes.length);
 }
 

@@ -278,6 +278,16 @@ export abstract class Vault {
     return false;
   }
 
+  /** Whether the store can keep backups so. */
+  get keeps(): boolean {
+    return false;
+  }
+
+  /** Until when the store keeps a sealed backup, as the store says; undefined when it does not. @throws {VaultFault} */
+  async keptUntil(_backupId: string): Promise<Date | undefined> {
+    return undefined;
+  }
+
   /** How many bytes there is room for; undefined when the store can't tell. @throws {VaultFault} */
   async roomBytes(): Promise<number | undefined> {
     return undefined;

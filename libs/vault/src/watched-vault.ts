@@ -152,6 +152,14 @@ export class WatchedVault extends Vault {
     return this.over(`keep backup ${backupId}`, backupId, () => this.vault.keepUntil(backupId, until));
   }
 
+  override get keeps(): boolean {
+    return this.vault.keeps;
+  }
+
+  override keptUntil(backupId: string): Promise<Date | undefined> {
+    return this.over(`tell until when it keeps backup ${backupId}`, backupId, () => this.vault.keptUntil(backupId));
+  }
+
   override roomBytes(): Promise<number | undefined> {
     return this.watch.over({ ...this.doing('tell its room'), limitMs: identifyMs }, () => this.vault.roomBytes());
   }

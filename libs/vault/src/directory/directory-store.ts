@@ -44,6 +44,10 @@ export class DirectoryStore extends ObjectStore {
     super();
   }
 
+  override get isFolder(): boolean {
+    return true;
+  }
+
   locationOf(key: string): string {
     return join(this.root.path, key);
   }

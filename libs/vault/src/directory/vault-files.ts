@@ -14,6 +14,7 @@ import {
   open,
   opendir,
   realpath,
+  rename,
   rm,
   rmdir,
   stat,
@@ -148,6 +149,11 @@ export class VaultFiles {
   /** Gives a file a second name, which must not be taken yet. */
   link(path: string, name: string): Promise<void> {
     return this.within('link', name, () => link(path, name));
+  }
+
+  /** It replaces nothing that is there, unless that is an empty folder. */
+  rename(path: string, name: string): Promise<void> {
+    return this.within('rename', name, () => rename(path, name));
   }
 
   makeFolder(path: string): Promise<void> {

@@ -14,7 +14,7 @@ export interface ObjectFacts {
   putAt: Date;
   /** In hexadecimal; undefined where the store keeps none, and in a list. */
   sha256?: string;
-  /** Until when the store refuses to remove the object; undefined when it does not. */
+  /** Until when the store refuses to remove the object; undefined when it does not, by the store's clock. */
   lockedUntil?: Date;
 }
 
@@ -81,6 +81,16 @@ export abstract class ObjectStore {
    * @returns false when the store can't do that
    */
   async keepUntil(_key: string, _until: Date, _signal: AbortSignal): Promise<boolean> {
+    return false;
+  }
+
+  /** Whether it is a folder, in which a vault of another layout may lie. */
+  get isFolder(): boolean {
+    return false;
+  }
+
+  /** Whether `keepUntil` is more than nothing. */
+  get keeps(): boolean {
     return false;
   }
 

@@ -276,6 +276,17 @@ export class ObjectVault extends Vault {
     return { store: this.store, keyOf: (name) => reader.keyOf(name) };
   }
 
+  override get keeps(): boolean {
+    return this.store.keeps;
+  }
+
+  /** The manifest is the first that is kept. */
+  override async keptUntil(backupId: string): Promise<Date | undefined> {
+    const place = await this.sealedPlace(backupId);
+    if (!place) return undefined;
+    return (await this.store.head(this.readerAt(backupId, place).keyOf('manifest.json'), never))?.lockedUntil;
+  }
+
   override roomBytes(): Promise<number | undefined> {
     return this.store.roomBytes(never);
   }
@@ -314,7 +325,7 @@ export class ObjectVault extends Vault {
   private async refuseLocked(backupId: string, sealed: SealedPlace | undefined): Promise<void> {
     if (!sealed) return;
     const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), never);
-    if (!facts?.lockedUntil || facts.lockedUntil <= new Date()) return;
+    if (!facts?.lockedUntil) return;
     const message = `The vault of ${this.region} keeps backup ${backupId} until ${facts.lockedUntil.toISOString()}.`;
     throw new VaultFault('object-locked', this.region, message);
   }

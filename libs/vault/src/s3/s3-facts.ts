@@ -15,7 +15,12 @@ export class HollowAnswer extends Error {
   override readonly name = 'HollowAnswer';
 }
 
-export function factsOf(key: string, told: S3Told, bytes = told.ContentLength): ObjectFacts {
+/** @param now the time of the answer by the store's clock: only the store can say whether a lock is over */
+export function factsOf(
+  key: string,
+  told: S3Told,
+  { bytes = told.ContentLength, now }: { bytes?: number | undefined; now?: Date | undefined } = {},
+): ObjectFacts {
   const { ETag: tag, LastModified: putAt } = told;
   if (!tag || putAt === undefined || bytes === undefined)
     throw new HollowAnswer('the answer lacks what an S3 store tells of an object');
@@ -27,7 +32,7 @@ export function factsOf(key: string, told: S3Told, bytes = told.ContentLength): 
     tag,
     putAt,
     ...(sha256 !== undefined && { sha256 }),
-    ...(lockedUntil !== undefined && lockedUntil.getTime() > Date.now() && { lockedUntil }),
+    ...(lockedUntil !== undefined && (now === undefined || lockedUntil > now) && { lockedUntil }),
   };
 }
 

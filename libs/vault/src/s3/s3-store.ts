@@ -20,7 +20,7 @@ import { type Kept, S3Deletion } from './s3-deletion.js';
 import { base64Of, factsOf, HollowAnswer } from './s3-facts.js';
 import { refusesAccess, s3Fault, storeOf } from './s3-fault.js';
 import { patiently, type S3Patience, usualPatience } from './s3-patience.js';
-import { connectS3, type S3Connection, signedOver } from './s3-sdk.js';
+import { connectS3, type S3Connection, signedOver, timeOfAnswer } from './s3-sdk.js';
 
 /** Our own word for the SHA-256, beside the object. A store that keeps no checksum keeps it. */
 const digestName = 'strongroom-sha256';
@@ -117,7 +117,7 @@ export class S3Store extends ObjectStore {
         const key = Key.slice(this.address.prefix.length);
         if (key <= last) throw this.fault(new Error('its list is not in the order of keys'), `list ${prefix}`);
         last = key;
-        yield factsOf(key, told, Size);
+        yield factsOf(key, told, { bytes: Size });
         signal.throwIfAborted();
       }
       token = page.NextContinuationToken;
@@ -137,6 +137,10 @@ export class S3Store extends ObjectStore {
         if (kept.length > 0) throw await this.whyKept(connection, kept, signal);
       },
     );
+  }
+
+  override get keeps(): boolean {
+    return this.lockMode !== undefined;
   }
 
   override keepUntil(key: string, until: Date, signal: AbortSignal): Promise<boolean> {
@@ -172,7 +176,7 @@ export class S3Store extends ObjectStore {
     try {
       const total = range ? totalIn(ContentRange, range.from) : ContentLength;
       const bytes = range ? Math.min(range.bytes, total - range.from) : total;
-      return { facts: factsOf(key, answer, total), body, bytes };
+      return { facts: factsOf(key, answer, { bytes: total }), body, bytes };
     } catch (error) {
       body.destroy();
       throw error;
@@ -183,10 +187,11 @@ export class S3Store extends ObjectStore {
   private async look(connection: S3Connection, key: string, signal: AbortSignal): Promise<Seen | undefined> {
     const { client, sdk } = connection;
     const { bucket: Bucket } = this.address;
-    const asked = new sdk.HeadObjectCommand({ Bucket, Key: this.keyOf(key), ChecksumMode: 'ENABLED' });
     const ask = async () => {
+      const asked = new sdk.HeadObjectCommand({ Bucket, Key: this.keyOf(key), ChecksumMode: 'ENABLED' });
+      const answeredAt = timeOfAnswer(asked);
       const told = await client.send(asked, { abortSignal: signal });
-      return { facts: factsOf(key, told), noted: told.Metadata?.[digestName] };
+      return { facts: factsOf(key, told, { now: answeredAt() }), noted: told.Metadata?.[digestName] };
     };
     // An answer without a body does not say what is missing, the object or the bucket, nor why something is refused.
     for (let isSecond = false; ; isSecond = true) {
