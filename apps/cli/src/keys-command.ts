@@ -9,7 +9,9 @@ const fileOption = [
 ] as const;
 
 export function addKeys(program: Command): void {
-  const keys = program.command('keys').description('Look after the keys that seal the credentials of instances, and after those that open backups.');
+  const keys = program
+    .command('keys')
+    .description('Look after the keys that seal the credentials of instances, and after those that open backups.');
   addRewrap(keys);
   keys
     .command('list')

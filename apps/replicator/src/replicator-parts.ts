@@ -4,11 +4,11 @@ import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger
 import { Backups, Copies, Unfinished, Verifications, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
+  deletionRulesOf,
   Jobs,
   type JobWorkParts,
   KnownVaults,
   PutBack,
-  deletionRulesOf,
   processName,
   RegionOutages,
   type RuntimeParts,

@@ -17,12 +17,12 @@ import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
+  deletionRulesOf,
   Jobs,
   type JobWorkParts,
   KnownVaults,
   keyRingOf,
   PutBack,
-  deletionRulesOf,
   processName,
   type RuntimeParts,
   ServerLogins,
