@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { chainHolder, recipientFrom } from '@strongroom/encryption';
+import { rewrapVault } from '@strongroom/engines';
 import { recipients } from '@strongroom/runtime/light';
 import type { Command } from 'commander';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { note, say } from './output.js';
-import { rewrapVault } from './rewrap.js';
 import { fromVault, UsageFault, type VaultOptions, vaultOf } from './vault-options.js';
 
 interface Options extends VaultOptions, IdentityOptions {

@@ -44,6 +44,7 @@ export {
   type RestoredBackup,
   restoreBackup,
 } from './restore-backup.js';
+export { type Rewrapped, type Rewrapping, rewrapVault } from './rewrap-vault.js';
 export {
   type Build,
   type HeldHere,

@@ -24,12 +24,12 @@ import {
 } from '../vault.js';
 import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
+import { backupsUnder } from './backups-under.js';
 import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
 import {
   allBackups,
   folderOf,
-  ofBackup,
   piecesOf,
   placeNumbers,
   placeOf,
@@ -170,7 +170,7 @@ export class ObjectVault extends Vault {
 
   async *list(signal: AbortSignal = never): AsyncGenerator<ListedBackup> {
     await this.probe();
-    for await (const { backupId } of this.backupsUnder(allBackups, signal)) {
+    for await (const { backupId } of backupsUnder(this.store, allBackups, signal)) {
       try {
         const sealed = await this.manifest(backupId);
         if (sealed) yield { backupId, sealed };
@@ -205,7 +205,7 @@ export class ObjectVault extends Vault {
 
   async *held(shard: number, signal: AbortSignal = never): AsyncGenerator<HeldBackup> {
     await this.probe();
-    for await (const { backupId, places, changedAt } of this.backupsUnder(shardPrefix(shard), signal)) {
+    for await (const { backupId, places, changedAt } of backupsUnder(this.store, shardPrefix(shard), signal)) {
       try {
         yield await this.heldOf(backupId, places, changedAt);
       } catch (fault) {
@@ -382,27 +382,6 @@ export class ObjectVault extends Vault {
         state.open !== undefined || [...places].some((place) => found.tag === undefined || isDead(found, place)),
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
-  }
-
-  /** Every backup of which something lies under a prefix, with the places in which something lies. */
-  private async *backupsUnder(
-    prefix: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<{ backupId: string; places: Set<string>; changedAt: Date }> {
-    let one: { backupId: string; places: Set<string>; changedAt: Date } | undefined;
-    for await (const { key, putAt } of this.store.list(prefix, signal)) {
-      signal.throwIfAborted();
-      const found = ofBackup(key);
-      if (!found) continue;
-      if (one?.backupId !== found.backupId) {
-        if (one) yield one;
-        one = { backupId: found.backupId, places: new Set(), changedAt: putAt };
-      }
-      if (putAt > one.changedAt) one.changedAt = putAt;
-      const [place = '', inside] = found.rest.split('/');
-      if (inside !== undefined) one.places.add(place);
-    }
-    if (one) yield one;
   }
 }
 

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { allKeys, type KeysOf, messageOf } from '@strongroom/contracts';
 import { chainHolder, type Identity, openKeys, type Recipient } from '@strongroom/encryption';
 import type { Vault } from '@strongroom/vault';
-import { EncryptedScene, TextIdentity } from '../../../libs/engines/fixtures/encrypted-scene.js';
 import { PassingVault } from '../../../test/vaults/passing-vault.js';
-import { rewrapVault } from './rewrap.js';
+import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
+import { rewrapVault } from './rewrap-vault.js';
 
 /** Kills the process after so many replacements. */
 class EndingVault extends PassingVault {
