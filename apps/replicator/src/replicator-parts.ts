@@ -15,6 +15,7 @@ import {
 import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
+import { TransferRates } from './jobs/copy/transfer-rates.js';
 import { Scrub } from './jobs/scrub/scrub.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
@@ -30,6 +31,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   jobs: Jobs;
   vaults: Vaults;
   away: AwayRegions;
+  rates: TransferRates;
   sweep: Sweep;
   scrub: Scrub;
   /** The consumer group of the replicators. */
@@ -82,6 +84,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     unfinished: new Unfinished(dataSource),
     jobs,
     away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
+    rates: new TransferRates(dataSource),
     putBack: new PutBack(metrics, log),
     setAside,
     onAppend: (wake) => ledger.onAppend(wake),

@@ -103,7 +103,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: { ...ofWorkers, verification: whole },
+    tables: { ...ofWorkers, transfer_rate: kept, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

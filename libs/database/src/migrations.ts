@@ -55,6 +55,7 @@ import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.j
 import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 import { Verifications1700000000102 } from './migrations/0102-verifications.js';
+import { TransferRates1700000000103 } from './migrations/0103-transfer-rates.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -113,4 +114,5 @@ export const migrations = [
   KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
   Verifications1700000000102,
+  TransferRates1700000000103,
 ] as const;
