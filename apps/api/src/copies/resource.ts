@@ -2,7 +2,14 @@
 import { Inject } from '@nestjs/common';
 import { type CopyResource, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
-import { Copies, type ShownBackup, type ShownCopy } from '@strongroom/read-model';
+import {
+  Copies,
+  newestOf,
+  type ShownBackup,
+  type ShownCopy,
+  type Verification,
+  Verifications,
+} from '@strongroom/read-model';
 import {
   type AppConfig,
   configToken,
@@ -20,10 +27,15 @@ export class CopyResources {
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(SetAside) private readonly setAside: SetAside,
+    @Inject(Verifications) private readonly verifications: Verifications,
   ) {}
 
   /** The copies of each backup, by the backup's id. */
-  async ofBackups(backups: readonly ShownBackup[]): Promise<Map<string, CopyResource[]>> {
+  async ofBackups(
+    backups: readonly ShownBackup[],
+    verified?: ReadonlyMap<string, Verification>,
+  ): Promise<Map<string, CopyResource[]>> {
+    const verifications = verified ?? (await this.verifications.ofBackups(backups.map(({ id }) => id)));
     const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
     const ids = [...rows.values()].flat().map(({ id }) => id);
     const progress = await this.jobs.progress('copy', ids);
@@ -35,6 +47,7 @@ export class CopyResources {
         const all = [
           ...copies.map((copy) => ({
             ...copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)),
+            ...verifiedFields(copy, backup, verifications.get(`${backup.id} ${copy.region}`)),
             waits_for: waitsFor(backup, copy, parents),
           })),
           ...this.owed(backup, copies),
@@ -106,7 +119,7 @@ function copyResource(
   row: ShownCopy,
   progress: JobProgress | undefined,
   readyAt: Date | undefined,
-): Omit<CopyResource, 'waits_for'> {
+): Omit<CopyResource, 'waits_for' | 'verified_at' | 'verified_by' | 'state'> {
   const completed = row.status === 'COMPLETED';
   return {
     id: row.id,
@@ -128,6 +141,21 @@ function copyResource(
   };
 }
 
+/** A copy in the region where its backup was made is there only because that region has lost the backup. */
+function verifiedFields(
+  { status, region, endedAt, owedAt, createdAt }: ShownCopy,
+  backup: ShownBackup,
+  verification: Verification | undefined,
+): Pick<CopyResource, 'verified_at' | 'verified_by' | 'state'> {
+  if (status === 'COMPLETED') return { ...provenFields(newestOf(endedAt, verification)), state: 'WHOLE' };
+  const isLost = region === backup.region || owedAt > createdAt;
+  return { ...provenFields(undefined), state: isLost ? 'LOST' : 'OWED' };
+}
+
+export function provenFields(proven: Verification | undefined): Pick<CopyResource, 'verified_at' | 'verified_by'> {
+  return { verified_at: utcOrNull(proven?.verifiedAt ?? null), verified_by: proven?.verifiedBy ?? null };
+}
+
 /** A copy that is owed and not planned yet is shown as pending: a client would take a list without it for complete. */
 function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: string): CopyResource {
   return {
@@ -140,6 +168,9 @@ function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: str
     size_bytes: null,
     checksum: null,
     verified: false,
+    verified_at: null,
+    verified_by: null,
+    state: 'OWED',
     locationRef: null,
     fault: null,
     retry_at: null,
