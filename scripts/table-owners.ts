@@ -47,6 +47,8 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   idempotent_request: 'apps/api/src/edge/idempotent-requests.ts',
   request_count: 'apps/api/src/edge/rate-limits.ts',
 
+  transfer_rate: 'apps/replicator/src/jobs/copy/transfer-rates.ts',
+
   expected_seal: 'apps/scheduler/src/jobs/backup/expected-seals.ts',
   slot_timer: 'apps/scheduler/src/slots/slot-timers.ts',
   steady_time: 'apps/scheduler/src/slots/due-clock.ts',

@@ -565,6 +565,15 @@ create table transfer_limit (
   constraint transfer_limit_bytes_per_second_check CHECK ((bytes_per_second > 0))
 );
 
+-- How fast copies have come from one region to another. It says which region a copy comes from when several have the backup.
+create table transfer_rate (
+  source_region text not null,
+  target_region text not null,
+  bytes_per_second double precision not null,
+  measured_at timestamp with time zone not null default now(),
+  constraint transfer_rate_pkey PRIMARY KEY (source_region, target_region)
+);
+
 -- When a region was last seen to hold a backup whole. What was looked at longest ago is read next. Without a row the completion counts.
 create table verification (
   backup_id uuid not null,

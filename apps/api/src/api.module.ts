@@ -20,6 +20,7 @@ import {
   Schedules,
   ScheduleTexts,
   Runs as SlotRuns,
+  Verifications,
   Views,
   viewTables,
 } from '@strongroom/read-model';
@@ -127,6 +128,7 @@ const ofDatabase: Provider[] = [
   Backups,
   BackupTexts,
   Copies,
+  Verifications,
   Instances,
   Lineages,
   Datastores,

@@ -19,6 +19,7 @@ import {
 import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
+import { TransferRates } from './jobs/copy/transfer-rates.js';
 import { Scrub } from './jobs/scrub/scrub.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
@@ -38,6 +39,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   traffic: Traffic;
   away: AwayRegions;
   verifications: Verifications;
+  rates: TransferRates;
   sweep: Sweep;
   scrub: Scrub;
   /** The consumer group of the replicators. */
@@ -110,6 +112,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
       outages: new RegionOutages(dataSource),
       replicator,
     }),
+    rates: new TransferRates(dataSource),
     putBack: new PutBack(metrics, log),
     setAside,
     onAppend: (wake) => ledger.onAppend(wake),

@@ -46,8 +46,14 @@ describe('an answer of an older service', () => {
           attempt: 0,
         },
         ...{ retry_at: null, retry_until: null, failed_attempts: [], delays: [], not_deleted_because: null },
-        ...{ deleted: null, hold: null, keep_until: null },
-        copies: [{ ...copy, fault: { code: 'vault-full', message: 'Full.', since: null }, waits_for: null }],
+        ...{ deleted: null, hold: null, keep_until: null, whole_in: [], verified_at: null, verified_by: null },
+        copies: [
+          {
+            ...copy,
+            ...{ fault: { code: 'vault-full', message: 'Full.', since: null }, waits_for: null },
+            ...{ verified_at: null, verified_by: null, state: null },
+          },
+        ],
       },
     });
     const instance = {

@@ -110,7 +110,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: { ...ofWorkers, region_outage: whole, verification: whole },
+    tables: { ...ofWorkers, region_outage: whole, transfer_rate: kept, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

@@ -56,6 +56,7 @@ import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answer
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
 import { EncryptedBackups1700000000099 } from './migrations/0099-encrypted-backups.js';
 import { Verifications1700000000102 } from './migrations/0102-verifications.js';
+import { TransferRates1700000000103 } from './migrations/0103-transfer-rates.js';
 import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
 import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
@@ -118,6 +119,7 @@ export const migrations = [
   ExpectedSeals1700000000098,
   EncryptedBackups1700000000099,
   Verifications1700000000102,
+  TransferRates1700000000103,
   TransferLimits1700000000107,
   RegionOutages1700000000108,
   AppendsAtOnce1700000000113,

@@ -33,6 +33,9 @@ const textOfCopy = objectText<CopyResource>({
   size_bytes: 'c.size_bytes',
   checksum: escapedText('c.sha256'),
   verified: `'true'`,
+  verified_at: utcText('greatest(c.ended_at, cv.verified_at)'),
+  verified_by: verifierText('c.ended_at', 'cv'),
+  state: `'"WHOLE"'`,
   locationRef: locationText('c'),
   fault: `'null'`,
   retry_at: `'null'`,
@@ -57,6 +60,9 @@ const textOfBackup = objectText<BackupResource>({
   size: `trim_scale(b.size_bytes / 1000000000::numeric)`,
   size_bytes: 'b.size_bytes',
   locationRef: locationText('b'),
+  whole_in: `array_to_json(array(select region from unnest(copies.regions || b.region) as whole(region) order by region collate "C"))::text`,
+  verified_at: utcText('greatest(b.ended_at, bv.verified_at)'),
+  verified_by: verifierText('b.ended_at', 'bv'),
   datastore: objectText<BackupResource['datastore']>({
     type: escapedText('b.datastore_type'),
     version: escapedText('b.datastore_version'),
@@ -93,6 +99,11 @@ const textOfBackup = objectText<BackupResource>({
 
 function locationText(row: string): string {
   return escapedText(`'strongroom://' || ${row}.region || '/' || nullif(${row}.location, '')`);
+}
+
+/** Whoever completed it has read it back. */
+function verifierText(endedAt: string, verification: string): string {
+  return `case when ${verification}.verified_at >= ${endedAt} then ${escapedText(`${verification}.verified_by`)} else '"read"' end`;
 }
 
 const settled = `b.status = 'COMPLETED' and b.sha256 is not null
@@ -191,8 +202,9 @@ function pageOfBackups(bound: number, reached: string, wanted: string): string {
         select coalesce(array_agg(c.region), '{}') as regions,
           coalesce(bool_and(c.status = 'COMPLETED' and c.fault is null and c.region <> b.region), true) as are_complete,
           string_agg(case when c.status = 'COMPLETED' then ${textOfCopy} end, ',' order by c.region collate "C") as items
-        from copy_view c where c.backup_id = b.id and c.status <> 'DELETING'
-      ) copies
+        from copy_view c left join verification cv on cv.backup_id = c.backup_id and cv.region = c.region
+        where c.backup_id = b.id and c.status <> 'DELETING'
+      ) copies left join verification bv on bv.backup_id = b.id and bv.region = b.region
     )
     select ${stateColumns('$1')}, exists (select from marker) as is_known,
       (select count(*)::int from page) as rows,

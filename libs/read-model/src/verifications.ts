@@ -118,3 +118,10 @@ export class Verifications {
     );
   }
 }
+
+/** When the bytes that completed at a time were last proven, and how: whoever completed them has read them back. */
+export function newestOf(completedAt: Date | null, verification: Verification | undefined): Verification | undefined {
+  if (!completedAt) return undefined;
+  if (verification && verification.verifiedAt >= completedAt) return verification;
+  return { verifiedAt: completedAt, verifiedBy: 'read' };
+}

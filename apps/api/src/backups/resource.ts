@@ -20,9 +20,12 @@ import {
   deletable,
   isMarked,
   type LineageRow,
+  newestOf,
   type PageRequest,
   type ShownBackup,
   type TextOfBackups,
+  type Verification,
+  Verifications,
   Views,
   withBackups,
   withVersions,
@@ -36,7 +39,7 @@ import {
   SetAside,
   toldWhy,
 } from '@strongroom/runtime';
-import { CopyResources, locationRef, percent } from '../copies/resource.js';
+import { CopyResources, locationRef, percent, provenFields } from '../copies/resource.js';
 import { versionId, versionIdOf } from '../datastores/resource.js';
 import { type Reach, reaches } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
@@ -67,6 +70,7 @@ export class BackupResources {
     @Inject(Ledger) private readonly ledger: Ledger,
     @Inject(SetAside) private readonly setAside: SetAside,
     @Inject(configToken) private readonly config: AppConfig,
+    @Inject(Verifications) private readonly verifications: Verifications,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -90,7 +94,7 @@ export class BackupResources {
   /** A new backup, as the events that made it say. Nothing is read, so nothing can fail. */
   made(events: readonly RecordedEvent[]): { backup: BackupResource } {
     const row: ShownBackup = { ...madeRow(backupView, events), status: 'NEW' };
-    return { backup: backupResource(row, this.copies.owed(row), undefined) };
+    return { backup: backupResource(row, { copies: this.copies.owed(row) }) };
   }
 
   async of(row: ShownBackup): Promise<{ backup: BackupResource }> {
@@ -173,14 +177,19 @@ export class BackupResources {
     rows: readonly (ShownBackup | DeletedBackup)[],
   ): Promise<(row: ShownBackup | DeletedBackup) => BackupResource> {
     const shown = new Map(rows.map((row) => [row.id, asThere(row)]));
-    const copies = await this.copies.ofBackups([...shown.values()]);
+    const verified = await this.verifications.ofBackups([...shown.keys()]);
+    const copies = await this.copies.ofBackups([...shown.values()], verified);
     const progress = await this.jobs.progress('backup', [...shown.keys()]);
     const failed = rows.filter(({ status }) => status === 'DELETE_FAILED');
     const aside = await this.setAside.among(failed.map(({ id }) => ({ kind: 'backup', id })));
     const reasons = new Map(aside.map((each) => [each.id, toldWhy(each)]));
     const mustApprove = await this.mustApprove(rows.filter(isMarked));
     return (row) => ({
-      ...backupResource(asThere(row), copies.get(row.id) ?? [], progress.get(row.id)),
+      ...backupResource(asThere(row), {
+        copies: copies.get(row.id) ?? [],
+        progress: progress.get(row.id),
+        verification: verified.get(`${row.id} ${row.region}`),
+      }),
       not_deleted_because: notDeletedBecause(row, reasons.get(row.id)),
       deleted: isMarked(row) ? this.deletedResource(row, mustApprove.has(row.accountId)) : null,
       keep_until: utcOrNull(
@@ -219,7 +228,15 @@ function asThere(row: ShownBackup | DeletedBackup): ShownBackup {
   return isMarked(row) ? { ...row, status: row.mark.before } : row;
 }
 
-function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobProgress | undefined): BackupResource {
+/** What is shown with a backup. */
+interface Beside {
+  copies: CopyResource[];
+  progress?: JobProgress | undefined;
+  /** The newest one in the region where it was made. */
+  verification?: Verification | undefined;
+}
+
+function backupResource(row: ShownBackup, { copies, progress, verification }: Beside): BackupResource {
   return {
     id: row.id,
     name: row.name,
@@ -233,6 +250,8 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     size: row.sizeBytes === null ? null : row.sizeBytes / bytesOfGb,
     size_bytes: row.sizeBytes,
     locationRef: whereItLies(row, copies),
+    whole_in: wholeRegions(row, copies),
+    ...homeProven(row, copies, verification),
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,
@@ -267,8 +286,27 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
 
 /** A backup that was put back into the region where it was made lies elsewhere in its vault than before. */
 function whereItLies({ region, location }: ShownBackup, copies: readonly CopyResource[]): string | null {
-  const putBack = copies.find((copy) => copy.region === region && copy.status === 'COMPLETED');
-  return putBack ? putBack.locationRef : locationRef(region, location);
+  const putBack = copies.find((copy) => copy.region === region);
+  if (!putBack) return locationRef(region, location);
+  const whole = putBack.state === 'WHOLE' ? putBack : copies.find(({ state }) => state === 'WHOLE');
+  return whole?.locationRef ?? null;
+}
+
+/** The region where it was made is one of them unless it is to get the backup again. */
+function wholeRegions({ status, region: madeIn, sha256 }: ShownBackup, copies: readonly CopyResource[]): string[] {
+  const regions = copies.filter(({ state }) => state === 'WHOLE').map(({ region }) => region);
+  const isAtHome = status === 'COMPLETED' && sha256 !== null && copies.every(({ region }) => region !== madeIn);
+  return [...regions, ...(isAtHome && madeIn !== null ? [madeIn] : [])].sort();
+}
+
+function homeProven(
+  { status, region, endedAt }: ShownBackup,
+  copies: readonly CopyResource[],
+  verification: Verification | undefined,
+): Pick<BackupResource, 'verified_at' | 'verified_by'> {
+  const putBack = copies.find((copy) => copy.region === region);
+  if (putBack) return { verified_at: putBack.verified_at, verified_by: putBack.verified_by };
+  return provenFields(status === 'COMPLETED' ? newestOf(endedAt, verification) : undefined);
 }
 
 export function anotherServerResource({

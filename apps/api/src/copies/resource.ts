@@ -2,7 +2,14 @@
 import { Inject } from '@nestjs/common';
 import { type CopyResource, streamOf } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
-import { Copies, type ShownBackup, type ShownCopy } from '@strongroom/read-model';
+import {
+  Copies,
+  newestOf,
+  type ShownBackup,
+  type ShownCopy,
+  type Verification,
+  Verifications,
+} from '@strongroom/read-model';
 import {
   type AppConfig,
   configToken,
@@ -23,10 +30,15 @@ export class CopyResources {
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(SetAside) private readonly setAside: SetAside,
     @Inject(RegionOutages) private readonly outages: RegionOutages,
+    @Inject(Verifications) private readonly verifications: Verifications,
   ) {}
 
   /** The copies of each backup, by the backup's id. */
-  async ofBackups(backups: readonly ShownBackup[]): Promise<Map<string, CopyResource[]>> {
+  async ofBackups(
+    backups: readonly ShownBackup[],
+    verified?: ReadonlyMap<string, Verification>,
+  ): Promise<Map<string, CopyResource[]>> {
+    const verifications = verified ?? (await this.verifications.ofBackups(backups.map(({ id }) => id)));
     const rows = await this.copies.ofBackups(backups.map(({ id }) => id));
     const ids = [...rows.values()].flat().map(({ id }) => id);
     const progress = await this.jobs.progress('copy', ids);
@@ -40,6 +52,7 @@ export class CopyResources {
         const all = [
           ...copies.map((copy) => ({
             ...tellingOutage(copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)), outages),
+            ...verifiedFields(copy, backup, verifications.get(`${backup.id} ${copy.region}`)),
             waits_for: waitsFor(backup, copy, parents),
           })),
           ...this.owed(backup, copies),
@@ -121,7 +134,7 @@ function copyResource(
   row: ShownCopy,
   progress: JobProgress | undefined,
   readyAt: Date | undefined,
-): Omit<CopyResource, 'waits_for'> {
+): Omit<CopyResource, 'waits_for' | 'verified_at' | 'verified_by' | 'state'> {
   const completed = row.status === 'COMPLETED';
   return {
     id: row.id,
@@ -143,6 +156,21 @@ function copyResource(
   };
 }
 
+/** A copy in the region where its backup was made is there only because that region has lost the backup. */
+function verifiedFields(
+  { status, region, endedAt, owedAt, createdAt }: ShownCopy,
+  backup: ShownBackup,
+  verification: Verification | undefined,
+): Pick<CopyResource, 'verified_at' | 'verified_by' | 'state'> {
+  if (status === 'COMPLETED') return { ...provenFields(newestOf(endedAt, verification)), state: 'WHOLE' };
+  const isLost = region === backup.region || owedAt > createdAt;
+  return { ...provenFields(undefined), state: isLost ? 'LOST' : 'OWED' };
+}
+
+export function provenFields(proven: Verification | undefined): Pick<CopyResource, 'verified_at' | 'verified_by'> {
+  return { verified_at: utcOrNull(proven?.verifiedAt ?? null), verified_by: proven?.verifiedBy ?? null };
+}
+
 /** A copy that is owed and not planned yet is shown as pending: a client would take a list without it for complete. */
 function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: string): CopyResource {
   return {
@@ -155,6 +183,9 @@ function owedCopyResource({ id, createdAt, updatedAt }: ShownBackup, region: str
     size_bytes: null,
     checksum: null,
     verified: false,
+    verified_at: null,
+    verified_by: null,
+    state: 'OWED',
     locationRef: null,
     fault: null,
     retry_at: null,

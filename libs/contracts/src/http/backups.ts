@@ -127,6 +127,9 @@ export const failedAttempt = z.object({
 /** Why a backup was begun, or begun again, later than it should have been. */
 export const delay = z.object({ told: utcTime, seconds: z.int(), ground: z.string(), reason: z.string() });
 
+/** How bytes were proven: read back and hashed, or compared by the store itself. */
+export const verifiedBy = z.enum(['read', 'server']);
+
 export const copyResource = z.object({
   id: z.string(),
   region: regionName,
@@ -139,6 +142,14 @@ export const copyResource = z.object({
   size_bytes: z.int().nullable(),
   checksum: z.string().nullable(),
   verified: z.boolean(),
+  /** When its bytes were last proven to be those of the backup. What the region holds is read again from time to time. */
+  verified_at: utcTime.nullable(),
+  verified_by: verifiedBy.nullable(),
+  /**
+   * `OWED`: the region has never had it. `LOST`: the region had it, and it was found altered or missing; it is made again. Null comes from an
+   * older service alone.
+   */
+  state: z.enum(['OWED', 'WHOLE', 'LOST']).nullable(),
   locationRef: z.string().nullable(),
   /** Why the newest attempt has failed, and since when attempts fail for that reason. */
   fault: fault.extend({ since: utcTime.nullable() }).nullable(),
@@ -166,7 +177,13 @@ export const backupResource = z.object({
   /** In GB. */
   size: z.number().nullable(),
   size_bytes: z.int().nullable(),
+  /** Where it lies. While the region where it was made has lost it, that is in another region. */
   locationRef: z.string().nullable(),
+  /** The regions that hold all of its bytes, as far as is known. It can be restored from each that holds its parents as well. */
+  whole_in: z.array(regionName),
+  /** When the bytes in the region where it was made were last proven; null before it is completed, and while they are lost. */
+  verified_at: utcTime.nullable(),
+  verified_by: verifiedBy.nullable(),
   datastore: z.object({ type: z.string(), version: z.string(), version_id: z.string() }),
   is_automated: z.union([z.literal(0), z.literal(1)]),
   type: z.enum(['full', 'incremental']),

@@ -51,7 +51,7 @@ describe('a copy', () => {
         ]),
       ),
     );
-    const config = { deletion: { ...world.config.deletion, minimumRetention } };
+    const config = { ...world.config, deletion: { ...world.config.deletion, minimumRetention } };
     expect(await world.attemptBy({ ...parts, config }, backup, 'IAD')).toBe('finished');
     const made = await vaults.of('DFW').manifest(backup.backupId);
     const until = Date.parse(made?.manifest.completedAt ?? '') + minimumRetention.usualMs;

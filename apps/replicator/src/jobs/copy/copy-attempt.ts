@@ -25,6 +25,7 @@ import {
 import type { Verifications } from '@strongroom/read-model';
 import {
   type Clock,
+  type CopySourceOrder,
   type DeletionConfig,
   deletionRulesOf,
   type Hold,
@@ -40,14 +41,16 @@ import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
 import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
 import { withinLongest } from './copy-limit.js';
 import { CopySources } from './copy-sources.js';
+import type { TransferRates } from './transfer-rates.js';
 
 export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
   away: Pick<AwayRegions, 'faultOf' | 'tell' | 'tellSuccess'>;
   verifications: Pick<Verifications, 'copiedByServer'>;
-  /** For how long a vault that can is to keep the copy from everybody. */
-  config: { deletion: DeletionConfig };
+  /** For how long a vault that can is to keep the copy from everybody, and where the operator has copies come from. */
+  config: { deletion: DeletionConfig; copySources: CopySourceOrder };
+  rates: Pick<TransferRates, 'to' | 'measured'>;
   /** The name of the process, which makes the copy. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
@@ -223,9 +226,11 @@ export class CopyAttempt {
 
   private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {
     const { log, thisAttempt } = toMake;
-    const { verifiedBy, ...proven } = made;
+    const { verifiedBy, transferMs, ...proven } = made;
     const { sizeBytes, sha256, sourceRegion } = proven;
     const result = { ...proven, startedAt: startedAt.toISOString() };
+    // The store's own copying says nothing of the way between two regions.
+    if (verifiedBy === 'read') await this.measure(toMake, made);
     this.parts.away.tellSuccess(toMake.copy.request.region);
     const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
     if (isRefusal(completed)) {
@@ -236,9 +241,19 @@ export class CopyAttempt {
       const { region, backupId } = toMake.copy.request;
       await this.parts.verifications.copiedByServer(region, backupId);
     }
-    const ms = this.parts.clock.now().getTime() - startedAt.getTime();
-    log.info({ sizeBytes, sha256, source: sourceRegion, verifiedBy, ms }, 'copy completed');
+    log.info({ sizeBytes, sha256, source: sourceRegion, verifiedBy, ms: Math.round(transferMs) }, 'copy completed');
     return 'finished';
+  }
+
+  /** Only a first attempt has brought all of the bytes itself. How near a region is, is no reason to fail a copy. */
+  private async measure({ thisAttempt, copy, log }: ToMake, made: CopyMade): Promise<void> {
+    const { sourceRegion: from, sizeBytes: bytes, transferMs: ms } = made;
+    if (from === undefined || thisAttempt.attempt > 1) return;
+    try {
+      await this.parts.rates.measured({ from, to: copy.request.region, bytes, ms });
+    } catch (error) {
+      log.warn({ err: error }, 'how fast the copy came could not be kept');
+    }
   }
 
   private strand(toMake: ToMake, error: SourcesRetired): Promise<Performed> {

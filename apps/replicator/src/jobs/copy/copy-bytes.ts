@@ -22,6 +22,8 @@ export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 
   /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;
   verifiedBy: CopiedBackup['verifiedBy'];
+  /** How long the bytes were on their way, with their reading back, in milliseconds. */
+  transferMs: number;
 }
 
 /** No region that has the backup has a vault any more. */
@@ -74,14 +76,27 @@ export class CopyBytes {
       const found = await this.readBack();
       if (!(found instanceof VaultFault)) {
         const { location, sha256 } = found;
-        return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined, verifiedBy: 'read' };
+        return {
+          location,
+          sizeBytes: storedBytes(found),
+          sha256,
+          sourceRegion: undefined,
+          verifiedBy: 'read',
+          transferMs: 0,
+        };
       }
       if (regions.length === 0) {
         throw isWhereMade ? found : new SourcesRetired(whyRetired(backup.region));
       }
     }
-    const { made, from } = await sources.useFirst(regions, (vault) => this.transfer(vault, attempt));
-    return { ...made, sourceRegion: made.transferred ? from : undefined };
+    let transferMs = 0;
+    const { made, from } = await sources.useFirst(regions, async (vault) => {
+      const begun = performance.now();
+      const copied = await this.transfer(vault, attempt);
+      transferMs = performance.now() - begun;
+      return copied;
+    });
+    return { ...made, sourceRegion: made.transferred ? from : undefined, transferMs };
   }
 
   /** Begins the attempt in the vault: no earlier attempt counts from then on, and what is sealed stays. */

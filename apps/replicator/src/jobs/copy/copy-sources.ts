@@ -6,13 +6,19 @@
 import { type EventData, isRefusal } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
-import type { Logger } from '@strongroom/runtime';
+import type { CopySourceOrder, Logger } from '@strongroom/runtime';
 import { endingWith, isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
 import type { OpenCopy } from './ancestor.js';
+import type { AwayRegions } from './away-regions.js';
+import { nearestFirst } from './nearest-first.js';
+import type { TransferRates } from './transfer-rates.js';
 
 export interface CopySourcesParts {
   log: Logger;
   vaults: Vaults;
+  away: Pick<AwayRegions, 'faultOf'>;
+  rates: Pick<TransferRates, 'to'>;
+  config: { copySources: CopySourceOrder };
 }
 
 export class CopySources {
@@ -24,13 +30,13 @@ export class CopySources {
   ) {}
 
   /**
-   * The regions to copy from, in the order in which they are tried. The region that the request names comes first, then the
-   * others as the configuration has them. The region where the backup was made comes last when it is known to have lost it.
-   * Regions without a vault are left out.
+   * The regions to copy from, in the order in which they are tried, the nearest first. Where nothing is known of how near they are, the
+   * region that the request names comes first, then the others as the configuration has them. The region where the backup was made comes
+   * last when it is known to have lost it. Regions without a vault are left out.
    */
   async regions(): Promise<string[]> {
-    const { region, sourceRegion } = this.wanted.copy.request;
-    const { vaults } = this.parts;
+    const { region, sourceRegion, sizeBytes } = this.wanted.copy.request;
+    const { vaults, rates, config, away } = this.parts;
     const madeIn = this.wanted.backup.region;
     const others = vaults.regions.filter((each) => each !== region);
     const states = await Promise.all(others.map(async (each) => ({ region: each, ...(await this.stateIn(each)) })));
@@ -38,7 +44,13 @@ export class CopySources {
       is === 'absent' ? [] : { region, isCompleted: is === 'completed' },
     );
     const holding = regionsHolding({ madeIn, copies });
-    const order = [sourceRegion, ...others].filter((each) => holding.includes(each));
+    const order = nearestFirst({
+      holding: [...new Set([sourceRegion, ...others])].filter((each) => holding.includes(each)),
+      preferred: config.copySources.get(region) ?? [],
+      rates: await this.ledger.outlast('reading how near the regions are', () => rates.to(region)),
+      sizeBytes,
+      isAway: (each) => away.faultOf(each) !== undefined,
+    });
     return [...new Set([...order, madeIn])].filter((each) => others.includes(each));
   }
 
