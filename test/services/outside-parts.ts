@@ -16,6 +16,8 @@ const names = [
   'go',
   'versity',
   'moto',
+  'azurite',
+  'fake-gcs-server',
   'small-disk',
   'pgbouncer',
   'guest-users',

@@ -1,5 +1,6 @@
 /** Reads what a store tells of an object. What lacks a field that every S3 store has is no answer of one. */
 import type { ObjectFacts } from '../object/object-store.js';
+import { HollowAnswer } from '../object/store-refusal.js';
 
 /** The fields of an answer to HEAD, GET or PUT. */
 export interface S3Told {
@@ -8,11 +9,6 @@ export interface S3Told {
   LastModified?: Date | undefined;
   ChecksumSHA256?: string | undefined;
   ObjectLockRetainUntilDate?: Date | undefined;
-}
-
-/** Thrown for what comes as a success and is none. Another attempt may fare better. */
-export class HollowAnswer extends Error {
-  override readonly name = 'HollowAnswer';
 }
 
 export function factsOf(key: string, told: S3Told, bytes = told.ContentLength): ObjectFacts {
