@@ -42,7 +42,7 @@ export function describeWithFakeGcs(title: string, tests: Tests): void {
 function describeWith(
   part: OutsidePart,
   title: string,
-  { path, why = '' }: { path?: string; why?: string },
+  { path, why = '' }: { path?: string | undefined; why?: string | undefined },
   tests: (program: string) => void,
 ): void {
   describe(title, () => {
