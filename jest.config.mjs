@@ -17,6 +17,7 @@ const esmOnly = [
   'light-my-request',
   'fast-querystring',
   'uuid',
+  'cctv-age',
 ];
 
 const project = {

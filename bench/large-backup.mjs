@@ -9,7 +9,6 @@
  * and `cp` with a sync and a SHA-256 of what was written.
  */
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +18,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { Client } from '../dist/libs/client/src/index.js';
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
+import { fillWithRandomBytes, fillWithRows } from './fillings.mjs';
 import { apps, postgresTool, root, Workplace } from './stack.mjs';
 
 const run = promisify(execFile);
@@ -29,26 +29,6 @@ const limitMiB = 256;
 const say = (text) => process.stdout.write(`${text}\n`);
 const place = new Workplace();
 const { folder } = place;
-
-/** A row has some 2 KB: a tenth of it does not compress, the rest repeats. */
-async function fillWithRows(client) {
-  await client.query('create table filling (id bigint primary key, text text not null)');
-  await client.query('alter table filling alter column text set storage plain');
-  for (let tenth = 0; tenth < gigabytes * 10; tenth += 1) {
-    await client.query(
-      `insert into filling select n, repeat(md5(n::text), 10) || md5(n::text || 'a') || md5(n::text || 'b') || repeat(md5((n + 1)::text), 18)
-       from generate_series(${tenth * 95_000}::bigint, ${(tenth + 1) * 95_000 - 1}::bigint) n`,
-    );
-  }
-}
-
-async function fillWithRandomBytes(client) {
-  await client.query('create table filling (id bigint primary key, bytes bytea not null)');
-  await client.query('alter table filling alter column bytes set storage external');
-  const mebibyte = 2 ** 20;
-  for (let id = 0; id < (gigabytes * 1e9) / mebibyte; id += 1)
-    await client.query('insert into filling values ($1, $2)', [id, randomBytes(mebibyte)]);
-}
 
 async function startCustomer(name, fill) {
   const password = 'bench';
@@ -61,7 +41,7 @@ async function startCustomer(name, fill) {
   place.undo.push(() => server.stop());
   const client = new pg.Client({ connectionString: server.url() });
   await client.connect();
-  await fill(client);
+  await fill(client, gigabytes);
   await client.query('checkpoint');
   await client.end();
   return { server, password };

@@ -152,7 +152,7 @@ async function measureProjection(url, client, peer) {
 
 /** Runs one part of this script in a process of its own. */
 function child(part, ...args) {
-  const env = { ...globalThis.process.env, ...serviceMemory() };
+  const env = { ...globalThis.process.env, ...serviceMemory(globalThis.process.env.NODE_OPTIONS) };
   const process = fork(fileURLToPath(import.meta.url), ['--part', '--', part, ...args], { env });
   const ended = new Promise((resolve, reject) => {
     process.once('message', resolve);
@@ -355,7 +355,7 @@ async function main() {
         )} µs of CPU an event, and ${Math.max(...rebuild.map(({ rebuilt }) => rebuilt.peakMiB))} MiB at its peak.`,
       `CPU of the projection: ${each(projection.found, 'cost', 'events')} an event. CPU of the upsert beside it: ${each(projection.found, 'costOfUpsert', 'rows')} a row, and an event changes 1.15 rows. Both cores are busy then, so the sum bounds the projection.`,
       'By the profile of the process, of each 100 µs of CPU: collection of garbage 21, driver 18, writes to the socket 13, match of the forms of events 13, arrays of the columns 12, fold 7, batches and locks 8, zod 3. By pg_stat_statements, of each 100 µs in PostgreSQL: writing the rows 66, reading the events 18, heads and their locks 10, reading rows 2.',
-      'An event waits for the batch in hand and for its own. Each is a transaction of the feed, and the folds are another one while it waits; between two looks for news lie 10 ms. To wait less, the feed would have to begin the next batch while the views of the one before it are folded.',
+      'An event waits for the batch in hand and for its own. Each is one transaction for all partitions, and the folds are another one while it waits. The relay looks for news each 10 ms, and small batches begin 25 ms one after the other. To wait less, the feed would have to begin the next batch while the views of the one before it are folded.',
       'What is left beside the upsert is the reading of the events, one walk along an index for each account, and the lock of its head. To go below it, accounts would have to share a head, or the fold would have to run in the database.',
     ],
     raw: { projection, rebuild, lag: lagFound },

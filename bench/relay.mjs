@@ -76,7 +76,7 @@ function requestOf({ id, instanceId }, version, request) {
 async function startRelay(url, brokers) {
   const child = spawn(process.execPath, [join(root, 'bench', 'relay-process.mjs'), url, brokers, namespace], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, ...serviceMemory() },
+    env: { ...process.env, ...serviceMemory(process.env.NODE_OPTIONS) },
   });
   await new Promise((resolve, reject) => {
     child.stdout.once('data', resolve);

@@ -27,7 +27,7 @@ export class Services {
     );
     writeFileSync(join(folder, 'secret-key'), randomBytes(32).toString('base64'));
     this.env = {
-      ...{ PATH: process.env.PATH, UV_THREADPOOL_SIZE: '16', ...serviceMemory() },
+      ...{ PATH: process.env.PATH, UV_THREADPOOL_SIZE: '16', ...serviceMemory(process.env.NODE_OPTIONS) },
       ...{ STRONGROOM_DATABASE_URL: url, STRONGROOM_FEED: 'kafka', KAFKA_BROKERS: brokers },
       ...{ STRONGROOM_NAMESPACE: namespace, STRONGROOM_HTTP_PORT: '0' },
       STRONGROOM_TOKENS_FILE: join(folder, 'tokens.json'),

@@ -1,6 +1,6 @@
 /**
  * Runs once before the stack's services. It makes the secrets that are missing, gives each service only those that it
- * needs, and makes the apps' user the owner of the vaults' volumes. A second run changes nothing.
+ * needs, makes the buckets, and makes the apps' user the owner of the vaults' volumes. A second run changes nothing.
  *
  * node init.mjs                prepares
  * node init.mjs show [NAME]    prints one secret, or the names of all
@@ -21,10 +21,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { newIdentity, X25519Identity } from '../dist/libs/encryption/src/index.js';
 
 const keptIn = '/init/secrets';
 const readersIn = '/init/for';
 const vaultsIn = '/vaults';
+const bucketsIn = '/buckets';
+const buckets = ['strongroom-iad', 'strongroom-ord'];
 
 /** The user of this image, and the user of the server in the official PostgreSQL image. */
 const apps = 1000;
@@ -39,7 +42,12 @@ const kept = {
   'database-password-of-replicator': word,
   'demo-superuser-password': word,
   'demo-backup-password': word,
+  's3-access-key': () => `strongroom-${randomBytes(6).toString('hex')}`,
+  's3-secret-key': word,
   'secret-key': () => randomBytes(32).toString('base64'),
+  // It opens the backups: who loses it loses them.
+  'backup-key': newIdentity,
+  'chain-key': newIdentity,
   'admin-token': word,
   'creator-token': word,
   'observer-token': word,
@@ -49,6 +57,7 @@ const say = (text) => process.stdout.write(`${text}\n`);
 
 /** What each service finds in its /run/secrets. */
 function handedOut(secret) {
+  const recipientOf = (name) => new X25519Identity(secret[name]).recipient.text;
   const databaseUrl = (role, password) => `postgres://${role}:${secret[password]}@database:5432/strongroom`;
   const urlOf = (service) => databaseUrl(`strongroom_${service}`, `database-password-of-${service}`);
   const tokens = ['admin', 'creator', 'observer'].map((role) => ({
@@ -57,7 +66,17 @@ function handedOut(secret) {
     accountId: process.env.STRONGROOM_ACCOUNT ?? 'demo',
     roles: [role],
   }));
+  const s3Keys = JSON.stringify({
+    accessKeyId: secret['s3-access-key'],
+    secretAccessKey: secret['s3-secret-key'],
+  });
   return {
+    s3: {
+      owner: apps,
+      files: {
+        'keys.env': `export ROOT_ACCESS_KEY_ID=${secret['s3-access-key']}\nexport ROOT_SECRET_ACCESS_KEY=${secret['s3-secret-key']}\n`,
+      },
+    },
     database: {
       owner: postgres,
       files: {
@@ -83,8 +102,19 @@ function handedOut(secret) {
         'tokens.json': JSON.stringify(tokens, null, 2),
       },
     },
-    scheduler: { owner: apps, files: { 'database-url': urlOf('scheduler'), 'secret-key': secret['secret-key'] } },
-    replicator: { owner: apps, files: { 'database-url': urlOf('replicator') } },
+    scheduler: {
+      owner: apps,
+      files: {
+        'database-url': urlOf('scheduler'),
+        'secret-key': secret['secret-key'],
+        'recipients.json': JSON.stringify({ default: [{ key: recipientOf('backup-key'), name: 'backup-key' }] }),
+        'chain-key': secret['chain-key'],
+        's3-keys.json': s3Keys,
+        // Only a host that builds servers from backups has the key that opens them.
+        ...(process.env.STRONGROOM_BUILT_SERVERS === 'on' && { 'restore-key': secret['backup-key'] }),
+      },
+    },
+    replicator: { owner: apps, files: { 'database-url': urlOf('replicator'), 's3-keys.json': s3Keys } },
     migrate: { owner: apps, files: { 'database-url': databaseUrl('strongroom', 'database-password') } },
   };
 }
@@ -109,13 +139,24 @@ function prepare() {
     for (const [name, content] of Object.entries(files)) write(join(folder, name), content, owner);
   }
   const regions = readdirSync(vaultsIn);
-  for (const region of regions) {
-    const folder = join(vaultsIn, region);
-    if (statSync(folder).uid === apps) continue;
-    chmodSync(folder, 0o700);
-    chownSync(folder, apps, apps);
+  for (const region of regions) give(join(vaultsIn, region));
+  // A folder in it is a bucket. Once the folder is given away, only its owner may look into it.
+  if (statSync(bucketsIn).uid !== apps) {
+    for (const bucket of buckets) {
+      mkdirSync(join(bucketsIn, bucket), { recursive: true });
+      give(join(bucketsIn, bucket));
+    }
+    give(bucketsIn);
   }
+  say('backup-key opens the backups. Keep a copy of it elsewhere: docker compose run --rm init show backup-key');
   say(`secrets ready for ${Object.keys(readers).join(', ')}; vaults ready: ${regions.join(', ')}`);
+}
+
+/** Makes the apps' user the only one who may enter a folder. */
+function give(folder) {
+  if (statSync(folder).uid === apps) return;
+  chmodSync(folder, 0o700);
+  chownSync(folder, apps, apps);
 }
 
 function show(name) {

@@ -69,7 +69,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } });
   const seed = Number(values.seed ?? Math.floor(Date.now() / 1_000));
   console.log(`The first seed is ${seed}: \`npm run test:fuzz -- --seed ${seed}\` makes the same inputs again.\n`);
-  const { forms, passed, failed, status } = fuzz({ seconds: Number(values.seconds ?? 20), seed });
+  const { forms, passed, failed, status } = fuzz({ seconds: Number(values.seconds ?? 15), seed });
   console.log(tableOf(forms));
   const computed = Math.round(forms.reduce((sum, { ms }) => sum + ms, 0) / 1_000);
   const inputs = forms.reduce((sum, { tried }) => sum + tried, 0);

@@ -27,6 +27,8 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/database\/src\/functions\/request_/, ['api']],
   // The API alone keeps the audit.
   [/^libs\/ledger\/src\/audit-/, ['api']],
+  // The vaults are read again by the replicator alone.
+  [/^libs\/read-model\/src\/verifications/, ['replicator']],
   [/^libs\/(ledger|read-model|database\/src\/functions)\//, serviceNames],
   [/^libs\/database\/src\//, []],
   // Its sentence tells an operator what to run.

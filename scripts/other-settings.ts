@@ -64,6 +64,11 @@ export const otherSettings: readonly OtherGroup[] = [
     introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
     settings: [
       {
+        name: 'STRONGROOM_IDENTITY_FILE',
+        meaning:
+          'The file with the keys that open encrypted backups, for `restore` and for `verify --restore`. `--identity` takes its place. Without both, the command reads `.strongroom/backup-key.txt` of the local stack, if it is there.',
+      },
+      {
         name: 'STRONGROOM_VAULTS',
         meaning:
           'Where the vaults are, in the form that the services take. The option `--vault` goes before it. Without both, the command reads `.strongroom/stack.json` of the local stack.',
@@ -138,6 +143,11 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'REQUIRE_VERSITY',
         meaning: 'With 1, Versity S3 Gateway must be there. Go builds it from what the Go module proxy has.',
+      },
+      {
+        name: 'REQUIRE_AGE',
+        meaning:
+          'With 1, the program `age` must be there, with `zstd` and `tar`. Go builds it from what the Go module proxy has.',
       },
       { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
       {

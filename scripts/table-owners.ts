@@ -27,6 +27,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   instance_view: 'libs/read-model/',
   run_view: 'libs/read-model/',
   schedule_view: 'libs/read-model/',
+  verification: 'libs/read-model/',
   view_head: 'libs/read-model/',
 
   job: 'libs/runtime/',
@@ -34,8 +35,11 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   job_turn: 'libs/runtime/',
   known_vault: 'libs/runtime/',
   refused_login: 'libs/runtime/',
+  region_outage: 'libs/runtime/',
   server_login: 'libs/runtime/',
   set_aside: 'libs/runtime/',
+  transfer_budget: 'libs/runtime/',
+  transfer_limit: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',
   instance_credential: 'libs/credentials/',

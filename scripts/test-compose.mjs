@@ -1,6 +1,6 @@
 /**
- * `npm run test:compose` brings the stack of docker-compose.yml up, makes two verified copies, restarts every service, deletes a
- * backup, and takes the stack down. However it ends, it leaves no container, volume, network or image behind.
+ * `npm run test:compose` brings the stack of docker-compose.yml up, makes two verified copies in buckets, restores one of them, restarts
+ * every service, deletes a backup, and takes the stack down. However it ends, it leaves no container, volume, network or image behind.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -19,7 +19,7 @@ const image = `${project}:local`;
 const account = 'demo';
 const copyTo = ['IAD', 'ORD'];
 const apps = ['api', 'scheduler', 'replicator'];
-const services = [...apps, 'kafka', 'database', 'demo-customer'];
+const services = [...apps, 'kafka', 'database', 's3', 'demo-customer'];
 
 const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
@@ -117,6 +117,26 @@ const stack = (port) => {
     keys: () => compose(['exec', '--no-TTY', 'api', 'node', 'dist/apps/cli/src/main.js', 'keys', 'list']),
     init: (...args) => compose(['run', '--rm', '--no-TTY', 'init', ...args]),
     logOf: (service) => compose(['logs', '--no-color', '--no-log-prefix', service]),
+    /** The command line, in a container that has a region's vault to read and nothing else. */
+    cli: (...args) =>
+      run('docker', [
+        ...[
+          'run',
+          '--rm',
+          '--read-only',
+          '--network',
+          `${project}_strongroom`,
+          '--tmpfs',
+          '/restored:size=512m,uid=1000',
+        ],
+        ...[
+          '--volume',
+          `${project}_secrets-of-replicator:/run/secrets:ro`,
+          '--env',
+          'STRONGROOM_ALLOW_PLAINTEXT=vaults',
+        ],
+        ...[image, 'node', 'dist/apps/cli/src/main.js', ...args],
+      ]),
     inside: (service, command) => compose(['exec', '--no-TTY', service, 'sh', '-c', command]),
     published: () => containers('{{.Name}}{{range $port, $to := .HostConfig.PortBindings}} {{$port}} {{$to}}{{end}}'),
     startTimes: () => containers('{{.Name}} {{.State.StartedAt}}'),
@@ -274,15 +294,28 @@ async function drive(own, port) {
     assert.match(backup.checksum, /^[0-9a-f]{64}$/);
     assert.deepEqual(copies.map(({ region }) => region).sort(), copyTo);
     for (const copy of copies) assert.equal(copy.checksum, backup.checksum, `the copy in ${copy.region}`);
-    for (const region of ['DFW', ...copyTo]) {
-      const digest = await own.inside(
-        'replicator',
-        `find /vaults/${region} -path '*${backup.id}/*manifest.json' -exec sha256sum {} +`,
-      );
+    const manifestIn = (service, folder) =>
+      own.inside(service, `find ${folder} -path '*${backup.id}/*manifest.json' -exec sha256sum {} +`);
+    const found = {
+      DFW: await manifestIn('scheduler', '/vaults/DFW'),
+      IAD: await manifestIn('s3', '/buckets/strongroom-iad'),
+      ORD: await manifestIn('s3', '/buckets/strongroom-ord'),
+    };
+    for (const [region, digest] of Object.entries(found))
       assert.equal(digest.split(' ')[0], backup.checksum, `the manifest in ${region}`);
-    }
   };
-  await check("the bytes in three regions' vaults have the backup's SHA-256", () => proveVaults(first));
+  await check("the bytes in a folder and in two buckets have the backup's SHA-256", () => proveVaults(first));
+  await check(
+    'a copy is restored from its bucket by a container that has nothing but the keys of the bucket',
+    async () => {
+      const address = 's3://strongroom-iad?endpoint=http://s3:7070&credentials=/run/secrets/s3-keys.json';
+      const { id, checksum } = first.backup;
+      const from = ['--from', 'IAD', '--vault', `IAD=${address}`];
+      const { backups } = JSON.parse(await own.cli('verify', id, ...from, '--json'));
+      assert.equal(backups[0].sha256, checksum);
+      assert.match(await own.cli('restore', id, ...from, '--to', '/restored/server', '--sha256', checksum), /postgres/);
+    },
+  );
 
   const everything = async () => ({
     instance: await api.instances.get(instanceId),
@@ -323,11 +356,10 @@ async function drive(own, port) {
       const shown = backups.find(({ id }) => id === first.backup.id);
       assert.equal(shown, undefined, `shown again: ${JSON.stringify(shown?.fault)}`);
       // The vault remembers for a day that the backup was removed.
-      const left = await own.inside(
-        'replicator',
-        `find /vaults -path '*${first.backup.id}*' -type f ! -name 'state.*'`,
-      );
-      return left === '' ? true : undefined;
+      const lookFor = (service, folder) =>
+        own.inside(service, `find ${folder} -path '*${first.backup.id}*' -type f ! -name state ! -name 'state.*'`);
+      const left = [await lookFor('scheduler', '/vaults'), await lookFor('s3', '/buckets')];
+      return left.join('') === '' ? true : undefined;
     });
     await proveVaults(second);
   });

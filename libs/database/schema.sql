@@ -89,6 +89,8 @@ create table backup_view (
   hold jsonb,
   -- Retention had deleted the backup, and somebody brought it back.
   is_kept_by_hand boolean not null default false,
+  -- Whose keys opened the backup when it was made; null for one that is not encrypted.
+  encrypted_for jsonb,
   constraint backup_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX backup_view_delete_failed ON backup_view USING btree (id) WHERE (status = 'DELETE_FAILED'::text);
@@ -386,6 +388,18 @@ create table refused_login (
 );
 CREATE INDEX refused_login_by_server ON refused_login USING btree (server, refused_at);
 
+-- The regions that a process can not reach: one row for an outage, however many copies wait for it. The row goes when the region is back.
+create table region_outage (
+  region text not null,
+  seen_by text not null,
+  since timestamp with time zone not null,
+  code text not null,
+  reason text not null,
+  -- A row that is a minute old is of a process that has ended.
+  seen_at timestamp with time zone not null default now(),
+  constraint region_outage_pkey PRIMARY KEY (region, seen_by)
+);
+
 -- How far the relay has sent the events of a topic to a broker cluster.
 create table relay_cursor (
   -- The broker cluster. A new cluster is filled from the start of the ledger.
@@ -534,6 +548,35 @@ create table steady_time (
   constraint steady_time_pkey PRIMARY KEY (boot)
 );
 
+-- Until when the bytes of a limit are given out to processes. Each takes a piece of time, and sends as many bytes as the limit allows for it.
+create table transfer_budget (
+  scope text not null,
+  taken_until timestamp with time zone not null,
+  constraint transfer_budget_pkey PRIMARY KEY (scope)
+);
+
+-- What operators have set for transfers by "strongroom limits": of a region, of a pair of regions as DFW:ORD, or of each process. It counts before STRONGROOM_TRANSFER_LIMITS.
+create table transfer_limit (
+  scope text not null,
+  -- Null: no limit, whatever the settings say.
+  bytes_per_second bigint,
+  set_at timestamp with time zone not null default now(),
+  constraint transfer_limit_pkey PRIMARY KEY (scope),
+  constraint transfer_limit_bytes_per_second_check CHECK ((bytes_per_second > 0))
+);
+
+-- When a region was last seen to hold a backup whole. What was looked at longest ago is read next. Without a row the completion counts.
+create table verification (
+  backup_id uuid not null,
+  region text not null,
+  verified_at timestamp with time zone not null,
+  verified_by text not null default 'read'::text,
+  looked_at timestamp with time zone not null,
+  constraint verification_pkey PRIMARY KEY (backup_id, region)
+);
+CREATE INDEX verification_looked_at ON verification USING btree (region, looked_at);
+CREATE INDEX verification_verified_at ON verification USING btree (region, verified_at);
+
 -- Up to which position the views of an account are folded. A process locks the row while it folds them.
 create table view_head (
   account_id text not null,
@@ -582,6 +625,33 @@ AS $function$
   on conflict do nothing;
 $function$;
 revoke all on function job_add(jsonb) from public;
+
+CREATE OR REPLACE FUNCTION job_add_of_events(asked_by integer[], asked_place integer[], kinds text[], ids uuid[], lanes text[], accounts text[], totals bigint[], numbers integer[], first_positions bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET lock_timeout TO '100ms'
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  with asked as materialized (
+    select a.kind, a.id, a.lane, a.account_id, a.total_bytes, written.position + a.place as position
+    from unnest(asked_by, asked_place, kinds, ids, lanes, accounts, totals) as a(request, place, kind, id, lane, account_id, total_bytes)
+    join unnest(numbers, first_positions) as written(request, position) on written.request = a.request
+    where written.position is not null
+  ), news as (
+    insert into job_news (position, kind) select distinct a.position, a.kind from asked a on conflict do nothing
+  )
+  insert into job (kind, id, lane, account_id, ready_at, paused_at, total_bytes)
+  select distinct on (a.kind, a.id) a.kind, a.id, a.lane, a.account_id, now(), now(), a.total_bytes from asked a
+  order by a.kind, a.id, a.position
+  on conflict (kind, id) do update set asked = job.asked + 1;
+exception when lock_not_available or deadlock_detected then
+  null;
+end $function$;
+revoke all on function job_add_of_events(integer[],integer[],text[],uuid[],text[],text[],bigint[],integer[],bigint[]) from public;
 
 CREATE OR REPLACE FUNCTION job_add_with_events(jobs jsonb)
  RETURNS void
@@ -873,6 +943,46 @@ begin
   perform pg_notify('strongroom_ledger', '');
 end $function$;
 revoke all on function ledger_append(jsonb) from public;
+
+CREATE OR REPLACE FUNCTION ledger_append_at_once(requests jsonb, relying integer[], streams text[], versions integer[], asked_by integer[], asked_place integer[], kinds text[], ids uuid[], lanes text[], accounts text[], totals bigint[], kept jsonb)
+ RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET jit TO 'off'
+AS $function$
+declare
+  numbers integer[];
+  outcomes text[];
+  claim_kinds text[];
+  claim_streams text[];
+  first_positions bigint[];
+  recorded_at timestamptz;
+begin
+  if relying = '{}' then
+    select array_agg(a.request), array_agg(a.outcome), array_agg(a.claim_kind), array_agg(a.claim_stream), array_agg(a.first_position),
+      max(a.appended_at)
+    into numbers, outcomes, claim_kinds, claim_streams, first_positions, recorded_at from ledger_append(requests) a;
+  else
+    select array_agg(a.request), array_agg(a.outcome), array_agg(a.claim_kind), array_agg(a.claim_stream), array_agg(a.first_position),
+      max(a.appended_at)
+    into numbers, outcomes, claim_kinds, claim_streams, first_positions, recorded_at
+    from ledger_append_relying(requests, relying, streams, versions) a;
+  end if;
+  if ids <> '{}' then
+    perform job_add_of_events(asked_by, asked_place, kinds, ids, lanes, accounts, totals, numbers, first_positions);
+  end if;
+  if kept is not null then
+    if 'appended' <> any (outcomes) then
+      kept := (
+        select coalesce(jsonb_agg(k.value), '[]') from jsonb_array_elements(kept) k
+        join unnest(numbers, outcomes) as a(request, outcome) on a.request = (k.value->>'request')::integer
+        where a.outcome = 'appended');
+    end if;
+    perform request_keep(kept);
+  end if;
+  return query select a.request, a.outcome, a.claim_kind, a.claim_stream, a.first_position, case when a.first_position is not null then recorded_at end
+    from unnest(numbers, outcomes, claim_kinds, claim_streams, first_positions) as a(request, outcome, claim_kind, claim_stream, first_position);
+end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_append_relying(requests jsonb, relying integer[], streams text[], versions integer[])
  RETURNS TABLE(request integer, outcome text, claim_kind text, claim_stream text, first_position bigint, appended_at timestamp with time zone)

@@ -35,7 +35,7 @@ export function describeWithAzurite(title: string, tests: Tests): void {
 
 /** A `describe` of what only Google Cloud Storage can show. Where fake-gcs-server can't be built, it is listed as not run. */
 export function describeWithFakeGcs(title: string, tests: Tests): void {
-  const found = goTool('fake-gcs-server', 'github.com/fsouza/fake-gcs-server');
+  const found = goTool('test/fake-gcs-server', 'github.com/fsouza/fake-gcs-server', '');
   describeWith('fake-gcs-server', title, found, (program) => tests(() => startFakeGcs(program)));
 }
 

@@ -18,7 +18,9 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   const name = `test_${randomBytes(6).toString('hex')}`;
   const url = new URL(server);
   url.pathname = `/${name}`;
-  await onServer(server, `create database ${name} template ${empty ? 'template1' : 'strongroom_template'}`);
+  const template = empty ? 'template1' : 'strongroom_template';
+  // The files are copied as they are. To write each block into the WAL computes four times as much.
+  await onServer(server, `create database ${name} template ${template} strategy file_copy`);
   return {
     name,
     url: url.href,

@@ -15,6 +15,7 @@ const names = [
   'keystone',
   'go',
   'versity',
+  'age',
   'moto',
   'azurite',
   'fake-gcs-server',

@@ -3,14 +3,16 @@
  * how much slower this machine is under its load than an idle one. The load changes while a file of tests runs, so the factor
  * is measured again from time to time, and a limit never follows it down within a file. A test that hangs still fails.
  */
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync } from 'node:fs';
 import { TestEnvironment } from 'jest-environment-node';
 import { slowness } from './slowness.mjs';
 
 const measureAgainMs = 20_000;
-/** A measure costs as much as a small file of unit tests. So one that is this young counts for the next files of the worker. */
+/** A measure costs as much as a small file of unit tests. So one that is this young counts for the next files, of all workers. */
 const youngMs = 5_000;
 const last = { factor: 1, at: Number.NEGATIVE_INFINITY };
+/** `npm test` names a file where each worker writes what it measures, one number a line. */
+const notes = process.env.STRONGROOM_PATIENCE_NOTES;
 
 export default class PatientEnvironment extends TestEnvironment {
   constructor(config, context) {
@@ -49,9 +51,16 @@ export default class PatientEnvironment extends TestEnvironment {
 }
 
 function measured() {
-  const factor = slowness();
+  const others = measuredByOthers();
+  const factor = others ?? slowness();
   Object.assign(last, { factor, at: performance.now() });
-  const notes = process.env.STRONGROOM_PATIENCE_NOTES;
-  if (notes) appendFileSync(notes, `${factor.toFixed(2)}\n`);
+  if (notes && others === undefined) appendFileSync(notes, `${factor.toFixed(2)}\n`);
   return factor;
+}
+
+/** What another worker has measured a moment ago; undefined when none has. */
+function measuredByOthers() {
+  if (!notes || Date.now() - statSync(notes).mtimeMs >= youngMs) return undefined;
+  const factor = Number(readFileSync(notes, 'utf8').trimEnd().split('\n').at(-1));
+  return factor >= 1 ? factor : undefined;
 }

@@ -60,8 +60,15 @@ async function startPostgres({ PostgresServer }, folder) {
   const server = await PostgresServer.start({
     directory: join(folder, 'postgres'),
     password: randomBytes(8).toString('hex'),
-    // Nothing that a test stores has to outlive a crash of the host.
-    settings: { fsync: 'off', wal_level: 'replica', max_connections: 500, shared_buffers: '128MB' },
+    settings: {
+      wal_level: 'replica',
+      max_connections: 500,
+      shared_buffers: '128MB',
+      // Nothing that a test stores has to outlive a crash of the host. Each new database makes a checkpoint.
+      fsync: 'off',
+      full_page_writes: 'off',
+      max_wal_size: '4GB',
+    },
     logFile: join(folder, 'postgres.log'),
   });
   globalThis.strongroomServices.stops.push(() => server.stop());
@@ -92,7 +99,7 @@ async function startKafka({ findKafka, KafkaBroker }, folder) {
     return { reason };
   }
   const options = { jars, sources, directory: join(folder, 'kafka'), logFile: join(folder, 'kafka.log') };
-  const broker = await KafkaBroker.start(options);
+  const broker = await KafkaBroker.startWithArchive(options);
   globalThis.strongroomServices.stops.push(() => broker.kill());
   return { jars, broker };
 }

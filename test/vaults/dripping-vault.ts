@@ -1,7 +1,14 @@
 /** A real vault that is never silent for long: it gives and takes one byte at a time, with a pause before each. */
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type SealedManifest, type Vault, VaultUpload } from '@strongroom/vault';
+import {
+  type ByteRange,
+  type CopySource,
+  type Progress,
+  type SealedManifest,
+  type Vault,
+  VaultUpload,
+} from '@strongroom/vault';
 import { PassingVault } from './passing-vault.js';
 
 export class DrippingVault extends PassingVault {
@@ -12,19 +19,15 @@ export class DrippingVault extends PassingVault {
     super(vault);
   }
 
-  override async begin(backupId: string, attempt: number): Promise<VaultUpload> {
-    return new DrippingUpload(await super.begin(backupId, attempt), this.everyMs);
+  override async begin(...begin: Parameters<Vault['begin']>): Promise<VaultUpload> {
+    return new DrippingUpload(await super.begin(...begin), this.everyMs);
   }
 
-  override read(backupId: string, objectName: string): Readable {
-    return Readable.from(dripping(super.read(backupId, objectName), this.everyMs), { objectMode: false });
+  override read(...read: Parameters<Vault['read']>): Readable {
+    return Readable.from(dripping(super.read(...read), this.everyMs), { objectMode: false });
   }
 
-  override async verify(
-    backupId: string,
-    progress?: (bytes: number) => void,
-    signal?: AbortSignal,
-  ): Promise<SealedManifest> {
+  override async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     await drip(this.everyMs, progress, signal);
     return super.verify(backupId, progress, signal);
   }
@@ -38,8 +41,15 @@ class DrippingUpload extends VaultUpload {
     super();
   }
 
-  put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
-    return this.upload.put(name, takenSlowly(source, this.everyMs));
+  put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
+    return this.upload.put(name, takenSlowly(source, this.everyMs), fileKey);
+  }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.upload.putKeys(...keys);
+  }
+  override bring(source: CopySource): Promise<void> {
+    const read = (range: ByteRange) => takenSlowly(source.read(range), this.everyMs);
+    return this.upload.bring({ ...source, read });
   }
   async seal(...[bytes, reading = {}]: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
     await drip(this.everyMs, reading.progress, reading.signal);
@@ -68,10 +78,10 @@ async function* takenSlowly(source: AsyncIterable<Buffer>, everyMs: number): Asy
 }
 
 /** Tells of a byte now and then, until it is told to end. */
-async function drip(everyMs: number, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<void> {
+async function drip(everyMs: number, progress?: Progress, signal?: AbortSignal): Promise<void> {
   while (progress && !signal?.aborted) {
     await delay(everyMs);
-    progress(1);
+    await progress(1);
   }
   signal?.throwIfAborted();
 }

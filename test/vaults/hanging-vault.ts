@@ -51,8 +51,9 @@ export class HangingVault extends PassingVault {
     return perform();
   }
 
-  override async begin(backupId: string, attempt: number): Promise<VaultUpload> {
-    const upload = await this.pass('begin', backupId, () => super.begin(backupId, attempt));
+  override async begin(...begin: Parameters<Vault['begin']>): Promise<VaultUpload> {
+    const [backupId] = begin;
+    const upload = await this.pass('begin', backupId, () => super.begin(...begin));
     return new HangingUpload(upload, this, backupId);
   }
   override manifest(backupId: string): Promise<SealedManifest | undefined> {
@@ -64,8 +65,8 @@ export class HangingVault extends PassingVault {
   override locationOf(backupId: string): Promise<string | undefined> {
     return this.pass('locationOf', backupId, () => super.locationOf(backupId));
   }
-  override read(backupId: string, objectName: string): Readable {
-    return Readable.from(this.late('read', backupId, () => super.read(backupId, objectName)));
+  override read(...read: Parameters<Vault['read']>): Readable {
+    return Readable.from(this.late('read', read[0], () => super.read(...read)));
   }
   override verify(...[backupId, ...how]: Parameters<Vault['verify']>): Promise<SealedManifest> {
     return this.pass('verify', backupId, () => super.verify(backupId, ...how));
@@ -109,6 +110,12 @@ class HangingUpload extends VaultUpload {
 
   put(...put: Parameters<VaultUpload['put']>): ReturnType<VaultUpload['put']> {
     return this.vault.pass('put', this.backupId, () => this.upload.put(...put));
+  }
+  putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
+    return this.vault.pass('put', this.backupId, () => this.upload.putKeys(...keys));
+  }
+  override bring(...bring: Parameters<VaultUpload['bring']>): Promise<void> {
+    return this.vault.pass('put', this.backupId, () => this.upload.bring(...bring));
   }
   seal(...seal: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
     return this.vault.pass('seal', this.backupId, () => this.upload.seal(...seal));

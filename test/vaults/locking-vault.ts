@@ -14,9 +14,18 @@ export class LockingVault extends PassingVault {
     super(vault);
   }
 
-  /** Until when the backup is kept; undefined when it never was. */
-  keptUntil(backupId: string): Date | undefined {
+  /** Until when the backup was ever to be kept; undefined when it never was. */
+  askedUntil(backupId: string): Date | undefined {
     return this.locks.get(backupId);
+  }
+
+  override get keeps(): boolean {
+    return true;
+  }
+
+  override async keptUntil(backupId: string): Promise<Date | undefined> {
+    const until = this.locks.get(backupId);
+    return until !== undefined && until > this.clock.now() ? until : undefined;
   }
 
   override async keepUntil(backupId: string, until: Date): Promise<boolean> {
@@ -26,8 +35,8 @@ export class LockingVault extends PassingVault {
   }
 
   override async purge(backupId: string, attempt: number): Promise<Removed> {
-    const until = this.locks.get(backupId);
-    if (until === undefined || until <= this.clock.now()) return super.purge(backupId, attempt);
+    const until = await this.keptUntil(backupId);
+    if (until === undefined) return super.purge(backupId, attempt);
     const message = `The vault of ${this.region} keeps backup ${backupId} until ${until.toISOString()}.`;
     throw new VaultFault('object-locked', this.region, message);
   }

@@ -1,12 +1,15 @@
 /** A vault that passes everything on to a real one. A test extends it and changes single operations. */
 import type { Readable } from 'node:stream';
+import type { KeysOf } from '@strongroom/contracts';
 import {
   type BeginOptions,
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   Vault,
   type VaultIdentity,
   type VaultMemory,
@@ -36,7 +39,13 @@ export class PassingVault extends Vault {
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
     return this.vault.read(backupId, objectName, range);
   }
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return this.vault.keys(backupId, of);
+  }
+  replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    return this.vault.replaceKeys(backupId, of, bytes, tag);
+  }
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.vault.verify(backupId, progress, signal);
   }
   list(signal?: AbortSignal): AsyncIterable<ListedBackup> {
@@ -62,6 +71,12 @@ export class PassingVault extends Vault {
   }
   override keepUntil(backupId: string, until: Date): Promise<boolean> {
     return this.vault.keepUntil(backupId, until);
+  }
+  override get keeps(): boolean {
+    return this.vault.keeps;
+  }
+  override keptUntil(backupId: string): Promise<Date | undefined> {
+    return this.vault.keptUntil(backupId);
   }
   override roomBytes(): Promise<number | undefined> {
     return this.vault.roomBytes();

@@ -30,6 +30,7 @@ import {
   keyRingOf,
   type Logger,
   loggerToken,
+  RegionOutages,
   type RuntimeParts,
   ServerLogins,
   SetAside,
@@ -163,6 +164,11 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
       inject: [DataSource, Ledger, SetAside],
       useFactory: (dataSource: DataSource, ledger: Ledger, setAside: SetAside) =>
         new Views(dataSource, ledger, setAside),
+    },
+    {
+      provide: RegionOutages,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new RegionOutages(dataSource),
     },
     {
       provide: SetAside,

@@ -1,6 +1,7 @@
 /** `strongroom keys`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
 import type { RotateOptions } from './keys.js';
+import { addRewrap } from './rewrap-command.js';
 
 const fileOption = [
   '--file <path>',
@@ -8,7 +9,10 @@ const fileOption = [
 ] as const;
 
 export function addKeys(program: Command): void {
-  const keys = program.command('keys').description('Look after the keys that seal the credentials of instances.');
+  const keys = program
+    .command('keys')
+    .description('Look after the keys that seal the credentials of instances, and after those that open backups.');
+  addRewrap(keys);
   keys
     .command('list')
     .description(

@@ -1,13 +1,18 @@
 /** `strongroom list`: lists the backups that a vault holds, with nothing but the vault. */
-import { type ListedBackup, storedBytes } from '@strongroom/vault';
+import { isEncrypted } from '@strongroom/contracts';
+import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { encryptedFor } from './encrypted-for.js';
 import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 /** One line of `--json`, for one backup. Fields may be added, and none ever changes. */
 interface Line {
   backupId: string;
+  /** Absent when the backup is encrypted. */
   instanceName?: string;
+  /** Whose keys open the backup, when it is encrypted, as its keys say. */
+  encryptedFor?: string[];
   instanceId?: string;
   accountId?: string;
   type?: string;
@@ -16,6 +21,8 @@ interface Line {
   sizeBytes?: number;
   sha256?: string;
   location?: string;
+  /** Until when the store keeps it from everybody; absent when it does not. */
+  lockedUntil?: string;
   /** Why the backup cannot be read. */
   fault?: { code: string; message: string };
 }
@@ -31,8 +38,11 @@ export function addList(program: Command): void {
       for await (const listed of vault.list()) {
         if ('fault' in listed) unreadable += 1;
         // JSON is printed as backups are found. A table has to be sorted first.
-        if (options.json) sayJson(lineOf(listed));
-        else rows.push(rowOf(listed));
+        const holders = await holdersOf(vault, listed);
+        const lockedUntil = await lockOf(vault, listed);
+        const more = { ...(holders && { encryptedFor: holders }), ...(lockedUntil !== undefined && { lockedUntil }) };
+        if (options.json) sayJson({ ...lineOf(listed), ...more });
+        else rows.push(rowOf(listed, holders, lockedUntil));
       }
       if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
@@ -44,13 +54,25 @@ export function addList(program: Command): void {
     });
 }
 
+async function lockOf(vault: Vault, listed: ListedBackup): Promise<string | undefined> {
+  if (!vault.keeps || 'fault' in listed) return undefined;
+  return (await vault.keptUntil(listed.backupId))?.toISOString();
+}
+
 function lineOf(listed: ListedBackup): Line {
   const { backupId } = listed;
   if ('fault' in listed) return { backupId, fault: { code: listed.fault.code, message: listed.fault.message } };
   const { manifest, sha256, location } = listed.sealed;
-  const { instanceName, instanceId, accountId, type, parentId, completedAt } = manifest;
+  const { instanceId, accountId, type, parentId, completedAt } = manifest;
+  const instanceName = isEncrypted(manifest) ? {} : { instanceName: manifest.instanceName };
   const sizeBytes = storedBytes(listed.sealed);
-  return { backupId, instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
+  return { backupId, ...instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
+}
+
+/** Whose keys open a backup, as its keys say; undefined when it is not encrypted. */
+async function holdersOf(vault: Vault, listed: ListedBackup): Promise<string[] | undefined> {
+  if ('fault' in listed || !isEncrypted(listed.sealed.manifest)) return undefined;
+  return encryptedFor(vault, listed.backupId);
 }
 
 interface Row {
@@ -61,7 +83,7 @@ interface Row {
   note: string;
 }
 
-function rowOf(listed: ListedBackup): Row {
+function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, lockedUntil: string | undefined): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {
@@ -72,14 +94,17 @@ function rowOf(listed: ListedBackup): Row {
       note: inLine(listed.fault.message),
     };
   }
-  const { instanceName, type, parentId, completedAt } = listed.sealed.manifest;
+  const { manifest } = listed.sealed;
+  const { type, parentId, completedAt } = manifest;
+  // The names in the keys are those that whoever wrote them gave.
+  const instance = isEncrypted(manifest) ? `(for ${holders?.join(', ') || 'nobody'})` : manifest.instanceName;
   const size = `${(storedBytes(listed.sealed) / 1_000_000).toFixed(1)} MB`;
   return {
     id,
-    cells: [id, inLine(instanceName), type, parentId ?? '-', completedAt, size],
+    cells: [id, inLine(instance), type, parentId ?? '-', completedAt, size],
     completedAt,
     parentId,
-    note: '',
+    note: lockedUntil === undefined ? '' : `locked until ${lockedUntil}`,
   };
 }
 
@@ -96,7 +121,8 @@ function table(rows: Row[], region: string): string {
     [...cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)), note].join('  ').trimEnd();
   const lines = sorted.map(({ cells, parentId, note }) => {
     const isCut = parentId !== null && !there.has(parentId);
-    return lineFor(cells, isCut ? `its parent is not in ${region}: it can't be restored from here` : note);
+    const cut = isCut ? `its parent is not in ${region}: it can't be restored from here` : '';
+    return lineFor(cells, [cut, note].filter(Boolean).join('; '));
   });
   return [lineFor(heading), ...lines].join('\n');
 }

@@ -5,11 +5,13 @@ import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
 import { addKeys } from './keys-command.js';
 import { addLedger } from './ledger-command.js';
+import { addLimits } from './limits-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
 import { note } from './output.js';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
+import { addVault } from './vault-command.js';
 import { UsageFault } from './vault-options.js';
 import { addVerify } from './verify-command.js';
 import { addViews } from './views-command.js';
@@ -30,7 +32,19 @@ Exit codes: 0 it was done, 1 it could not be done, 2 the call was wrong, 3 verif
   )
   .showHelpAfterError('(strongroom --help shows the commands)')
   .exitOverride();
-for (const add of [addList, addRestore, addVerify, addShow, addMigrate, addKeys, addLedger, addViews]) add(program);
+for (const add of [
+  addList,
+  addRestore,
+  addVerify,
+  addShow,
+  addMigrate,
+  addKeys,
+  addLedger,
+  addLimits,
+  addViews,
+  addVault,
+])
+  add(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError(`(strongroom ${command.name()} --help shows the options)`);
 

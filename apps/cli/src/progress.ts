@@ -35,7 +35,9 @@ export class Progress {
   private line(): string {
     const share = Math.min(100, Math.floor((this.doneBytes / Math.max(1, this.totalBytes)) * 100));
     const rate = megabytes(this.doneBytes / this.seconds);
-    return `${this.what}: ${megabytes(this.doneBytes)} of ${megabytes(this.totalBytes)}, ${share} %, ${rate}/s`;
+    const left = ((this.totalBytes - this.doneBytes) / Math.max(1, this.doneBytes)) * this.seconds;
+    const until = share < 100 ? `, ${Math.ceil(left)} s left` : '';
+    return `${this.what}: ${megabytes(this.doneBytes)} of ${megabytes(this.totalBytes)}, ${share} %, ${rate}/s${until}`;
   }
 }
 

@@ -2,13 +2,14 @@
 import { resolve } from 'node:path';
 import { openChain, type RestoredBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
+import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { inLine, say } from './output.js';
 import { Progress } from './progress.js';
 import { bytesOf, interruption, restoreApart } from './restore-apart.js';
 import { withDigest, withPlaces } from './restore-options.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
-interface Options extends VaultOptions {
+interface Options extends VaultOptions, IdentityOptions {
   to: string;
   sha256?: string;
   asIs?: boolean;
@@ -21,20 +22,22 @@ export function addRestore(program: Command): void {
       'Restore a backup from a vault into a folder, with what it is built on, checking every file. Needs no service. The restored server does not act for its source: it does not archive, follow, subscribe or listen for it; what is changed for that is told.',
     )
     .requiredOption('--to <directory>', 'an empty or new folder');
-  const places = withPlaces(withDigest(command));
+  const places = withPlaces(withIdentity(withDigest(command)));
   command
     .option('--as-is', 'change nothing: the server archives, follows and subscribes as its source does')
     .option('--accept-bad-pages', 'restore an incremental backup that has bad pages, and say which pages are bad')
     .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
-      const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
+      const identities = await identitiesOf(options);
+      const chain = await openChain(vault, backupId, { expectedSha256: options.sha256, identities });
       const progress = new Progress('restoring', bytesOf(chain).most);
       const wanted = {
         vault,
         backupId,
         directory,
         expectedSha256: options.sha256,
+        identities,
         places,
         standsAlone: !options.asIs,
         acceptsBadPages: options.acceptBadPages ?? false,

@@ -1,6 +1,8 @@
 /** `strongroom show`: prints what a backup in a vault says of itself. */
+import { isEncrypted } from '@strongroom/contracts';
 import { notHeld } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { encryptedFor } from './encrypted-for.js';
 import { sayJson } from './output.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
@@ -8,8 +10,11 @@ export function addShow(program: Command): void {
   withVault(program.command('show'))
     .description('Print the manifest of a backup in a vault, and its SHA-256, as JSON.')
     .action(async (backupId: string, options: VaultOptions) => {
-      const sealed = await vaultOf(options).manifest(backupId);
+      const vault = vaultOf(options);
+      const sealed = await vault.manifest(backupId);
       if (!sealed) throw notHeld(backupId, options.from);
-      sayJson({ ...sealed.manifest, sha256: sealed.sha256 }, 2);
+      const holders = isEncrypted(sealed.manifest) && { encryptedFor: await encryptedFor(vault, backupId) };
+      const lockedUntil = vault.keeps ? await vault.keptUntil(backupId) : undefined;
+      sayJson({ ...sealed.manifest, ...holders, sha256: sealed.sha256, ...(lockedUntil && { lockedUntil }) }, 2);
     });
 }

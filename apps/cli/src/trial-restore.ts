@@ -2,6 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Identity } from '@strongroom/encryption';
 import { engineFor, type OpenedBackup, type RestoredBackup, type Trial } from '@strongroom/engines';
 import type { Vault } from '@strongroom/vault';
 import { restoreApart } from './restore-apart.js';
@@ -10,6 +11,8 @@ export interface TriedBackup {
   vault: Vault;
   backupId: string;
   expectedSha256?: string | undefined;
+  /** The keys that are tried where a backup is encrypted. */
+  identities?: readonly Identity[];
   /** A folder with room for all of the backup. Default: where the system keeps temporary files. */
   scratch?: string | undefined;
   /** A folder with the server's programs. Default: those that come with Strongroom. */
@@ -30,14 +33,14 @@ const spareBytes = 256 * 1_048_576;
 
 /** Leaves nothing behind. @throws when the backup can't be restored, or a server on it can't be started or read */
 export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
-  const { vault, backupId, chain, expectedSha256, programs, progress, signal } = options;
+  const { vault, backupId, chain, expectedSha256, identities, programs, progress, signal } = options;
   const parent = resolve(options.scratch ?? tmpdir());
   const scratch = await mkdtemp(join(parent, 'strongroom-'));
   try {
     await chmod(scratch, 0o711);
     const data = join(scratch, 'data');
     const how = { directory: data, standsAlone: true, checksPages: true, spareBytes, progress };
-    const restored = await restoreApart({ vault, backupId, chain, expectedSha256, ...how }, signal);
+    const restored = await restoreApart({ vault, backupId, chain, expectedSha256, identities, ...how }, signal);
     const { type, version } = restored.manifest.datastore;
     const read = await engineFor(type).tryOut({ directory: data, scratch, version, programs, signal });
     return { restored, read };

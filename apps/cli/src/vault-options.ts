@@ -41,13 +41,20 @@ export function fromVault(command: Command): Command {
 }
 
 /** @throws {UsageFault} saying which vaults are known */
-export function vaultOf({ from, vault }: VaultOptions): Vault {
+export function addressOf({ from, vault }: VaultOptions): URL {
   const [urls, source] = known(vault);
   const url = urls.get(from);
   if (!url) {
     const there = urls.size > 0 ? `there are ${[...urls.keys()].join(', ')}, from ${source}` : 'no vault is known';
     throw new UsageFault(`There is no vault of ${from}: ${there}. Give it: --vault ${from}=file:///path/of/the/vault`);
   }
+  return url;
+}
+
+/** @throws {UsageFault} saying which vaults are known */
+export function vaultOf(options: VaultOptions): Vault {
+  const { from } = options;
+  const url = addressOf(options);
   try {
     return openVaults(new Map([[from, url]])).of(from);
   } catch (error) {

@@ -2,9 +2,10 @@
  * `strongroom verify`: reads every byte of a backup, and of the backups that it is built on, and compares them with the
  * manifests. With `--restore` it also restores the backup and reads its tables.
  */
-import { type OpenedBackup, openChain } from '@strongroom/engines';
+import { findChain, openChain } from '@strongroom/engines';
 import { storedBytes, VaultFault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { bytesOf, interruption } from './restore-apart.js';
@@ -12,7 +13,7 @@ import { withDigest } from './restore-options.js';
 import { type TriedRestore, tryRestore } from './trial-restore.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
-interface Options extends VaultOptions {
+interface Options extends VaultOptions, IdentityOptions {
   sha256?: string;
   restore?: boolean;
   scratch?: string;
@@ -27,7 +28,7 @@ export function addVerify(program: Command): void {
   const command = withVault(program.command('verify')).description(
     'Read every byte of a backup in a vault, and of what it is built on, and compare it with the manifest. Needs no service.',
   );
-  withDigest(command)
+  withIdentity(withDigest(command))
     .option(
       '--restore',
       'restore it too, into a folder that is removed again: compare every file and page, start a server on it that nobody else can reach, and read every table. Ends with 3 where no server of its version is at hand',
@@ -47,7 +48,7 @@ export function addVerify(program: Command): void {
         if (!options.json) say(text);
       };
       // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
-      const chain = await openChain(vault, backupId, { expectedSha256: options.sha256 });
+      const chain = await findChain(vault, backupId, { expectedSha256: options.sha256 });
       const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
       for (const { manifest, sha256 } of chain) {
         const id = manifest.backupId;
@@ -60,19 +61,22 @@ export function addVerify(program: Command): void {
         tell(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
       }
       if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
-      const trial = options.restore ? await tried(backupId, options, chain) : undefined;
+      const trial = options.restore ? await tried(backupId, options) : undefined;
       if (trial) for (const line of told(trial)) tell(line);
       if (trial && 'notStarted' in trial.read) process.exitCode = notStartedCode;
       if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
     });
 }
 
-async function tried(backupId: string, options: Options, chain: readonly OpenedBackup[]): Promise<TriedRestore> {
+async function tried(backupId: string, options: Options): Promise<TriedRestore> {
+  const identities = await identitiesOf(options);
+  const chain = await openChain(vaultOf(options), backupId, { expectedSha256: options.sha256, identities });
   const progress = new Progress('restoring', bytesOf(chain).most);
   return tryRestore({
     vault: vaultOf(options),
     backupId,
     expectedSha256: options.sha256,
+    identities,
     scratch: options.scratch,
     programs: options.programs,
     chain,

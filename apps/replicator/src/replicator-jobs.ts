@@ -2,7 +2,8 @@
 import type { JobKind } from '@strongroom/runtime';
 import { copyJob } from './jobs/copy/copy-job.js';
 import { planJob } from './jobs/plan/plan-job.js';
+import { scrubJob } from './jobs/scrub/scrub-job.js';
 import { sweepJob } from './jobs/sweep-job.js';
 import type { ReplicatorParts } from './replicator-parts.js';
 
-export const replicatorJobs: readonly JobKind<ReplicatorParts>[] = [planJob, copyJob, sweepJob];
+export const replicatorJobs: readonly JobKind<ReplicatorParts>[] = [planJob, copyJob, sweepJob, scrubJob];

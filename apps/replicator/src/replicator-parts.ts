@@ -1,20 +1,25 @@
 /** What the replicator's process works with, made once: every kind of job and policy takes from it what it needs. */
 import { groupOf } from '@strongroom/feed';
 import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger';
-import { Backups, Copies, Unfinished, Views } from '@strongroom/read-model';
+import { Backups, Copies, Unfinished, Verifications, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
+  deletionRulesOf,
   Jobs,
   type JobWorkParts,
   KnownVaults,
   PutBack,
   processName,
+  RegionOutages,
   type RuntimeParts,
   SetAside,
+  SharedBudget,
+  TransferLimits,
 } from '@strongroom/runtime';
-import { openVaults, Sweep, type Vaults } from '@strongroom/vault';
+import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
+import { Scrub } from './jobs/scrub/scrub.js';
 
 type Runtime = RuntimeParts<ConfigOf['replicator']>;
 
@@ -28,8 +33,13 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   unfinished: Unfinished;
   jobs: Jobs;
   vaults: Vaults;
+  /** The limits of transfers that operators set, and what keeps to them. */
+  limits: TransferLimits;
+  traffic: Traffic;
   away: AwayRegions;
+  verifications: Verifications;
   sweep: Sweep;
+  scrub: Scrub;
   /** The consumer group of the replicators. */
   group: string;
   /** The name of the process, which makes copies. */
@@ -44,10 +54,18 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
+  const limits = new TransferLimits(dataSource);
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
+    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));
@@ -57,6 +75,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const views = new Views(dataSource, ledger, setAside);
   const copies = new Copies(dataSource);
   const jobs = new Jobs(dataSource);
+  const verifications = new Verifications(dataSource);
   const replicator = processName('replicator');
   log.info({ runner: replicator }, `this process is ${replicator} in its events`);
   return {
@@ -69,6 +88,8 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     ledger,
     views,
     vaults,
+    limits,
+    traffic,
     replicator,
     owner: replicator,
     group: groupOf(config),
@@ -79,19 +100,31 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     copies,
     unfinished: new Unfinished(dataSource),
     jobs,
-    away: new AwayRegions({ dataSource, copies, jobs, clock, log, vaults }),
+    away: new AwayRegions({
+      dataSource,
+      copies,
+      jobs,
+      clock,
+      log,
+      vaults,
+      outages: new RegionOutages(dataSource),
+      replicator,
+    }),
     putBack: new PutBack(metrics, log),
     setAside,
     onAppend: (wake) => ledger.onAppend(wake),
     passes: isOutage,
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
+    verifications,
+    scrub: new Scrub({ ...runtime, ledger, vaults, verifications, replicator }),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,
       log,
       metrics,
       graceMs: config.sweepGraceMs,
+      minimumMsOf: (accountId) => deletionRulesOf(config.deletion, accountId).minimumMs,
     }),
   };
 }

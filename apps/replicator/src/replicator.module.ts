@@ -25,6 +25,8 @@ import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 const defaultThreads = 4;
 const strandedCopiesMs = 10_000;
 const awayRegionsMs = 10_000;
+/** An operator who sets a limit sees it count within seconds. */
+const transferLimitsMs = 5_000;
 const partsToken = Symbol('ReplicatorParts');
 
 @Module({})
@@ -71,6 +73,12 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       intervalMs: awayRegionsMs,
       log,
       pass: () => parts.away.look(),
+    }),
+    new WorkLoop({
+      name: 'reading of limits of transfers',
+      intervalMs: transferLimitsMs,
+      log,
+      pass: async () => parts.traffic.setLimits(await parts.limits.read()),
     }),
     ...work,
   ]);

@@ -17,6 +17,7 @@ import { heldVerdicts, isOutage, isUnreadable, Ledger } from '@strongroom/ledger
 import { Backups, Copies, Runs, Unfinished, Views } from '@strongroom/read-model';
 import {
   type ConfigOf,
+  deletionRulesOf,
   Jobs,
   type JobWorkParts,
   KnownVaults,
@@ -26,10 +27,13 @@ import {
   type RuntimeParts,
   ServerLogins,
   SetAside,
+  SharedBudget,
+  TransferLimits,
 } from '@strongroom/runtime';
-import { openVaults, Sweep, type Vault, type Vaults } from '@strongroom/vault';
+import { OwnBudget, openVaults, Sweep, Traffic, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
+import { AccountsEncryption } from './jobs/backup/backup-encryption.js';
 import { ExpectedSeals } from './jobs/backup/expected-seals.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
@@ -56,11 +60,15 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   /** Restores backups in processes of their own. */
   restorerFor: (type: DatastoreType) => Restorer;
   vaults: Vaults;
+  /** The limits of transfers that operators set, and what keeps to them. */
+  limits: TransferLimits;
+  traffic: Traffic;
   homeRegion: string;
   /** The home region's. */
   vault: Vault;
   expectedSeals: ExpectedSeals;
   lineage: ServerLineage;
+  encryption: AccountsEncryption;
   onAnotherServer: () => void;
   isServedHere: (instance: RegisteredInstance) => Promise<boolean>;
   onAttemptFailed: (code: string) => void;
@@ -83,10 +91,18 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { config, log, clock, ids, metrics } = runtime;
   const { homeRegion } = config;
   checkConfinement(config, log);
+  const limits = new TransferLimits(dataSource);
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,
     reserveBytes: config.freeSpaceReserveBytes,
+    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));
@@ -95,6 +111,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
+  const encryption = new AccountsEncryption(config.encryption);
+  const { chainIdentities } = encryption;
   const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores, engineUser } = config;
   const apart = new EnginesApart({ memoryBytes, longestRestoreMs, mostRestores, user: engineUser });
   warnOfMemory(config, log);
@@ -129,6 +147,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     takerFor: (type) => door.before(apart.of(type)),
     restorerFor: (type) => apart.of(type),
     vaults,
+    limits,
+    traffic,
     vault,
     homeRegion,
     runner,
@@ -153,7 +173,8 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     jobs: new Jobs(dataSource),
     credentials: new Credentials(dataSource, keyRingOf(config)),
     expectedSeals: new ExpectedSeals(dataSource),
-    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault }),
+    lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault, chainIdentities }),
+    encryption,
     onAnotherServer: () => anotherServer.inc(),
     isServedHere: async ({ instanceId, datastore, endpoint }) => {
       if (config.instancesFolder === undefined) return false;
@@ -174,6 +195,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
       log,
       metrics,
       graceMs: config.sweepGraceMs,
+      minimumMsOf: (accountId) => deletionRulesOf(config.deletion, accountId).minimumMs,
     }),
   };
 }

@@ -36,6 +36,8 @@ const lostHostsMs = 30_000;
 const leftAloneMs = 120_000;
 const hostSweepMs = 120_000;
 const setAsideMs = 60_000;
+/** An operator who sets a limit sees it count within seconds. */
+const transferLimitsMs = 5_000;
 const partsToken = Symbol('SchedulerParts');
 
 @Module({})
@@ -115,6 +117,12 @@ function workOf(
         await views.retryAccountsSetAside(log);
         await setAside.forgetGone();
       },
+    }),
+    new WorkLoop({
+      name: 'reading of limits of transfers',
+      intervalMs: transferLimitsMs,
+      log,
+      pass: async () => parts.traffic.setLimits(await parts.limits.read()),
     }),
     ...work,
   ]);

@@ -79,9 +79,10 @@ async function demonstrate(running: Stack, options: StackOptions, stop: AbortSig
   }
 }
 
-function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: string): void {
+function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId: string): void {
   const { api, accountId, vaults } = file.current;
   const stackFile = relative('.', resolve(data, 'stack.json'));
+  const keyFile = relative('.', keys.backupKeyFile);
   const isDefault = stackFile === '.strongroom/stack.json';
   const restore = `npx strongroom restore ${backupId} --from IAD --to ./restored`;
   terminal.say(
@@ -90,7 +91,8 @@ function howToGoOn({ file, logs }: Stack, { data }: StackOptions, backupId: stri
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
     `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
-    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault IAD=${vaults.IAD}`}`,
+    `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault '${`IAD=${vaults.IAD}`.replaceAll("'", "'\\''")}' --identity ${keyFile}`}`,
+    `  ${bold('Key')}       ${keyFile} opens the backups${keys.isNew ? ', and was made by this start' : ''}. Keep a copy of it elsewhere: without it nobody can restore them.`,
     '',
   );
 }

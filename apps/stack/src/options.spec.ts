@@ -3,13 +3,22 @@ import { parseOptions, UsageFault } from './options.js';
 
 describe('the options of npm start', () => {
   it('need not be given', () => {
-    expect(parseOptions([])).toEqual({ demo: true, broker: undefined, port: 8779, data: '.strongroom' });
+    expect(parseOptions([])).toEqual({
+      demo: true,
+      broker: undefined,
+      vaults: undefined,
+      port: 8779,
+      data: '.strongroom',
+    });
   });
 
   it('are taken as they are given', () => {
-    expect(parseOptions(['--no-demo', '--broker', 'kafka', '--port', '9000', '--data', '/x'])).toEqual({
+    expect(
+      parseOptions(['--no-demo', '--broker', 'kafka', '--vaults', 's3', '--port', '9000', '--data', '/x']),
+    ).toEqual({
       demo: false,
       broker: 'kafka',
+      vaults: 's3',
       port: 9000,
       data: '/x',
     });
@@ -17,6 +26,7 @@ describe('the options of npm start', () => {
 
   it.each([
     [['--broker', 'rabbit'], '--broker is rabbit; it can be kafka or embedded'],
+    [['--vaults', 'gcs'], '--vaults is gcs; it can be folders or s3'],
     [['--port', '0'], '--port is 0; it can be 1 to 65535'],
     [['--port', '65536'], '--port is 65536; it can be 1 to 65535'],
     [['--port', '1e3'], '--port is 1e3; it can be 1 to 65535'],

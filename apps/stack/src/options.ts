@@ -6,6 +6,8 @@ export interface StackOptions {
   demo: boolean;
   /** Undefined takes the first broker that is available. */
   broker: 'kafka' | 'embedded' | undefined;
+  /** What holds the vaults. Undefined goes on with what the data have, and begins with folders. */
+  vaults: 'folders' | 's3' | undefined;
   port: number;
   /** The folder of everything that outlives a start. */
   data: string;
@@ -24,14 +26,17 @@ export class UsageFault extends Fault<'usage-invalid'> {
 export function parseOptions(args: string[]): StackOptions | undefined {
   const values = parsed(args);
   if (values.help) return undefined;
-  const { broker, port: portText = '8779', data = '.strongroom' } = values;
+  const { broker, vaults, port: portText = '8779', data = '.strongroom' } = values;
   if (broker !== undefined && broker !== 'kafka' && broker !== 'embedded') {
     throw new UsageFault(`--broker is ${broker}; it can be kafka or embedded`);
+  }
+  if (vaults !== undefined && vaults !== 'folders' && vaults !== 's3') {
+    throw new UsageFault(`--vaults is ${vaults}; it can be folders or s3`);
   }
   const port = Number(portText);
   if (!/^\d+$/.test(portText) || port < 1 || port > 65_535)
     throw new UsageFault(`--port is ${portText}; it can be 1 to 65535`);
-  return { demo: !values['no-demo'], broker, port, data };
+  return { demo: !values['no-demo'], broker, vaults, port, data };
 }
 
 function parsed(args: string[]) {
@@ -41,6 +46,7 @@ function parsed(args: string[]) {
       options: {
         'no-demo': { type: 'boolean' },
         broker: { type: 'string' },
+        vaults: { type: 'string' },
         port: { type: 'string' },
         data: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

@@ -15,6 +15,9 @@ const secrets = z.object({
   otherAccountId: z.string(),
   tokens: z.object({ admin: z.string(), creator: z.string(), observer: z.string(), other: z.string() }),
 });
+const storeKeys = z.object({ accessKeyId: z.string(), secretAccessKey: z.string() });
+export type StoreKeys = z.infer<typeof storeKeys>;
+
 export type Secrets = z.infer<typeof secrets>;
 
 const keptSecrets = secrets.partial({ rolePasswords: true });
@@ -44,6 +47,14 @@ function readSecrets(path: string): Secrets {
   const kept = keptSecrets.parse(JSON.parse(readFileSync(path, 'utf8')));
   if (kept.rolePasswords) return secrets.parse(kept);
   const made = secrets.parse({ ...kept, rolePasswords: rolePasswords() });
+  writeJson(path, made);
+  return made;
+}
+
+/** The keys of the stack's own S3 server, in a file as the address of a vault names one. */
+export function readOrMakeStoreKeys(path: string): StoreKeys {
+  if (existsSync(path)) return storeKeys.parse(JSON.parse(readFileSync(path, 'utf8')));
+  const made = { accessKeyId: `strongroom-${randomBytes(4).toString('hex')}`, secretAccessKey: word() };
   writeJson(path, made);
   return made;
 }

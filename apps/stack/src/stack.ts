@@ -1,9 +1,8 @@
 /** The stack: its parts, in the order in which they start. They stop in the opposite order. */
 import { mkdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { migrateDatabase } from '@strongroom/database';
-import { type KafkaBroker } from '@strongroom/local-services';
+import { type KafkaBroker, type VersityGateway } from '@strongroom/local-services';
 import { serviceMemory } from '@strongroom/runtime';
 import { isFree, PostgresServer } from '@strongroom/server-processes';
 import { environmentOf, settingsOfKafka, sizesOfMemory } from './app-environment.js';
@@ -11,6 +10,7 @@ import { type AppName, type AppProcess, endLeftoverApps, startApp } from './app-
 import { Board, type Row } from './board.js';
 import { chooseBroker } from './broker.js';
 import { fillDemo } from './demo-data.js';
+import { type EncryptionKeys, readOrMakeKeys } from './encryption-keys.js';
 import { guestUsers } from './guest-users.js';
 import { LogFolder } from './log-folder.js';
 import { type StackOptions, UsageFault } from './options.js';
@@ -21,10 +21,17 @@ import { StackFile } from './stack-file.js';
 import { watched } from './start-watch.js';
 import { type Running, Supervised } from './supervised.js';
 import type { Terminal } from './terminal.js';
+import { chooseVaults, vaultsBefore } from './vault-store.js';
 
 const regions = ['DFW', 'IAD', 'ORD', 'HKG', 'SYD'] as const;
 const homeRegion = 'DFW';
-const rows = { postgres: 'PostgreSQL', broker: 'Broker', demo: 'Demo customer', api: 'API' } as const;
+const rows = {
+  postgres: 'PostgreSQL',
+  vaults: 'Vaults',
+  broker: 'Broker',
+  demo: 'Demo customer',
+  api: 'API',
+} as const;
 const appRows: Readonly<Record<AppName, string>> = { api: rows.api, scheduler: 'Scheduler', replicator: 'Replicator' };
 
 const whatIsMissed =
@@ -49,6 +56,8 @@ export class Stack {
   readonly file: StackFile;
   private readonly data: string;
   private readonly secrets: Secrets;
+  /** What opens the backups. */
+  readonly keys: EncryptionKeys;
   private readonly servers = new Set<Part>();
   private readonly services = new Set<Part>();
   private readonly stopping = new AbortController();
@@ -65,13 +74,21 @@ export class Stack {
     this.data = resolve(options.data);
     this.logs = new LogFolder(join(this.data, 'log'));
     this.secrets = readOrMakeSecrets(this.data);
+    this.keys = readOrMakeKeys(this.data);
     this.file = new StackFile(this.data);
   }
 
   /** @throws when a part cannot be started or the signal cancels the start; everything that was started is stopped */
   static async start(options: StackOptions, { projectFolder, terminal, signal }: Surroundings): Promise<Stack> {
     const stack = new Stack(options, projectFolder, terminal);
-    const labels = [rows.postgres, rows.broker, ...(options.demo ? [rows.demo] : []), ...Object.values(appRows)];
+    const inBuckets = (options.vaults ?? vaultsBefore(stack.data)) === 's3';
+    const labels = [
+      rows.postgres,
+      ...(inBuckets ? [rows.vaults] : []),
+      rows.broker,
+      ...(options.demo ? [rows.demo] : []),
+      ...Object.values(appRows),
+    ];
     const board = new Board(terminal, labels);
     const starting = stack.startAll(board).catch((error: unknown) => {
       stack.stopping.abort(error);
@@ -118,12 +135,11 @@ export class Stack {
         `port ${port} is taken by another program. Stop it, or choose another: npm start -- --port ${port + 1}`,
       );
     }
-    const vaults = Object.fromEntries(regions.map((region) => [region, this.vault(region)]));
     const { accountId, otherAccountId, tokens } = this.secrets;
     const api = `http://127.0.0.1:${port}`;
-    this.file.change({ api, accountId, otherAccountId, homeRegion, tokens, vaults });
+    this.file.change({ api, accountId, otherAccountId, homeRegion, tokens });
     this.file.runs('launcher', process.pid);
-    const founded = this.every([this.startOwnPostgres(board), this.startBroker(board)]);
+    const founded = this.every([this.startVaults(board), this.startOwnPostgres(board), this.startBroker(board)]);
     await this.every([
       founded.then(() => this.startServices(board, runFolder)),
       ...(demo ? [this.startDemo(board)] : []),
@@ -143,6 +159,26 @@ export class Stack {
     this.databaseUrls = services;
     this.file.change({ postgres: owner });
     row.done(`18, at 127.0.0.1:${server.port}`);
+  }
+
+  private async startVaults(board: Board): Promise<void> {
+    const store = await chooseVaults({
+      wanted: this.options.vaults,
+      regions,
+      data: this.data,
+      projectFolder: this.projectFolder,
+      env: process.env,
+      logFile: this.logs.file('s3'),
+      onBuild: () => board.begin(rows.vaults).doing('building Versity S3 Gateway by Go, once …'),
+      signal: this.stopping.signal,
+    });
+    if (store.kind === 's3') {
+      const row = board.begin(rows.vaults);
+      const starting = this.supervise<VersityGateway>(this.servers, 's3', store.start);
+      await watched(row, this.logs.file('s3'), starting);
+      row.done(`Versity S3 Gateway, at ${store.url}`);
+    }
+    this.file.change({ vaults: store.vaults });
   }
 
   private async startDemo(board: Board): Promise<void> {
@@ -235,6 +271,7 @@ export class Stack {
       ...guestUsers(this.data),
       // The servers to try it with are on this machine, as the demo is.
       STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
+      ...unlessAsked(this.keys.environment, asked),
       ...Object.fromEntries(asked),
       STRONGROOM_FEED: broker,
       ...(kafka !== undefined && { KAFKA_BROKERS: kafka }),
@@ -316,11 +353,6 @@ export class Stack {
     if (failed) throw failed.reason;
   }
 
-  private vault(region: string): string {
-    // A comma separates the vaults in a list, so a path must not have one.
-    return pathToFileURL(this.folder('vaults', region)).href.replaceAll(',', '%2C');
-  }
-
   /** A folder of the stack. The services get no path that is not there. */
   private folder(...names: string[]): string {
     const folder = join(this.data, ...names);
@@ -334,4 +366,11 @@ function abortOf(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
+}
+
+/** What the launcher's own environment says goes before what the stack would say, as a value or as the path of a file. */
+function unlessAsked(usual: NodeJS.ProcessEnv, asked: readonly (readonly [string, unknown])[]): NodeJS.ProcessEnv {
+  const plain = (name: string) => name.replace(/_FILE$/, '');
+  const names = new Set(asked.map(([name]) => plain(name)));
+  return Object.fromEntries(Object.entries(usual).filter(([name]) => !names.has(plain(name))));
 }

@@ -36,7 +36,15 @@ describe('an answer of an older service', () => {
     expect(parseAnswer(backupResponse, { backup: older })).toEqual({
       backup: {
         ...older,
-        ...{ made_full: null, full_because: null, lineage: null, another_server: null, warnings: [], attempt: 0 },
+        ...{
+          made_full: null,
+          full_because: null,
+          lineage: null,
+          another_server: null,
+          encrypted_for: null,
+          warnings: [],
+          attempt: 0,
+        },
         ...{ retry_at: null, retry_until: null, failed_attempts: [], delays: [], not_deleted_because: null },
         ...{ deleted: null, hold: null, keep_until: null },
         copies: [{ ...copy, fault: { code: 'vault-full', message: 'Full.', since: null }, waits_for: null }],

@@ -49,6 +49,7 @@ function backupOf(backupId: string) {
     full_because: null,
     lineage: null,
     another_server: null,
+    encrypted_for: null,
     warnings: [],
     progress: 0,
     attempt: 0,

@@ -175,6 +175,13 @@ export const eventSchemas = {
    * the facts of `BackupIdentified` have a `serverVersion`, they tell it alone.
    */
   BackupVersionFound: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), datastore }),
+  /** The backup is encrypted: for those keys, by the names that the operator has given them. It is recorded with the completion. */
+  BackupEncrypted: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    encryptedFor: z.array(z.string()).min(1),
+  }),
   /** The backup is of another server than the backup before it, or not of a later state of the same server. */
   AnotherServerFound: z.strictObject({
     backupId: uuid,

@@ -68,6 +68,7 @@ export const aggregateOfEvent = {
   BackupMadeFull: 'backup',
   BackupIdentified: 'backup',
   BackupVersionFound: 'backup',
+  BackupEncrypted: 'backup',
   AnotherServerFound: 'backup',
   BackupCompleted: 'backup',
   BackupFailed: 'backup',

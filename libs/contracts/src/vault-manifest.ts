@@ -62,38 +62,102 @@ const mostObjects = 20_000;
 const whole = 'strongroom-backup/1';
 const segmented = 'strongroom-backup/2';
 
-export const vaultManifest = z
-  .strictObject({
-    format: z.enum([whole, segmented]),
-    backupId: uuid,
-    accountId: z.string().min(1).max(255),
-    instanceId: uuid,
-    instanceName: z.string().min(1),
-    type: backupType,
-    parentId: uuid.nullable(),
-    /** The SHA-256 of the parent, so that one digest proves the chain. Null for a full backup; absent in older manifests. */
-    parentSha256: sha256Hex.nullable().optional(),
-    datastore,
-    /** The region where the backup was made. */
-    region: regionName,
-    startedAt: instant,
-    completedAt: instant,
-    objects: z
-      .array(z.union([wholeObject, segmentedObject]))
-      .min(1)
-      .max(mostObjects),
-    /** What the engine needs to restore the backup and to build on it: version, system id, timeline, LSNs and so on. */
-    engine: engineFacts,
-  })
-  .refine(({ format, objects }) => objects.every((object) => isSegmented(object) === (format === segmented)), {
-    message: 'an object is not of the format of its manifest',
-    path: ['objects'],
-  });
+/** What copies, lists and retention need. */
+const ofEveryBackup = {
+  format: z.enum([whole, segmented]),
+  backupId: uuid,
+  accountId: z.string().min(1).max(255),
+  instanceId: uuid,
+  type: backupType,
+  parentId: uuid.nullable(),
+  /** The SHA-256 of the parent, so that one digest proves the chain. Null for a full backup; absent in older manifests. */
+  parentSha256: sha256Hex.nullable().optional(),
+  /** The region where the backup was made. */
+  region: regionName,
+  startedAt: instant,
+  completedAt: instant,
+  objects: z
+    .array(z.union([wholeObject, segmentedObject]))
+    .min(1)
+    .max(mostObjects),
+};
+
+/** What names the server and tells of it. In an encrypted backup it is an object of its own. */
+const ofServer = {
+  instanceName: z.string().min(1),
+  datastore,
+  /** What the engine needs to restore the backup and to build on it: version, system id, timeline, LSNs and so on. */
+  engine: engineFacts,
+};
+
+/** That object. */
+export const aboutServer = z.strictObject(ofServer);
+export type AboutServer = z.infer<typeof aboutServer>;
+export const aboutServerName = 'about.json.zst';
+
+const oneFormat = {
+  holds: ({ format, objects }: { format: string; objects: readonly VaultObject[] }) =>
+    objects.every((object) => isSegmented(object) === (format === segmented)),
+  told: { message: 'an object is not of the format of its manifest', path: ['objects'] },
+};
+
+/** A backup that anybody can read who has the vault. */
+export const vaultManifest = z.strictObject({ ...ofEveryBackup, ...ofServer }).refine(oneFormat.holds, oneFormat.told);
 export type VaultManifest = z.infer<typeof vaultManifest>;
+
+/**
+ * How the objects of a backup are encrypted. Their sizes and digests are those of what is stored, so that nobody needs a key to
+ * copy or to verify the backup. The keys lie wrapped beside the manifest, and are no part of what its digest proves.
+ */
+const encryption = z.strictObject({
+  /** The format of each segment, which is a payload of its own. */
+  format: z.literal('age-encryption.org/v1'),
+  /** The objects under the key of the chain, which the next incremental needs. All others are under the key of the backup. */
+  forChain: z.array(vaultObjectName),
+});
+
+/** A backup that only the holders of its keys can read. */
+export const encryptedManifest = z
+  .strictObject({ ...ofEveryBackup, datastore: z.strictObject({ type: datastore.shape.type }), encryption })
+  .refine(oneFormat.holds, oneFormat.told)
+  .refine(({ objects, encryption: { forChain } }) => isAmong(objects, forChain) && forChain.includes(aboutServerName), {
+    message: 'an object under the key of the chain is not there',
+    path: ['encryption'],
+  });
+export type EncryptedManifest = z.infer<typeof encryptedManifest>;
+
+/** A manifest as a vault has it. */
+export type StoredManifest = VaultManifest | EncryptedManifest;
+
+export function isEncrypted(manifest: StoredManifest): manifest is EncryptedManifest {
+  return 'encryption' in manifest;
+}
+
+const anyManifest = z.looseObject({ encryption: z.unknown() });
+
+/** @throws {z.ZodError} */
+export function parseStoredManifest(value: unknown): StoredManifest {
+  const isClear = anyManifest.safeParse(value).data?.encryption === undefined;
+  return isClear ? vaultManifest.parse(value) : encryptedManifest.parse(value);
+}
+
+/** The keys of a backup as they lie beside its manifest: what opens everything, and what the next incremental needs. */
+export const keysNames = { backup: 'keys.age', chain: 'chain-keys.age' } as const;
+export type KeysOf = keyof typeof keysNames;
+export const allKeys: readonly KeysOf[] = ['backup', 'chain'];
+
+/** The format of objects as their vault has given it to them. */
+export function formatOf(objects: readonly VaultObject[]): StoredManifest['format'] {
+  return objects.some(isSegmented) ? segmented : whole;
+}
 
 /** A manifest of these objects, in the format that their vault has given them. */
 export function manifestFor(backup: Omit<VaultManifest, 'format'>): VaultManifest {
-  return { format: backup.objects.some(isSegmented) ? segmented : whole, ...backup };
+  return { format: formatOf(backup.objects), ...backup };
+}
+
+function isAmong(objects: readonly VaultObject[], names: readonly string[]): boolean {
+  return names.every((wanted) => objects.some(({ name }) => name === wanted));
 }
 
 function isSegmented(object: VaultObject): boolean {

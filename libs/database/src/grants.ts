@@ -58,9 +58,15 @@ const ofWorkers = {
   job_news: ['select', 'update', 'delete'],
   job_turn: kept,
   known_vault: added,
+  transfer_limit: read,
+  transfer_budget: kept,
 } as const;
 
-const appending = ['ledger_append(jsonb)', 'job_add(jsonb)'] as const;
+const appending = [
+  'ledger_append(jsonb)',
+  'job_add(jsonb)',
+  'job_add_of_events(integer[], integer[], text[], uuid[], text[], text[], bigint[], integer[], bigint[])',
+] as const;
 const claiming = ['ledger_take_claim(text, text, text)', 'ledger_give_back_claims(text, text[])'] as const;
 
 export const grants: Readonly<Record<ServiceName, Granted>> = {
@@ -80,6 +86,8 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       audit_export: kept,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      region_outage: read,
+      verification: read,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.
@@ -102,7 +110,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: ofWorkers,
+    tables: { ...ofWorkers, region_outage: whole, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

@@ -54,6 +54,11 @@ import { NextOfKind1700000000084 } from './migrations/0084-next-of-kind.js';
 import { CheaperAppends1700000000085 } from './migrations/0085-cheaper-appends.js';
 import { KeysWithAnswers1700000000090 } from './migrations/0090-keys-with-answers.js';
 import { ExpectedSeals1700000000098 } from './migrations/0098-expected-seals.js';
+import { EncryptedBackups1700000000099 } from './migrations/0099-encrypted-backups.js';
+import { Verifications1700000000102 } from './migrations/0102-verifications.js';
+import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
+import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
+import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -111,4 +116,9 @@ export const migrations = [
   CheaperAppends1700000000085,
   KeysWithAnswers1700000000090,
   ExpectedSeals1700000000098,
+  EncryptedBackups1700000000099,
+  Verifications1700000000102,
+  TransferLimits1700000000107,
+  RegionOutages1700000000108,
+  AppendsAtOnce1700000000113,
 ] as const;

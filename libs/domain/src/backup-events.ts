@@ -59,6 +59,15 @@ export function putOffEvent({ request }: Requested, { ground, reason, waitsFor }
   };
 }
 
+export function toldAsEncrypted(
+  { backupId, instanceId, scheduleId }: EventData<'BackupRequested'>,
+  encryptedFor: readonly string[],
+): NewEvent[] {
+  if (encryptedFor.length === 0) return [];
+  const names = encryptedFor.map(storable);
+  return [{ type: 'BackupEncrypted', data: { backupId, instanceId, scheduleId, encryptedFor: names } }];
+}
+
 /** The server's version, where it is another one than was known, and nothing else tells it. */
 export function toldOfServer(
   { backupId, instanceId, scheduleId, datastore: known }: EventData<'BackupRequested'>,

@@ -13,7 +13,15 @@ import {
   versionInFacts,
 } from '@strongroom/contracts';
 import { type DeletionCommand, decideDeletion, evolveDeletion } from './backup-deletion.js';
-import { lostReason, toldAs, toldAsFull, toldAsLate, toldOfServer, withStorable } from './backup-events.js';
+import {
+  lostReason,
+  toldAs,
+  toldAsEncrypted,
+  toldAsFull,
+  toldAsLate,
+  toldOfServer,
+  withStorable,
+} from './backup-events.js';
 import type { NextTry } from './backup-retries.js';
 import {
   type BackupIdentity,
@@ -62,6 +70,8 @@ export type BackupCommand =
       identity?: BackupIdentity;
       /** What the server has told of itself. Default: what was known when the backup was requested. */
       datastore?: Datastore;
+      /** Whose keys open it. Default: it is not encrypted. */
+      encryptedFor?: readonly string[];
       result: Pick<
         EventData<'BackupCompleted'>,
         'region' | 'location' | 'sizeBytes' | 'rawBytes' | 'sha256' | 'startedAt'
@@ -136,7 +146,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
       return { events: state.madeFull ? [] : toldAsFull(state.request, { ground, reason }) };
     },
-    CompleteBackup({ backupId, attempt, identity, datastore, result }, state) {
+    CompleteBackup({ backupId, attempt, identity, datastore, encryptedFor = [], result }, state) {
       if (!isRequested(state)) return unknown(backupId);
       if (!isOpen(state)) return ended(backupId);
       if (attempt !== state.attempt) return superseded(backupId, attempt, state.attempt);
@@ -148,6 +158,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
           ...(isToldLate ? toldAsFull(state.request, lostReason) : []),
           ...(identity ? toldAs(state.request, identity) : []),
           ...(datastore ? toldOfServer(state.request, datastore, identity) : []),
+          ...toldAsEncrypted(state.request, encryptedFor),
           { type: 'BackupCompleted', data },
         ],
         releases: claimOn(instanceId),
@@ -209,6 +220,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       return { ...rest, request: { ...request, datastore: { ...request.datastore, version } }, lineage };
     },
     AnotherServerFound: (state) => state,
+    BackupEncrypted: (state) => state,
     BackupVersionFound(state, { data: { datastore } }) {
       const { request, ...rest } = requested(state);
       return { ...rest, request: { ...request, datastore } };

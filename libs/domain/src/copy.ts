@@ -56,6 +56,8 @@ export type CopyCommand =
   | { type: 'CheckCopy' }
   | { type: 'PassCheck' }
   | { type: 'LoseCopy'; code: string; reason: string }
+  /** A region does not hold what it should, whether the backup was made there or copied there: it is owed to the region from now on. */
+  | { type: 'FindLost'; request: EventData<'CopyRequested'>; code: string; reason: string }
   | { type: 'RequestCopyDeletion' }
   | { type: 'ConfirmCopyDeletion' };
 
@@ -94,6 +96,16 @@ const ofInstance = (state: CopyState) => ({
 });
 
 const nothing = { events: [] };
+
+function lostEvent(
+  { copyId, backupId, instanceId, region, sizeBytes }: EventData<'CopyRequested'>,
+  { code, reason }: { code: string; reason: string },
+): NewEvent {
+  return {
+    type: 'CopyLost',
+    data: { copyId, backupId, instanceId, region, sizeBytes, code, reason: storable(reason) },
+  };
+}
 
 /** Recorded only when the source is not the requested one. Most copies come from where their backup was made. */
 function sourceChanged(
@@ -195,12 +207,11 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
       state.is === 'completed' && state.isCheckAsked
         ? { events: [{ type: 'CopyChecked', data: named(state) }] }
         : nothing,
-    LoseCopy({ code, reason }, state) {
-      if (state.is !== 'completed') return nothing;
-      const { sizeBytes } = state.request;
-      return {
-        events: [{ type: 'CopyLost', data: { ...ofInstance(state), sizeBytes, code, reason: storable(reason) } }],
-      };
+    LoseCopy: (lost, state) => (state.is === 'completed' ? { events: [lostEvent(state.request, lost)] } : nothing),
+    FindLost({ request, ...lost }, state) {
+      if (state.is === 'completed') return { events: [lostEvent(state.request, lost)] };
+      if (state.is !== 'absent') return nothing;
+      return { events: [{ type: 'CopyRequested', data: request }, lostEvent(request, lost)] };
     },
     RequestCopyDeletion: (_, state) =>
       state.is === 'absent' || state.is === 'deleting' || state.is === 'deleted'

@@ -5,84 +5,24 @@
  * ledger. What retention may delete follows from the plan that the history has kept.
  */
 import { describe, expect, it } from '@jest/globals';
-import { type BackupType, type EventData, isRefusal, type NewEvent } from '@strongroom/contracts';
+import { type EventData, isRefusal } from '@strongroom/contracts';
 import fc from 'fast-check';
+import { Backup, type Making, regions } from '../fixtures/retention-backup.js';
 import { type Outcome, type Step, step } from '../fixtures/retention-steps.js';
 import { type BackupCommand, backupDecider } from './backup.js';
-import type { BackupState } from './backup-state.js';
-import { decide, fold } from './decider.js';
-import { account, recorded } from './given.js';
+import { decide } from './decider.js';
+import { account } from './given.js';
 import { type JudgedBackup, type Judgement, judgeRetention } from './retention.js';
 import { type DefinedSince, definitionAt, plannedType } from './slots.js';
 
 /** The number of histories, of about 60 steps each. A nightly run has more. */
 const histories = Number(process.env.STRONGROOM_RETENTION_HISTORIES ?? 100);
 const shortest = 50;
-const regions = ['IAD', 'ORD'];
 const instanceId = '44b277eb-39be-4921-be31-3d61b43651d7';
 const firstSlot = Date.parse('2026-11-23T14:30:00.000Z');
 const dayMs = 86_400_000;
 const nothingSeen = { goes: 0, protected: 0, accepted: 0, 'built-on': 0, 'copies-missing': 0 };
 const keysOfSeen = ['goes', 'protected', 'accepted', 'built-on', 'copies-missing'] as const;
-
-interface Making {
-  id: string;
-  /** The schedule that made it; undefined when it was asked for. */
-  schedule: number | undefined;
-  slotAt: Date | null;
-  /** What was planned for its slot. */
-  plan: BackupType | undefined;
-  parent: Backup | undefined;
-  /** The server that it is a state of. */
-  server: number;
-}
-
-class Backup {
-  state: BackupState = fold(backupDecider, []);
-  private readonly events: NewEvent[] = [];
-  readonly copied = new Set<string>();
-  byClient = false;
-
-  constructor(readonly made: Making) {}
-
-  get id(): string {
-    return this.made.id;
-  }
-
-  get parent(): Backup | undefined {
-    return this.made.parent;
-  }
-
-  get type(): BackupType {
-    return this.parent ? 'incremental' : 'full';
-  }
-
-  /** False when the decider refuses. */
-  try(command: BackupCommand): boolean {
-    const decision = decide(backupDecider, command, this.state);
-    if (isRefusal(decision)) return false;
-    this.events.push(...decision.events);
-    this.state = fold(backupDecider, recorded(this.events));
-    return true;
-  }
-
-  /** Whether the vaults hold anything of it. */
-  get isStored(): boolean {
-    return ['completed', 'deleting', 'delete-failed'].includes(this.state.is);
-  }
-
-  get isGood(): boolean {
-    return this.state.is === 'completed';
-  }
-
-  get isWhole(): boolean {
-    return this.isGood && regions.every((region) => this.copied.has(region));
-  }
-
-  isBuiltOn(other: Backup): boolean {
-    return this.parent === other || (this.parent?.isBuiltOn(other) ?? false);
-  }
-}
 
 const nameOf = (server: number) => `00000000-0000-4000-8000-00000000000${server}`;
 

@@ -150,6 +150,7 @@ class GuardedEngine implements EngineWithoutBackups {
   readonly usual: EngineWithoutBackups['usual'];
   readonly versions: EngineWithoutBackups['versions'];
   readonly outside: EngineWithoutBackups['outside'];
+  readonly readByIncrementals: EngineWithoutBackups['readByIncrementals'];
 
   constructor(
     private readonly engine: EngineWithoutBackups,
@@ -159,6 +160,7 @@ class GuardedEngine implements EngineWithoutBackups {
     this.usual = engine.usual;
     this.versions = engine.versions;
     this.outside = engine.outside;
+    this.readByIncrementals = engine.readByIncrementals;
   }
 
   describe(target: EngineTarget, signal: AbortSignal): Promise<ServerDescription> {

@@ -182,6 +182,9 @@ export abstract class Engine {
   /** The major versions that backups are taken of and that were tried, the newest first. */
   abstract readonly versions: readonly [string, ...string[]];
 
+  /** The objects that an incremental reads of its parent, by the names that the engine gives them. */
+  abstract readonly readByIncrementals: readonly string[];
+
   /** Undefined when a server never has anything outside of its folder. */
   abstract readonly outside: OutsideOption | undefined;
 

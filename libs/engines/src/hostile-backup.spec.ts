@@ -23,8 +23,8 @@ import {
   once,
   plain,
   tar,
-  vaultCases,
 } from '../fixtures/hostile-backups.js';
+import { vaultCases } from '../fixtures/hostile-vaults.js';
 import { restoreHere } from '../fixtures/restore-here.js';
 import { TriedAttacks, tried } from '../fixtures/tried-attacks.js';
 

@@ -2,6 +2,7 @@
 export type { ApartOptions } from './apart/engine-child.js';
 export { EnginesApart } from './apart/engines-apart.js';
 export { type BackupLimits, usualLimits } from './backup-budget.js';
+export type { BackupEncryption } from './backup-keys.js';
 export { DiskRoom } from './disk-room.js';
 export { Doorkeeper, type DoorkeeperParts } from './doorkeeper.js';
 export {
@@ -27,9 +28,23 @@ export {
 export { EngineFault, type EngineFaultCode, IncrementalNotPossible } from './engine-fault.js';
 export { allEngines, type EngineFor, engineFor } from './engines.js';
 export type { Guests } from './guests.js';
-export type { BackupTaker, OpenedBackup, Restorer } from './open-backup.js';
+export {
+  type BackupTaker,
+  type OpenedBackup,
+  type OpenOptions,
+  openBackup,
+  openSealed,
+  type Restorer,
+} from './open-backup.js';
 export { Reach, type ReachOptions } from './reach.js';
-export { openChain, type RestoreBackupOptions, type RestoredBackup, restoreBackup } from './restore-backup.js';
+export {
+  findChain,
+  openChain,
+  type RestoreBackupOptions,
+  type RestoredBackup,
+  restoreBackup,
+} from './restore-backup.js';
+export { type Rewrapped, type Rewrapping, rewrapVault } from './rewrap-vault.js';
 export {
   type Build,
   type HeldHere,

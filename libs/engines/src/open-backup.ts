@@ -1,7 +1,22 @@
-/** Opens a backup in a vault for an engine: each object is decompressed, and checked against the manifest while it is read. */
+/**
+ * Opens a backup in a vault for an engine: each object is checked against the manifest while it is read, decrypted when the backup is
+ * encrypted, and decompressed.
+ */
 import { Readable } from 'node:stream';
-import type { VaultManifest, VaultObject } from '@strongroom/contracts';
-import { decompressFrames, FrameFault, notHeld, SegmentCheck, type Vault, VaultFault } from '@strongroom/vault';
+import { buffer } from 'node:stream/consumers';
+import { isEncrypted, messageOf, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import { EncryptionFault, type Identity } from '@strongroom/encryption';
+import {
+  decompressFrames,
+  FrameFault,
+  notHeld,
+  type SealedManifest,
+  SegmentCheck,
+  type Vault,
+  VaultFault,
+} from '@strongroom/vault';
+import { aboutObjectOf, clearManifest, type FileKeys, keyOf, openKeysOf } from './backup-keys.js';
+import { decryptObject } from './decrypt-object.js';
 import type {
   BackupOptions,
   EngineBackup,
@@ -12,12 +27,17 @@ import type {
 } from './engine.js';
 import { EngineFault } from './engine-fault.js';
 
+/** What an engine tells of a server is never longer. */
+const mostOfAbout = 33_554_432;
+
 /** What a vault says of a backup before any object is read. The SHA-256 of the manifest proves the whole. */
 export interface SealedBackup {
   manifest: VaultManifest;
   sha256: string;
   /** The region of the vault. */
   region: string;
+  /** What opens the objects; undefined when the backup is not encrypted. */
+  keys?: FileKeys | undefined;
 }
 
 /** A backup as a restore needs it. */
@@ -28,6 +48,8 @@ export interface OpenedBackup extends SealedBackup, RestoreSource {
 
 /** Takes backups: an engine, or a process of its own that has one. */
 export interface BackupTaker {
+  /** The objects that an incremental reads of its parent, by their names without a suffix. Default: none. */
+  readonly readByIncrementals?: readonly string[];
   backup(target: EngineTarget, options: BackupOptions & { parent?: OpenedBackup | undefined }): Promise<EngineBackup>;
 }
 
@@ -36,21 +58,55 @@ export interface Restorer {
   restore(chain: readonly OpenedBackup[], directory: string, options?: RestoreOptions): Promise<RestoredFolder>;
 }
 
+export interface OpenOptions {
+  /** Ends the reading of every object that is open. */
+  signal?: AbortSignal | undefined;
+  /** The keys that are tried, when the backup is encrypted. */
+  identities?: readonly Identity[] | undefined;
+  /** Opens only what an incremental needs of its parent. */
+  onlyForChain?: boolean;
+}
+
 /**
- * @param signal ends the reading of every object that is open
  * @throws {VaultFault} when the vault does not hold the backup
+ * @throws {EncryptionFault} `key-missing`, which names the keys that open it
  */
-export async function openBackup(vault: Vault, backupId: string, signal?: AbortSignal): Promise<OpenedBackup> {
+export async function openBackup(vault: Vault, backupId: string, options: OpenOptions = {}): Promise<OpenedBackup> {
   const sealed = await vault.manifest(backupId);
   if (!sealed) throw notHeld(backupId, vault.region);
-  const { manifest, sha256 } = sealed;
+  return openSealed(vault, sealed, options);
+}
+
+/** As `openBackup`, when the manifest is known. */
+export async function openSealed(
+  vault: Vault,
+  sealed: SealedManifest,
+  { signal, identities = [], onlyForChain = false }: OpenOptions = {},
+): Promise<OpenedBackup> {
+  const { sha256 } = sealed;
+  const { backupId } = sealed.manifest;
+  const { region } = vault;
   async function* stored(name: string): AsyncGenerator<unknown> {
     for await (const chunk of vault.read(backupId, name)) {
       if (signal?.aborted) throw new EngineFault('cancelled', 'The restore was cancelled.');
       yield chunk;
     }
   }
-  return openedFrom({ manifest, sha256, region: vault.region }, stored);
+  if (!isEncrypted(sealed.manifest)) return openedFrom({ manifest: sealed.manifest, sha256, region }, stored);
+  const { encryption } = sealed.manifest;
+  const keys: FileKeys = {
+    ...(!onlyForChain && { backup: await openKeysOf(vault, sealed, 'backup', identities) }),
+    chain: await openKeysOf(vault, sealed, 'chain', identities),
+    forChain: encryption.forChain,
+  };
+  const about = aboutObjectOf(sealed.manifest);
+  if (about.rawBytes > mostOfAbout) throw alteredObject(about, { backupId, region })('it is too long');
+  const told = await buffer(Readable.from(checked(about, { backupId, region, keys }, stored(about.name))));
+  try {
+    return openedFrom({ manifest: clearManifest(sealed.manifest, told), sha256, region, keys }, stored);
+  } catch (error) {
+    throw alteredObject(about, { backupId, region })(messageOf(error));
+  }
 }
 
 /** @param stored gives an object as the vault has it */
@@ -63,7 +119,8 @@ export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored'])
     open(name) {
       const object = objects.get(plainName(name));
       if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
-      return Readable.from(checked(object, sealed, stored(object.name)), { objectMode: false });
+      const { region, keys } = sealed;
+      return Readable.from(checked(object, { backupId, region, keys }, stored(object.name)), { objectMode: false });
     },
   };
 }
@@ -71,16 +128,11 @@ export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored'])
 /** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
 async function* checked(
   object: VaultObject,
-  { manifest, region }: SealedBackup,
+  of: { backupId: string; region: string; keys?: FileKeys | undefined },
   stored: AsyncIterable<unknown>,
 ): AsyncGenerator<Buffer> {
-  const { name, rawBytes, compression } = object;
-  const altered = (why: string) =>
-    new VaultFault(
-      'object-altered',
-      region,
-      `${name} of backup ${manifest.backupId} in the vault of ${region} is not what was stored: ${why}. Restore from the copy in another region.`,
-    );
+  const { rawBytes, compression } = object;
+  const altered = alteredObject(object, of);
   const check = new SegmentCheck(object, altered);
   async function* hashed(): AsyncGenerator<Buffer> {
     for await (const chunk of stored) {
@@ -89,19 +141,33 @@ async function* checked(
       yield chunk;
     }
   }
+  const clear = of.keys ? decryptObject(object, keyOf(of.keys, object.name), hashed()) : hashed();
   let bytes = 0;
   try {
-    for await (const chunk of compression === 'zstd' ? decompressFrames(hashed()) : hashed()) {
+    for await (const chunk of compression === 'zstd' ? decompressFrames(clear) : clear) {
       bytes += chunk.length;
       // It is not waited for the end, which may be very far.
       if (bytes > rawBytes) throw altered(`it holds more than ${rawBytes} bytes`);
       yield chunk;
     }
   } catch (error) {
-    throw error instanceof FrameFault ? altered(error.message) : error;
+    const isAltered = error instanceof EncryptionFault && error.code === 'ciphertext-altered';
+    throw error instanceof FrameFault || isAltered ? altered(error.message) : error;
   }
   check.end();
   if (bytes !== rawBytes) throw altered(`it holds ${bytes} bytes and should hold ${rawBytes}`);
+}
+
+function alteredObject(
+  { name }: VaultObject,
+  { backupId, region }: { backupId: string; region: string },
+): (why: string) => VaultFault {
+  return (why) =>
+    new VaultFault(
+      'object-altered',
+      region,
+      `${name} of backup ${backupId} in the vault of ${region} is not what was stored: ${why}. Restore from the copy in another region.`,
+    );
 }
 
 function plainName(name: string): string {

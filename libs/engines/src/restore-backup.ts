@@ -1,9 +1,10 @@
 /** Restores a backup from a vault into a folder, with everything that it was built on. */
 import type { DatastoreType, VaultManifest } from '@strongroom/contracts';
-import { type Vault, VaultFault } from '@strongroom/vault';
+import type { Identity } from '@strongroom/encryption';
+import { notHeld, type SealedManifest, type Vault, VaultFault } from '@strongroom/vault';
 import type { RestoredFolder, RestoreOptions } from './engine.js';
 import { EngineFault } from './engine-fault.js';
-import { type OpenedBackup, openBackup, type Restorer } from './open-backup.js';
+import { type OpenedBackup, openSealed, type Restorer } from './open-backup.js';
 
 /** No schedule makes a chain that is as long. */
 const longestChain = 1_000;
@@ -17,6 +18,8 @@ export interface RestoreBackupOptions extends RestoreOptions {
   directory: string;
   /** The backup's SHA-256, when the caller knows it. Another backup with the same id is not restored. */
   expectedSha256?: string | undefined;
+  /** The keys that are tried where a backup is encrypted. */
+  identities?: readonly Identity[] | undefined;
   /** What restores it. */
   restorerFor: (type: DatastoreType) => Restorer;
 }
@@ -39,11 +42,12 @@ export async function restoreBackup({
   backupId,
   directory,
   expectedSha256,
+  identities,
   restorerFor,
   ...options
 }: RestoreBackupOptions): Promise<RestoredBackup> {
   const { signal } = options;
-  const chain = await openChain(vault, backupId, { signal, expectedSha256 });
+  const chain = await openChain(vault, backupId, { signal, expectedSha256, identities });
   const newest = chain.at(-1) as OpenedBackup;
   const ids = chain.map(({ manifest }) => manifest.backupId);
   const restorer = restorerFor(newest.manifest.datastore.type);
@@ -65,21 +69,39 @@ export interface ChainOptions {
 }
 
 /**
- * Opens a backup and everything that it was built on, the full one first. Where a backup names its parent by its digest,
- * the parent is that one.
- * @throws {VaultFault} naming the backup that the vault does not hold; `object-altered` when one has another digest than it should
+ * Opens a backup and everything that it was built on, the full one first.
+ * @throws {VaultFault} as `findChain`
+ * @throws {EncryptionFault} `key-missing`, which names the keys that open a backup of the chain
  */
 export async function openChain(
   vault: Vault,
   backupId: string,
-  { signal, expectedSha256 }: ChainOptions = {},
+  { identities, ...options }: ChainOptions & { identities?: readonly Identity[] | undefined } = {},
 ): Promise<OpenedBackup[]> {
+  const { signal } = options;
   const chain: OpenedBackup[] = [];
+  for (const link of await findChain(vault, backupId, options))
+    chain.push(await openSealed(vault, link, { signal, identities }));
+  return chain;
+}
+
+/**
+ * Finds a backup and everything that it was built on, the full one first. It needs no key. Where a backup names its parent by its
+ * digest, the parent is that one.
+ * @throws {VaultFault} naming the backup that the vault does not hold; `object-altered` when one has another digest than it should
+ */
+export async function findChain(
+  vault: Vault,
+  backupId: string,
+  { signal, expectedSha256 }: ChainOptions = {},
+): Promise<SealedManifest[]> {
+  const chain: SealedManifest[] = [];
   const opened = new Set<string>();
   let expected = expectedSha256;
   let chars = 0;
   for (let id: string | null = backupId; id !== null; id = chain[0]?.manifest.parentId ?? null) {
-    const link = await openLink(vault, id, backupId, signal);
+    signal?.throwIfAborted();
+    const link = await findLink(vault, id, backupId);
     if (expected !== undefined && link.sha256 !== expected) throw isAnother(vault, id, link.sha256, expected);
     chars += JSON.stringify(link.manifest).length;
     if (chars > mostManifestChars) throw tooLong(backupId);
@@ -108,9 +130,11 @@ function isAnother(vault: Vault, id: string, sha256: string, expected: string): 
   );
 }
 
-async function openLink(vault: Vault, id: string, wanted: string, signal?: AbortSignal): Promise<OpenedBackup> {
+async function findLink(vault: Vault, id: string, wanted: string): Promise<SealedManifest> {
   try {
-    return await openBackup(vault, id, signal);
+    const found = await vault.manifest(id);
+    if (found) return found;
+    throw notHeld(id, vault.region);
   } catch (error) {
     if (id === wanted || !(error instanceof VaultFault)) throw error;
     throw new VaultFault(

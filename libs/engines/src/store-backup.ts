@@ -4,12 +4,17 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  aboutServerName,
   type BackupType,
   type Datastore,
+  formatOf,
+  isEncrypted,
   manifestFor,
+  type StoredManifest,
   type VaultManifest,
   type VaultObject,
 } from '@strongroom/contracts';
+import { EncryptionFault, readKeys } from '@strongroom/encryption';
 import type { Clock } from '@strongroom/runtime';
 import {
   compressFrames,
@@ -23,9 +28,10 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
+import { type BackupEncryption, keyOf, newFileKeys, putKeys } from './backup-keys.js';
 import type { EngineTarget } from './engine.js';
 import { EngineFault, IncrementalNotPossible } from './engine-fault.js';
-import { type BackupTaker, type OpenedBackup, openBackup } from './open-backup.js';
+import { type BackupTaker, type OpenedBackup, openBackup, openSealed } from './open-backup.js';
 
 /** What is kept outside of the vault of the seals that attempts at one backup were about to make. It tells a forged one from them. */
 export interface ExpectedSeals {
@@ -52,6 +58,8 @@ export interface StoreOptions {
   /** The SHA-256 of the parent, when the caller knows it. Nothing is built on another backup with its id. */
   parentSha256?: string | undefined;
   attempt: number;
+  /** For whom the backup is encrypted, before anything leaves this process. Without it, whoever has the vault can read it. */
+  encryption?: BackupEncryption | undefined;
   /** Without them nothing is taken that an earlier attempt has left. */
   seals?: ExpectedSeals;
   /** Ends the attempt, and nothing of it stays. */
@@ -77,7 +85,18 @@ export interface StoredBackup {
   /** Bytes that the server sent. */
   rawBytes: number;
   sha256: string;
+  /** Whose keys open it; nobody's when it is not encrypted. */
+  encryptedFor: string[];
 }
+
+/** A sealed backup, and what its manifest says to who can read it. */
+interface SealedBackup {
+  sealed: SealedManifest;
+  manifest: VaultManifest;
+  encryptedFor: string[];
+}
+
+type NewKeys = ReturnType<typeof newFileKeys>;
 
 const extension = '.zst';
 
@@ -100,17 +119,40 @@ export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
   }
 }
 
-async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<SealedManifest> {
-  const bytes = manifestBytes(await transfer(upload, options));
-  await options.seals?.expect(createHash('sha256').update(bytes).digest('hex'));
-  return upload.seal(bytes, { signal: options.signal });
+async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<SealedBackup> {
+  const { encryption, seals, signal } = options;
+  const keys =
+    encryption && newFileKeys((options.engine.readByIncrementals ?? []).map((name) => `${name}${extension}`));
+  const manifest = await transfer(upload, options, keys);
+  const bytes = manifestBytes(keys ? await withoutServer(manifest, upload, keys) : manifest);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  if (keys && encryption) await putKeys(upload, keys, encryption, sha256);
+  await seals?.expect(sha256);
+  const encryptedFor = (encryption?.recipients ?? []).map(({ id, name }) => name ?? id);
+  return { sealed: await upload.seal(bytes, { signal }), manifest, encryptedFor };
+}
+
+/** What names the server, and tells of it, goes into an encrypted object, and not into the manifest. */
+async function withoutServer(manifest: VaultManifest, upload: VaultUpload, keys: NewKeys): Promise<StoredManifest> {
+  const { instanceName, datastore, engine, objects, ...common } = manifest;
+  const about = Buffer.from(JSON.stringify({ instanceName, datastore, engine }));
+  const stored = await upload.put(aboutServerName, compressFrames(only(about)), keys.chain);
+  const all: VaultObject[] = [...objects, { ...stored, rawBytes: about.length, compression: 'zstd' }];
+  const names = new Set(all.map(({ name }) => name));
+  return {
+    ...common,
+    format: formatOf(all),
+    datastore: { type: datastore.type },
+    objects: all,
+    encryption: { format: 'age-encryption.org/v1', forChain: keys.forChain.filter((name) => names.has(name)) },
+  };
 }
 
 /** Puts everything but the manifest into the vault, and returns the manifest. */
-async function transfer(upload: VaultUpload, options: StoreOptions): Promise<VaultManifest> {
+async function transfer(upload: VaultUpload, options: StoreOptions, keys: NewKeys | undefined): Promise<VaultManifest> {
   const budget = new BackupBudget(options.limits ?? usualLimits);
   try {
-    return await transferWithin(budget, upload, options);
+    return await transferWithin(budget, upload, options, keys);
   } catch (error) {
     throw options.signal.aborted ? error : (budget.fault ?? error);
   } finally {
@@ -122,6 +164,7 @@ async function transferWithin(
   budget: BackupBudget,
   upload: VaultUpload,
   options: StoreOptions,
+  keys: NewKeys | undefined,
 ): Promise<VaultManifest> {
   const { engine, vault, clock, target, backup, signal, progress } = options;
   const ending = new AbortController();
@@ -142,7 +185,8 @@ async function transferWithin(
         doneBytes += bytes;
         progress?.(doneBytes, running.estimatedBytes);
       });
-      const putting = upload.put(`${name}${extension}`, compressFrames(counted));
+      const fullName = `${name}${extension}`;
+      const putting = upload.put(fullName, compressFrames(counted), keys && keyOf(keys, fullName));
       const stored = await Promise.race([putting, stalled(running.result)]);
       objects.push({ ...stored, rawBytes, compression: 'zstd' });
     }
@@ -166,13 +210,40 @@ async function transferWithin(
 }
 
 /** @throws {IncrementalNotPossible} when what the vault has is another backup than was stored */
-async function openParent({ vault, parentSha256, signal }: StoreOptions, parentId: string): Promise<OpenedBackup> {
-  const parent = await openBackup(vault, parentId, signal);
+async function openParent(
+  { vault, parentSha256, encryption, signal }: StoreOptions,
+  parentId: string,
+): Promise<OpenedBackup> {
+  const parent = await openToBuildOn(vault, parentId, { signal, encryption });
   if (parentSha256 === undefined || parent.sha256 === parentSha256) return parent;
   const { region } = vault;
   const message = `What the vault of ${region} has as backup ${parentId} is another than was stored: its SHA-256 is ${parent.sha256} and should be ${parentSha256}.`;
   const cause = new VaultFault('object-altered', region, message);
   throw new IncrementalNotPossible('parent-unreadable', `${message} Take a full backup.`, { cause });
+}
+
+/**
+ * A chain is encrypted from its full backup on, or not at all: who holds the vault could otherwise read a part of it, and its owner
+ * would not know.
+ * @throws {IncrementalNotPossible}
+ */
+async function openToBuildOn(
+  vault: Vault,
+  parentId: string,
+  { signal, encryption }: Pick<StoreOptions, 'signal' | 'encryption'>,
+): Promise<OpenedBackup> {
+  try {
+    const identities = encryption?.chainIdentities;
+    const parent = await openBackup(vault, parentId, { signal, identities, onlyForChain: true });
+    if ((parent.keys === undefined) === (encryption === undefined)) return parent;
+  } catch (error) {
+    if (!(error instanceof EncryptionFault)) throw error;
+    const message = `Backup ${parentId}, on which it was to be built, is encrypted, and this scheduler has no key for what an incremental needs of it. Take a full backup, or see STRONGROOM_CHAIN_KEY_FILE.`;
+    throw new IncrementalNotPossible('parent-unreadable', message, { cause: error });
+  }
+  const [parent, own] = encryption ? ['is not encrypted', 'is to be'] : ['is encrypted', 'is not to be'];
+  const message = `Backup ${parentId}, on which it was to be built, ${parent}, and this backup ${own}. Take a full backup.`;
+  throw new IncrementalNotPossible('parent-unreadable', message);
 }
 
 /** Rejects when the engine gives the backup up because the vault hangs: the upload itself does not end then. */
@@ -189,7 +260,13 @@ function stalled(running: Promise<unknown>): Promise<never> {
  * byte is right, when it is of the same account and instance, and when it is full or has the parent that is wanted now. Otherwise this
  * attempt makes its own. When the vault can't tell, this attempt ends and removes nothing.
  */
-async function leftByDeadAttempt({ vault, backup, seals, signal }: StoreOptions): Promise<SealedManifest | undefined> {
+async function leftByDeadAttempt({
+  vault,
+  backup,
+  seals,
+  encryption,
+  signal,
+}: StoreOptions): Promise<SealedBackup | undefined> {
   try {
     const found = await vault.manifest(backup.backupId);
     if (!found || !(await seals?.isExpected(found.sha256))) return undefined;
@@ -198,15 +275,27 @@ async function leftByDeadAttempt({ vault, backup, seals, signal }: StoreOptions)
     if (there.sha256 !== found.sha256) return undefined;
     const { accountId, instanceId, parentId } = there.manifest;
     const isOwn = accountId === backup.accountId && instanceId === backup.instanceId;
-    return isOwn && (parentId === null || parentId === backup.parentId) ? there : undefined;
+    const isWanted = isEncrypted(there.manifest) === (encryption !== undefined);
+    if (!isOwn || !isWanted || (parentId !== null && parentId !== backup.parentId)) return undefined;
+    const identities = encryption?.chainIdentities;
+    const { manifest } = await openSealed(vault, there, { signal, identities, onlyForChain: true });
+    return { sealed: there, manifest, encryptedFor: await holdersOf(vault, there) };
   } catch (error) {
-    if (!isSpoilt(error)) throw error;
+    // What it says of its server can't be told without a key.
+    const isUnreadable = error instanceof EncryptionFault && error.code === 'key-missing';
+    if (!isUnreadable && !isSpoilt(error)) throw error;
     return undefined;
   }
 }
 
-function result(sealed: SealedManifest): StoredBackup {
-  const { type, parentId, datastore, objects, engine: facts } = sealed.manifest;
+/** Whose keys open it, as its keys say. Only what an attempt of ours has left is taken. */
+async function holdersOf(vault: Vault, { manifest }: SealedManifest): Promise<string[]> {
+  const keys = isEncrypted(manifest) ? await vault.keys(manifest.backupId, 'backup') : undefined;
+  return keys ? readKeys(keys.bytes).recipients.map(({ id, name }) => name ?? id) : [];
+}
+
+function result({ sealed, manifest, encryptedFor }: SealedBackup): StoredBackup {
+  const { type, parentId, datastore, objects, engine: facts } = manifest;
   return {
     location: sealed.location,
     type,
@@ -216,7 +305,12 @@ function result(sealed: SealedManifest): StoredBackup {
     sizeBytes: storedBytes(sealed),
     rawBytes: objects.reduce((sum, { rawBytes }) => sum + rawBytes, 0),
     sha256: sealed.sha256,
+    encryptedFor,
   };
+}
+
+async function* only(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
 }
 
 async function* counting(source: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncGenerator<Buffer> {

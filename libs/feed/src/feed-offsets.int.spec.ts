@@ -13,8 +13,8 @@ it('a partition moves with its events alone: messages of strangers, however many
   const key = { group: 'group', source: 'kafka:cluster', topic: 'topic', partition: 2 };
   const moveTo = (offset: bigint, position: number) =>
     dataSource.transaction(async (manager) => {
-      await feedOffsets.lock(manager, key);
-      await feedOffsets.move(manager, key, { offset, position });
+      await feedOffsets.lock(manager, [key]);
+      await feedOffsets.move(manager, [{ key, handled: { offset, position } }]);
     });
   await moveTo(5n, 1);
   await dataSource.query(`update feed_offset set moved_at = now() - interval '1 minute'`);

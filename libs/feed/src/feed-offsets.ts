@@ -24,44 +24,87 @@ export interface Handled {
 
 /** Keeps how far a group is. */
 export interface Offsets {
-  /** Locks the row until the transaction ends. */
-  lock(manager: EntityManager, key: PartitionKey): Promise<Handled>;
-  move(manager: EntityManager, key: PartitionKey, handled: Handled): Promise<void>;
+  /** Locks the rows until the transaction ends, in one order for everybody. @returns how far each partition is, in the order of the keys */
+  lock(manager: EntityManager, keys: readonly PartitionKey[]): Promise<Handled[]>;
+  move(manager: EntityManager, moved: readonly Moved[]): Promise<void>;
+}
+
+/** How far a partition is from now on. */
+export interface Moved {
+  key: PartitionKey;
+  handled: Handled;
 }
 
 const rows = z.array(z.object({ partition: z.int(), offset: z.coerce.bigint(), position: z.coerce.number() }));
 const lockedRows = z.array(
-  z.object({ offset: z.coerce.bigint(), position: z.coerce.number(), spreadOver: z.int().nullable() }),
+  z.object({
+    place: z.coerce.number(),
+    offset: z.coerce.bigint(),
+    position: z.coerce.number(),
+    spreadOver: z.int().nullable(),
+  }),
 );
 
-const toLock = `select "offset", position,
-    (select c.partitions from relay_cursor c where c.source = o.source and c.topic = o.topic) as "spreadOver"
-  from feed_offset o where consumer_group = $1 and source = $2 and topic = $3 and partition = $4 for update`;
-const toMove = `update feed_offset set "offset" = $5, position = $6, moved_at = case when position = $6 then moved_at else now() end
-  where consumer_group = $1 and source = $2 and topic = $3 and partition = $4`;
+const asked = 'unnest($1::text[], $2::text[], $3::text[], $4::integer[])';
+/** The rows are locked one by one, in the order in which they are asked for. */
+const toLock = `select asked.place, own.* from ${asked} with ordinality as asked(consumer_group, source, topic, partition, place)
+  cross join lateral (
+    select "offset", position, (select c.partitions from relay_cursor c where c.source = o.source and c.topic = o.topic) as "spreadOver"
+    from feed_offset o where o.consumer_group = asked.consumer_group and o.source = asked.source
+      and o.topic = asked.topic and o.partition = asked.partition
+    for update of o
+  ) own`;
+const toMake = `insert into feed_offset (consumer_group, source, topic, partition) select * from ${asked} on conflict do nothing`;
+const toMove = `update feed_offset o set "offset" = moved."offset", position = moved.position,
+    moved_at = case when o.position = moved.position then o.moved_at else now() end
+  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[])
+    as moved(consumer_group, source, topic, partition, "offset", position)
+  where o.consumer_group = moved.consumer_group and o.source = moved.source and o.topic = moved.topic and o.partition = moved.partition`;
 
-/** Locks the partition until the transaction ends. */
-async function lockHandled(
-  manager: EntityManager,
-  { group, source, topic, partition }: PartitionKey,
-): Promise<Handled> {
-  const key = [group, source, topic, partition];
-  const lock = async () => lockedRows.parse(await preparedWithin(manager, toLock, key))[0];
-  const there = await lock();
-  if (there) return there;
-  await manager.query(
-    'insert into feed_offset (consumer_group, source, topic, partition) values ($1, $2, $3, $4) on conflict do nothing',
-    key,
-  );
-  const row = await lock();
-  if (!row) throw new Error(`the offset of ${topic}/${partition} for ${group} is gone`);
-  return row;
+/** Locks the partitions until the transaction ends. */
+async function lockHandled(manager: EntityManager, keys: readonly PartitionKey[]): Promise<Handled[]> {
+  const ordered = [...keys].sort(inOrder);
+  const lock = async () => lockedRows.parse(await preparedWithin(manager, toLock, columnsOf(ordered)));
+  let found = await lock();
+  if (found.length < keys.length) {
+    await manager.query(toMake, columnsOf(ordered));
+    found = await lock();
+  }
+  const byKey = new Map(found.map(({ place, ...handled }) => [ordered[place - 1], handled]));
+  return keys.map((key) => {
+    const handled = byKey.get(key);
+    if (!handled) throw new Error(`the offset of ${key.topic}/${key.partition} for ${key.group} is gone`);
+    return handled;
+  });
 }
 
 /** A partition moves when an event is handled. Messages of strangers move only its offset, and keep no event waiting. */
-async function moveHandled(manager: EntityManager, key: PartitionKey, { offset, position }: Handled): Promise<void> {
-  const { group, source, topic, partition } = key;
-  await preparedWithin(manager, toMove, [group, source, topic, partition, offset.toString(), position]);
+async function moveHandled(manager: EntityManager, moved: readonly Moved[]): Promise<void> {
+  if (moved.length === 0) return;
+  await preparedWithin(manager, toMove, [
+    ...columnsOf(moved.map(({ key }) => key)),
+    moved.map(({ handled }) => handled.offset.toString()),
+    moved.map(({ handled }) => handled.position),
+  ]);
+}
+
+function columnsOf(keys: readonly PartitionKey[]): unknown[] {
+  return [
+    keys.map(({ group }) => group),
+    keys.map(({ source }) => source),
+    keys.map(({ topic }) => topic),
+    keys.map(({ partition }) => partition),
+  ];
+}
+
+function inOrder(one: PartitionKey, other: PartitionKey): number {
+  const [first, second] = [placeOf(one), placeOf(other)];
+  if (first !== second) return first < second ? -1 : 1;
+  return one.partition - other.partition;
+}
+
+function placeOf({ group, source, topic }: PartitionKey): string {
+  return [group, source, topic].join('\n');
 }
 
 export const feedOffsets: Offsets = { lock: lockHandled, move: moveHandled };

@@ -14,7 +14,13 @@ import type { DeadLetters } from './dead-letters.js';
 import { type PartitionKey, takeBackBeyondEnd } from './feed-offsets.js';
 import { forgetHandled, unhandledOf } from './handled-events.js';
 import type { Handlers } from './handlers.js';
-import { secondLookAt, secondLookKey, secondLookOffsets } from './second-look-cursor.js';
+import {
+  lockSecondLook,
+  moveSecondLook,
+  secondLookAt,
+  secondLookKey,
+  secondLookOffsets,
+} from './second-look-cursor.js';
 
 export interface SecondLookOptions {
   dataSource: DataSource;
@@ -194,9 +200,9 @@ export class SecondLook {
   private async moveTo(end: number): Promise<void> {
     const { dataSource, group } = this.options;
     await dataSource.transaction(async (manager) => {
-      const { position } = await secondLookOffsets.lock(manager, this.key);
+      const { position } = await lockSecondLook(manager, this.key.group);
       if (end <= position) return;
-      await secondLookOffsets.move(manager, this.key, { offset: BigInt(end), position: end });
+      await moveSecondLook(manager, this.key.group, { offset: BigInt(end), position: end });
       await forgetHandled(manager, group, end);
     });
   }

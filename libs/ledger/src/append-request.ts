@@ -125,8 +125,7 @@ const answerRows = z.array(answerRow);
 const outdatedRow = z
   .object({ request: z.int(), outcome: z.literal('outdated') })
   .transform(({ request, outcome }) => ({ request, answer: { outcome } as const }));
-const noRow = z.object({ request: z.null() }).transform(() => undefined);
-const othersRows = z.array(z.union([outdatedRow, answerRow, noRow]));
+const othersRows = z.array(z.union([outdatedRow, answerRow]));
 
 /**
  * The answers in the rows of `ledger_append`, in the order of the requests.
@@ -146,6 +145,6 @@ export function parseAnswers(rows: unknown, count?: number): AppendOutcome[] {
 /** The answers to requests that rely on streams, in their order. There are rows for those alone that were not appended. */
 export function parseOthers(rows: unknown, count: number): RelyingOutcome[] {
   const others = new Map<number, RelyingOutcome>();
-  for (const row of othersRows.parse(rows)) if (row) others.set(row.request, row.answer);
+  for (const row of othersRows.parse(rows)) others.set(row.request, row.answer);
   return Array.from({ length: count }, (_, request) => others.get(request) ?? { outcome: 'appended' });
 }

@@ -9,45 +9,44 @@ import { storable } from './storable.js';
 
 interface Statement {
   text: string;
-  values: (string | null | readonly number[] | readonly string[])[];
+  values: (string | null | readonly (number | null)[] | readonly string[])[];
 }
 
 /** Each request is appended by itself, or refused by itself. */
 export function appendStatement(requests: readonly AppendRequest[]): Statement {
-  const kept = keptOf(requests);
-  return {
-    text: 'select * from ledger_append_with($1, $2, $3)',
-    values: [
-      storable(JSON.stringify(requests.map(asRequest))),
-      JSON.stringify(workOf(requests)),
-      kept.length > 0 ? JSON.stringify(kept) : null,
-    ],
-  };
+  return { text: `select * from ${atOnce}`, values: valuesOf(requests, []) };
 }
 
-/** A job that another transaction holds is left to the news of its event: the ledger's lock is not held up for it. */
-const addWork = `select job_add_with_events(
-    coalesce(jsonb_agg(asked.job || jsonb_build_object('position', first_position + asked.place)), '[]')) as done
-  from appended join jsonb_to_recordset($2) as asked(request integer, place integer, job jsonb) using (request)
-  where appended.outcome = 'appended'`;
-
 /**
- * Each request is appended by itself, as long as the streams that it relies on are at their versions. It gives rows for the others, and
- * perhaps an empty one: the jobs must be added though no row is asked for.
+ * Each request is appended by itself, as long as the streams that it relies on are at their versions. It gives rows for the others alone.
  */
 export function relyingStatement(requests: readonly RelyingRequest[]): Statement {
   const relied = requests.flatMap(({ reliesOn }, request) => reliesOn.map((each) => ({ request, ...each })));
-  return {
-    text: `with appended as materialized (select * from ledger_append_relying($1, $3, $4, $5)), added as materialized (${addWork})
-      select appended.* from added left join appended on appended.outcome <> 'appended'`,
-    values: [
-      storable(JSON.stringify(requests.map(asRequest))),
-      JSON.stringify(workOf(requests)),
-      relied.map(({ request }) => request),
-      relied.map(({ stream }) => stream),
-      relied.map(({ version }) => version),
-    ],
-  };
+  return { text: `select * from ${atOnce} where outcome <> 'appended'`, values: valuesOf(requests, relied) };
+}
+
+const atOnce = 'ledger_append_at_once($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)';
+
+function valuesOf(
+  requests: readonly AppendRequest[],
+  relied: readonly (ExpectedStream & { request: number })[],
+): Statement['values'] {
+  const work = workOf(requests);
+  const kept = keptOf(requests).map(({ request, kept: each }) => ({ request, ...each }));
+  return [
+    storable(JSON.stringify(requests.map((each, request) => asRequest(each, request)))),
+    relied.map(({ request }) => request),
+    relied.map(({ stream }) => stream),
+    relied.map(({ version }) => version),
+    work.map(({ request }) => request),
+    work.map(({ place }) => place),
+    work.map(({ job }) => job.kind),
+    work.map(({ job }) => job.id),
+    work.map(({ job: { lane = '' } }) => lane),
+    work.map(({ job }) => job.accountId),
+    work.map(({ job: { totalBytes = null } }) => totalBytes),
+    kept.length > 0 ? JSON.stringify(kept) : null,
+  ];
 }
 
 const together = 'select * from ledger_append_together($1, $2, $3)';

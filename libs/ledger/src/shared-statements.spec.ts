@@ -7,19 +7,25 @@ import { SharedStatements } from './shared-statements.js';
 function doubling({
   most = 10,
   fault,
+  weightOf,
 }: {
   most?: number;
+  weightOf?: (item: number) => number;
   fault?: (items: readonly number[]) => Error | undefined;
 } = {}) {
   const together: number[][] = [];
   const gates: (() => void)[] = [];
-  const statements = new SharedStatements<number, number>(most, async (items) => {
-    together.push([...items]);
-    await new Promise<void>((resolve) => gates.push(resolve));
-    const why = fault?.(items);
-    if (why) throw why;
-    return items.map((item) => 2 * item);
-  });
+  const statements = new SharedStatements<number, number>(
+    most,
+    async (items) => {
+      together.push([...items]);
+      await new Promise<void>((resolve) => gates.push(resolve));
+      const why = fault?.(items);
+      if (why) throw why;
+      return items.map((item) => 2 * item);
+    },
+    weightOf,
+  );
   /** Lets every statement end, those too that begin meanwhile. */
   const letGo = async <T>(results: Promise<T>) => {
     let isOver = false;
@@ -48,6 +54,13 @@ describe('work that shares statements', () => {
       [1, 2],
       [3, 4, 5],
     ]);
+  });
+
+  it('is no heavier than one statement may do, but for a single item that is', async () => {
+    const { statements, together, letGo } = doubling({ most: 10, weightOf: (item) => item });
+    const all = [6, 3, 2, 12, 1].map((item) => statements.do(item));
+    expect(await letGo(Promise.all(all))).toEqual([12, 6, 4, 24, 2]);
+    expect(together).toEqual([[6, 3], [2], [12], [1]]);
   });
 
   it('waits for nobody when it is alone', async () => {

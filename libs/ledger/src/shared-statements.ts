@@ -19,13 +19,15 @@ export class SharedStatements<Item, Result> {
   private busy = false;
 
   /**
-   * @param most how many items one statement does at most, so that nobody waits long for others
+   * @param most how many items one statement does at most, so that nobody waits long for others; one item is done in any case
    * @param doAll does several items, and gives their results in the same order. It is called again for a single item when it has
    *   failed for several, so a failure must have changed nothing
+   * @param weightOf for how many an item counts. Default: 1
    */
   constructor(
     private readonly most: number,
     private readonly doAll: (items: readonly Item[]) => Promise<readonly Result[]>,
+    private readonly weightOf: (item: Item) => number = () => 1,
   ) {}
 
   do(item: Item): Promise<Result> {
@@ -40,9 +42,19 @@ export class SharedStatements<Item, Result> {
     while (this.queue.length > 0) {
       // Those who have just been answered together often ask for the next thing together.
       await endOfTurn();
-      await endOf(this.doNext(this.queue.splice(0, this.most)));
+      await endOf(this.doNext(this.queue.splice(0, this.countOfNext())));
     }
     this.busy = false;
+  }
+
+  private countOfNext(): number {
+    let [count, weight] = [0, 0];
+    for (const { item } of this.queue) {
+      weight += this.weightOf(item);
+      if (count > 0 && weight > this.most) break;
+      count += 1;
+    }
+    return count;
   }
 
   /** An item that the database can't do fails alone: the others are done without it. */

@@ -1,3 +1,5 @@
-/** A real Kafka as a child process, for the local stack and for the tests. */
+/** Real servers as child processes, for the local stack and for the tests: a Kafka and an S3 server. */
 export { KafkaBroker, type KafkaOptions } from './kafka-broker.js';
 export { findKafka, type KafkaFound } from './kafka-jars.js';
+export { VersityGateway, type VersityOptions, versityRegion } from './versity-gateway.js';
+export { findVersity, type VersityFound } from './versity-program.js';

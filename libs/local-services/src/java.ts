@@ -7,26 +7,33 @@ const run = promisify(execFile);
 const oldest = 17;
 const debian = 'Debian: openjdk-17-jre-headless';
 
-export type JavaFound = { java: string; reason?: undefined } | { java?: undefined; reason: string };
+export type JavaFound =
+  /** `version` is all of it, such as 17.0.15. */
+  { java: string; version: string; reason?: undefined } | { java?: undefined; version?: undefined; reason: string };
 
 export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<JavaFound> {
   const home = env.JAVA_HOME;
   let tooOld: number | undefined;
   for (const java of [...(home ? [join(home, 'bin', 'java')] : []), 'java']) {
     const version = await versionOf(java, env);
-    if (version !== undefined && version >= oldest) return { java };
-    tooOld ??= version;
+    const major = version && majorOf(version);
+    if (version && major && major >= oldest) return { java, version };
+    tooOld ??= major || undefined;
   }
   const found = tooOld === undefined ? 'there is no Java' : `Java is ${tooOld}`;
   return { reason: `${found}, and Kafka needs ${oldest} or newer (${debian})` };
 }
 
-async function versionOf(java: string, env: NodeJS.ProcessEnv): Promise<number | undefined> {
+async function versionOf(java: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
     const { stderr, stdout } = await run(java, ['-version'], { env });
-    const major = /version "(?:1\.)?(\d+)/.exec(`${stderr}${stdout}`)?.[1];
-    return major === undefined ? undefined : Number(major);
+    return /version "([\w.+-]+)"/.exec(`${stderr}${stdout}`)?.[1];
   } catch {
     return undefined;
   }
+}
+
+/** A Java before 9 begins with `1.` */
+function majorOf(version: string): number {
+  return Number(/^(?:1\.)?(\d+)/.exec(version)?.[1]);
 }

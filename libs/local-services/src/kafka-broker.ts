@@ -14,6 +14,7 @@ import {
   Movement,
   ServiceFault,
 } from '@strongroom/server-processes';
+import { hasClassArchive, makeClassArchive, withClassArchive } from './class-archive.js';
 import { findJava } from './java.js';
 import { formatStorage, writeSettings } from './kafka-settings.js';
 
@@ -40,6 +41,8 @@ export interface KafkaOptions {
 }
 
 const stopMs = 15_000;
+/** On a busy machine, Java writes its classes for some seconds. */
+const archiveMs = 60_000;
 const lookMs = 50;
 const tries = 3;
 
@@ -51,18 +54,44 @@ export class KafkaBroker {
 
   /** Returns when the broker takes connections. @throws {ServiceFault} with the end of the log */
   static async start(options: KafkaOptions): Promise<KafkaBroker> {
+    const { java, version } = await javaForKafka();
+    return KafkaBroker.run(options, java, withClassArchive(options.jars, version));
+  }
+
+  /**
+   * Starts a broker as `start` does. Before that, where it is missing, it makes the file with which this start and later ones compute half as
+   * much. That takes as long as another start.
+   */
+  static async startWithArchive(options: KafkaOptions): Promise<KafkaBroker> {
+    const { jars } = options;
+    const { java, version } = await javaForKafka();
+    if (hasClassArchive(jars, version)) return KafkaBroker.start(options);
+    const first = await makeClassArchive(jars, version, async (atExit) => {
+      const broker = await KafkaBroker.run(options, java, [], atExit);
+      await broker.service.stop(archiveMs);
+      return { broker, how: await broker.ended };
+    });
+    return KafkaBroker.start(first.options);
+  }
+
+  /** @param atExit arguments of the broker alone, not of what formats its storage */
+  private static async run(
+    options: KafkaOptions,
+    java: string,
+    archive: string[],
+    atExit: string[] = [],
+  ): Promise<KafkaBroker> {
     const { directory, logFile, ownSession, signal } = options;
-    const { java, reason } = await findJava();
-    if (java === undefined) throw new ServiceFault('not-installed', `Kafka can't be run: ${reason}`);
+    const jvm = [...archive, ...argumentsOf(options)];
     await endLeftover(directory);
     for (let left = tries; ; left -= 1) {
       const port = options.port ?? (await freePort());
       const controllerPort = options.controllerPort ?? (await freePort());
       const settings = writeSettings(directory, { port, controllerPort, settings: options.settings });
-      await formatStorage(directory, { java, jvm: jvm(options), settings, format: options.format, signal });
+      await formatStorage(directory, { java, jvm, settings, format: options.format, signal });
       if (signal?.aborted) throw calledOff('Kafka');
       const before = existsSync(logFile) ? statSync(logFile).size : 0;
-      const args = [...jvm(options), 'kafka.Kafka', settings];
+      const args = [...atExit, ...jvm, 'kafka.Kafka', settings];
       const service = ChildService.start({ program: java, args, logFile, stopSignal: 'SIGTERM', ownSession });
       writeFileSync(pidFile(directory), identityOf(service.pid) ?? '');
       const broker = new KafkaBroker(service, { ...options, port, controllerPort });
@@ -136,7 +165,13 @@ export class KafkaBroker {
   }
 }
 
-function jvm({ jars, sources }: KafkaOptions): string[] {
+async function javaForKafka(): Promise<{ java: string; version: string }> {
+  const { java, version, reason } = await findJava();
+  if (java === undefined) throw new ServiceFault('not-installed', `Kafka can't be run: ${reason}`);
+  return { java, version };
+}
+
+function argumentsOf({ jars, sources }: KafkaOptions): string[] {
   const log = `-Dlog4j2.configurationFile=${join(sources, 'log4j2.properties')}`;
   return ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', log, '-cp', join(jars, '*')];
 }

@@ -71,6 +71,9 @@ const textOfBackup = objectText<BackupResource>({
   full_because: `case when b.type = 'full' then ($4::json -> b.trigger)::text else 'null' end`,
   lineage: orNull(plainText('b.lineage')),
   another_server: `'null'`,
+  encrypted_for: orNull(
+    `(select '[' || string_agg(${escapedText('holder.name')}, ',' order by holder.at) || ']' from jsonb_array_elements_text(b.encrypted_for) with ordinality as holder(name, at))`,
+  ),
   warnings: `'[]'`,
   progress: `'100'`,
   attempt: 'b.attempt',

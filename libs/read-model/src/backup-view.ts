@@ -122,6 +122,8 @@ export interface BackupRow extends ViewRow {
   /** What the engine tells of the server, by which it is recognised; null when that is not kept. */
   facts: EngineFacts | null;
   anotherServer: AnotherServerOfRow | null;
+  /** Whose keys opened it when it was made; null when it is not encrypted. */
+  encryptedFor: string[] | null;
   createdAt: Date;
   startedAt: Date | null;
   endedAt: Date | null;
@@ -167,6 +169,7 @@ export const backupTable = new EntitySchema<BackupRow>({
     lineage: { type: 'uuid', nullable: true },
     facts: { type: 'jsonb', nullable: true },
     anotherServer: { type: 'jsonb', name: 'another_server', nullable: true },
+    encryptedFor: { type: 'jsonb', name: 'encrypted_for', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     startedAt: { type: 'timestamptz', name: 'started_at', nullable: true },
     endedAt: { type: 'timestamptz', name: 'ended_at', nullable: true },
@@ -243,6 +246,7 @@ export const backupView: View<'backup', BackupRow> = {
       lineage: null,
       facts: null,
       anotherServer: null,
+      encryptedFor: null,
       createdAt: new Date(at),
       startedAt: null,
       endedAt: null,
@@ -287,6 +291,7 @@ export const backupView: View<'backup', BackupRow> = {
       datastoreType: datastore.type,
       datastoreVersion: datastore.version,
     })),
+    BackupEncrypted: change<'BackupEncrypted'>(({ data: { encryptedFor } }) => ({ encryptedFor })),
     AnotherServerFound: change<'AnotherServerFound'>(({ data: { formerLineage, formerBackupId, reason } }) => ({
       anotherServer: { formerLineage, formerBackupId, reason },
     })),

@@ -40,6 +40,7 @@ function historyOf(backupId: string): [type: string, data: object][] {
     ['BackupDelayed', { ...owner, delayMs: 5, ground: 'busy', reason: 'late' }],
     ['BackupAttemptFailed', { ...owner, attempt: 1, ...trouble, retryAt: soon, retryUntil: soon }],
     ['BackupStarted', begun(2, 'ORD')],
+    ['BackupEncrypted', { ...owner, encryptedFor: ['office safe'] }],
     ['BackupVersionFound', { ...owner, datastore: { type: 'postgresql', version: '17' } }],
     [
       'BackupCompleted',

@@ -13,6 +13,7 @@ export * from './schedule-view.js';
 export * from './stored-bytes.js';
 export * from './unfinished.js';
 export { bringUpToDate } from './up-to-date.js';
+export * from './verifications.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { sampleOfViews } from './view-sample.js';
 export { type RebuildProgress, Views } from './views.js';

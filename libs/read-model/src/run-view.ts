@@ -88,6 +88,7 @@ export const runView: View<'backup', RunRow> = {
       row && { ...row, type: 'full', madeFull: { plannedParentId, ground, reason }, version },
     BackupIdentified: unchanged,
     BackupVersionFound: unchanged,
+    BackupEncrypted: unchanged,
     AnotherServerFound: unchanged,
     BackupCompleted: (row, { version, data: { type } }) => {
       if (!row) return undefined;

@@ -56,6 +56,8 @@ describe('the configuration', () => {
       copyConcurrency: 2,
       copyRetryMs: 5_000,
       copyStallMs: 600_000,
+      copySources: new Map(),
+      scrub: { rate: { usual: 16_777_216, byRegion: new Map() }, everyMs: 2_592_000_000 },
       sweepGraceMs: 86_400_000,
       freeSpaceReserveBytes: 268_435_456,
       maxCopyAttempts: 100,
@@ -63,6 +65,7 @@ describe('the configuration', () => {
       mostBuiltServers: 16,
       guests: { users: undefined, mostProcesses: 256, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
+      encryption: { recipients: { usual: [], byAccount: new Map() } },
       mostSchedules: 10_000,
       quotas: {
         instances: { usual: 10_000, byAccount: new Map() },

@@ -19,14 +19,17 @@ import { type OwnService, ownServicesOf } from './own-services.js';
 import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
+import * as encryption from './settings/encryption.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
 import * as limits from './settings/limits.js';
 import * as service from './settings/process.js';
 import * as quota from './settings/quotas.js';
+import * as scrub from './settings/scrub.js';
 import type { AppName } from './settings/setting.js';
 import { settings } from './settings/settings.js';
+import * as transfers from './settings/transfers.js';
 import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
@@ -35,10 +38,12 @@ export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { OwnService } from './own-services.js';
 export type { MinimumRetention } from './settings/deletion.js';
+export type { Recipients } from './settings/encryption.js';
 export type { ConfigProblem } from './settings/given-settings.js';
 export type { PageLimits, RateLimit } from './settings/limits.js';
 export { type LogLevel, logLevels } from './settings/process.js';
 export { type Quota, type QuotaKind, type Quotas, quotaKinds, quotaOf } from './settings/quotas.js';
+export { type CopySourceOrder, type ScrubRate, scrubRateOf } from './settings/scrub.js';
 export { type AppName, appNames, type Setting } from './settings/setting.js';
 export { settings } from './settings/settings.js';
 export type { FailedLogins, TlsMode } from './settings/transport.js';
@@ -59,6 +64,13 @@ export interface DeletionConfig {
   minimumRetention: deletion.MinimumRetention;
   /** 0: nobody has to approve a deletion. */
   bulkLimit: number;
+}
+
+/** For whom backups are encrypted, and which keys a scheduler has. */
+export interface EncryptionConfig {
+  recipients: encryption.Recipients;
+  chainKeys?: readonly string[] | undefined;
+  restoreKeys?: readonly string[] | undefined;
 }
 
 /** What holds for the deletions of one account. */
@@ -133,6 +145,12 @@ export interface AppConfig {
   /** What a vault must give or take in a second. */
   leastVaultBytesPerSecond: number;
   longestCopyMs: number;
+  /** By target, the regions that copies come from, as the operator has ordered them. */
+  copySources: scrub.CopySourceOrder;
+  /** How fast vaults are read again, and after how long. */
+  scrub: { rate: scrub.ScrubRate; everyMs: number };
+  /** Bytes a second, by what they limit, as long as an operator has set nothing else. */
+  transferLimits: transfers.FirstTransferLimits;
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -151,6 +169,7 @@ export interface AppConfig {
   /** The user of the processes that take backups, where this process is root's. */
   engineUser?: { uid: number; gid: number };
   deletion: DeletionConfig;
+  encryption: EncryptionConfig;
   mostSchedules: number;
   quotas: quota.Quotas;
   mostConnections: number;
@@ -267,6 +286,9 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copyStallMs: given.value(work.copyStall),
     leastVaultBytesPerSecond: given.value(work.slowestVault) * 1_024,
     longestCopyMs: given.value(work.longestCopy),
+    copySources: given.valueIfSet(scrub.copySources) ?? new Map(),
+    scrub: { rate: given.value(scrub.scrubRate), everyMs: given.value(scrub.scrubEvery) * 86_400_000 },
+    transferLimits: given.valueIfSet(transfers.transferLimits) ?? new Map(),
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),
@@ -283,6 +305,11 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       delayMs: given.value(deletion.deletionDelay),
       minimumRetention: given.value(deletion.minimumRetention),
       bulkLimit: given.value(deletion.bulkDeletionLimit),
+    },
+    encryption: {
+      recipients: given.value(encryption.recipients),
+      chainKeys: given.valueIfSet(encryption.chainKey),
+      restoreKeys: given.valueIfSet(encryption.restoreKey),
     },
     mostSchedules: given.value(limits.mostSchedules),
     quotas: given.value(quota.quotas),

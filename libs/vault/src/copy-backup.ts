@@ -2,11 +2,12 @@
  * Copies a backup from one vault to another. The bytes are streamed, hashed on the way, and read back at the target before
  * they count there. In the end the target holds the same bytes, or what it held before.
  */
-import { manifestObjectName } from '@strongroom/contracts';
+import { allKeys, isEncrypted, keysNames, manifestObjectName } from '@strongroom/contracts';
+import { whyOfAnother } from './keys-check.js';
 import { storedBytes } from './manifest.js';
 import type { SealedManifest, Vault, VaultUpload } from './vault.js';
 import { isSpoilt, notHeld, VaultFault } from './vault-fault.js';
-import { endingWith } from './watched-vault.js';
+import { endingWith, trafficBetween } from './watched-vault.js';
 
 export interface CopyOptions {
   from: Vault;
@@ -27,6 +28,8 @@ export interface CopiedBackup {
   sha256: string;
   /** False when the target held the backup already. */
   transferred: boolean;
+  /** How its bytes were proven: read back here, or compared by the store that has copied them by itself. */
+  verifiedBy: 'read' | 'server';
 }
 
 /** @throws {VaultFault} which names the region where something is wrong; the signal's reason when it is aborted */
@@ -43,6 +46,7 @@ export async function copyBackup(asked: CopyOptions): Promise<CopiedBackup> {
       sizeBytes: storedBytes(sealed),
       sha256: sealed.sha256,
       transferred: there === undefined,
+      verifiedBy: sealed.verifiedBy ?? 'read',
     };
   } finally {
     await upload.discard();
@@ -56,16 +60,30 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
   if (!source) throw notHeld(backupId, from.region);
   if (source.sha256 !== expectedSha256) throw altered(from, backupId, manifestObjectName);
   await options.to.mustHold(storedBytes(source));
+  const inside = await from.inside(backupId);
+  const between = trafficBetween(from, options.to, { by: options, signal });
   for (const object of source.manifest.objects) {
     await upload.bring({
       object,
-      read: (range) => passing(from.read(backupId, object.name, range), options),
+      inside,
+      read: (range) => passing(from.read(backupId, object.name, range), options, between),
       skipped: (bytes) => options.progress?.(bytes),
       altered: () => altered(from, backupId, object.name),
     });
   }
+  if (isEncrypted(source.manifest)) await bringKeys(upload, options);
   signal.throwIfAborted();
   return upload.seal(source.bytes, { signal });
+}
+
+/** They are no part of what the digest proves, so they must at least say that they are those of the backup. */
+async function bringKeys(upload: VaultUpload, { from, backupId, expectedSha256 }: CopyOptions): Promise<void> {
+  for (const of of allKeys) {
+    const keys = await from.keys(backupId, of);
+    if (!keys || whyOfAnother(keys.bytes, of, expectedSha256) !== undefined)
+      throw altered(from, backupId, keysNames[of]);
+    await upload.putKeys(of, keys.bytes);
+  }
 }
 
 /** What an earlier attempt has sealed is taken when every byte is right, and replaced when one is not. */
@@ -85,9 +103,14 @@ async function alreadyThere({
   }
 }
 
-async function* passing(source: AsyncIterable<Buffer>, { signal, progress }: CopyOptions): AsyncGenerator<Buffer> {
+async function* passing(
+  source: AsyncIterable<Buffer>,
+  { signal, progress }: CopyOptions,
+  between: (bytes: number) => Promise<unknown> | undefined,
+): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
+    await between(chunk.length);
     yield chunk;
     progress?.(chunk.length);
   }

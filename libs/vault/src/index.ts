@@ -5,8 +5,11 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { OwnBudget } from './flow/token-bucket.js';
+export { Traffic, type TrafficParts, type TransferLimits } from './flow/traffic.js';
 export { TooLargeForRoom } from './free-space.js';
-export { keepFor } from './keep-for.js';
+export { keepAsLong, keepFor } from './keep-for.js';
+export { whyOfAnother } from './keys-check.js';
 export { manifestBytes, storedBytes } from './manifest.js';
 export {
   type ObjectFacts,
@@ -19,14 +22,18 @@ export { ObjectVault } from './object/object-vault.js';
 export { SegmentCheck } from './segment-check.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';
+export { FolderUpgrade, type UpgradeOptions, type UpgradePlan } from './upgrade-folder.js';
 export {
   type BeginOptions,
   type ByteRange,
   type CopySource,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   type StoredObject,
   shards,
   Vault,

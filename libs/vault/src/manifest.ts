@@ -1,13 +1,20 @@
 /** Writes, digests and parses the bytes that a vault keeps as a backup's manifest. */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, type VaultManifest, vaultManifest, vaultObjectName } from '@strongroom/contracts';
+import {
+  allKeys,
+  keysNames,
+  manifestObjectName,
+  parseStoredManifest,
+  type StoredManifest,
+  vaultObjectName,
+} from '@strongroom/contracts';
 import { parseShallow } from './shallow-json.js';
 import type { SealedManifest } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 import { whyUnparsed } from './why-unparsed.js';
 
-export function manifestBytes(manifest: VaultManifest): Buffer {
-  return Buffer.from(`${JSON.stringify(vaultManifest.parse(manifest), null, 2)}\n`);
+export function manifestBytes(manifest: StoredManifest): Buffer {
+  return Buffer.from(`${JSON.stringify(parseStoredManifest(manifest), null, 2)}\n`);
 }
 
 type ManifestOfBackup = Omit<SealedManifest, 'location'>;
@@ -25,7 +32,7 @@ export function parseManifest(
 ): ManifestOfBackup {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   try {
-    const manifest = vaultManifest.parse(parseShallow(bytes));
+    const manifest = parseStoredManifest(parseShallow(bytes));
     if (manifest.backupId !== backupId) throw new Error(`it is that of backup ${manifest.backupId}`);
     return { manifest, bytes, sha256 };
   } catch (error) {
@@ -62,12 +69,17 @@ function newer(backupId: string, region: string, cause: unknown): VaultFault {
 }
 
 /** How many bytes a sealed backup takes in a vault, its manifest included. */
-export function storedBytes({ manifest, bytes }: SealedManifest): number {
+export function storedBytes({ manifest, bytes }: Pick<SealedManifest, 'manifest' | 'bytes'>): number {
   return manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, bytes.length);
 }
 
 /** Makes sure that an object's name can only be that of a file beside the manifest. @throws {VaultFault} */
 export function checkedObjectName(name: string, region: string): string {
-  if (name === manifestObjectName || vaultObjectName.safeParse(name).success) return name;
+  if (name === manifestObjectName || (vaultObjectName.safeParse(name).success && !isKeysName(name))) return name;
   throw new VaultFault('manifest-invalid', region, `"${name}" can't be the name of an object.`);
+}
+
+/** Whether keys of a backup may lie under the name. In a folder, a number is behind it. */
+export function isKeysName(name: string): boolean {
+  return allKeys.some((of) => name === keysNames[of] || name.startsWith(`${keysNames[of]}.`));
 }

@@ -252,8 +252,13 @@ describe('a vault in a store of objects', () => {
     const refused = vault.purge(backupId, 1);
     await expect(refused).rejects.toMatchObject({ code: 'object-locked', retryable: true });
     await expect(refused).rejects.toThrow(until.toISOString());
+    await expect(vault.keptUntil(backupId)).resolves.toEqual(until);
     await expect(vault.verify(backupId)).resolves.toBeDefined();
+    // The clock of this process says that the lock is over. Only the store's says whether it is.
+    for (const key of store.kept.keys()) store.kept.set(key, new Date(0));
+    await expect(vault.purge(backupId, 1)).rejects.toMatchObject({ code: 'object-locked' });
     store.kept.clear();
+    await expect(vault.keptUntil(backupId)).resolves.toBeUndefined();
     await expect(vault.purge(backupId, 1)).resolves.toMatchObject({ places: 1 });
   });
 });

@@ -3,12 +3,13 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createLogger, FixedClock, Metrics } from '@strongroom/runtime';
+import { createLogger, FixedClock, Metrics, SystemClock } from '@strongroom/runtime';
+import { LockingVault } from '../../../test/vaults/locking-vault.js';
 import { unsealedPlaces } from '../../../test/vaults/unsealed-places.js';
 import { heldOf, putSample, storeSample } from '../fixtures/sample-backup.js';
 import { DirectoryVault } from './directory/directory-vault.js';
 import { Sweep, type SweepVerdict } from './sweep.js';
-import { shards } from './vault.js';
+import { shards, type Vault } from './vault.js';
 
 const hour = 3_600_000;
 
@@ -19,6 +20,7 @@ describe('the sweep of a vault', () => {
   let verdicts: Map<string, SweepVerdict>;
   let metrics: Metrics;
   let told: string[];
+  let minimumMs: number;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'strongroom-sweep-'));
@@ -27,11 +29,12 @@ describe('the sweep of a vault', () => {
     vault = new DirectoryVault('DFW', root);
     verdicts = new Map();
     told = [];
+    minimumMs = 0;
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
   /** Sweeps a whole round, this many hours from now. */
-  async function sweep(hoursLater: number): Promise<void> {
+  async function sweep(hoursLater: number, swept: Vault = vault): Promise<void> {
     metrics = new Metrics();
     const sweep = new Sweep({
       ask: async () => verdicts,
@@ -39,8 +42,9 @@ describe('the sweep of a vault', () => {
       log: createLogger({ app: 'spec', level: 'info', to: { write: (line) => void told.push(line) } }),
       metrics,
       graceMs: 24 * hour,
+      minimumMsOf: () => minimumMs,
     });
-    for (let round = 0; round < shards; round += 1) await sweep.pass(vault, round);
+    for (let round = 0; round < shards; round += 1) await sweep.pass(swept, round);
   }
 
   async function kept(attempt = 1): Promise<string> {
@@ -48,6 +52,25 @@ describe('the sweep of a vault', () => {
     verdicts.set(backupId, { is: 'kept', attempt, location: (await vault.locationOf(backupId)) ?? '' });
     return backupId;
   }
+
+  it('has what its vault keeps kept longer when the minimum of the account has grown, and never shorter', async () => {
+    const keeping = new LockingVault(vault, new SystemClock());
+    const backupId = await kept();
+    const completedAt = Date.parse((await vault.manifest(backupId))?.manifest.completedAt ?? '');
+    const endsAfter = async (minimumOfAccount: number) => {
+      minimumMs = minimumOfAccount;
+      await sweep(1, keeping);
+      return keeping.askedUntil(backupId)?.getTime();
+    };
+    // The sample was completed long ago: what is over already is not asked for.
+    const since = Date.now() - completedAt;
+    expect(await endsAfter(0)).toBeUndefined();
+    expect(await endsAfter(since - hour)).toBeUndefined();
+    expect(await endsAfter(since + hour)).toBe(completedAt + since + hour);
+    expect(told.join('')).toContain(`DFW now keeps backup ${backupId} until`);
+    expect(await endsAfter(since + 3 * hour)).toBe(completedAt + since + 3 * hour);
+    expect(await endsAfter(since + 2 * hour)).toBe(completedAt + since + 3 * hour);
+  });
 
   it('removes after a day what a late attempt left beside a completed backup, and says how much that was', async () => {
     const backupId = await kept(2);

@@ -5,6 +5,7 @@
  */
 import type { Clock, Logger, Metrics, NewJob } from '@strongroom/runtime';
 import { v5 } from 'uuid';
+import { keepAsLong } from './keep-for.js';
 import { type HeldBackup, type Removed, shards, type Vault } from './vault.js';
 import { isOutageOfVault, VaultFault } from './vault-fault.js';
 
@@ -22,6 +23,8 @@ export interface SweepParts {
   metrics: Metrics;
   /** What has changed within this time, in milliseconds, is left alone. */
   graceMs: number;
+  /** For how long an account's backups are kept from everybody, in milliseconds from their completion. */
+  minimumMsOf: (accountId: string) => number;
 }
 
 /** The time from one part to the next. A round over all parts takes about four hours. */
@@ -142,6 +145,7 @@ export class Sweep {
       case 'kept':
         if (held.fault) throw held.fault;
         if (held.location !== verdict.location) throw this.misplaced(vault, held, verdict.location);
+        await this.keep(vault, backupId);
         return held.hasLeftovers ? vault.tidy(backupId, verdict, before) : undefined;
       case 'ended': {
         if (held.changedAt >= before) return undefined;
@@ -150,6 +154,14 @@ export class Sweep {
         return undefined;
       }
     }
+  }
+
+  private async keep(vault: Vault, backupId: string): Promise<void> {
+    const { minimumMsOf, log } = this.parts;
+    const until = await keepAsLong(vault, backupId, minimumMsOf);
+    const { region } = vault;
+    if (until)
+      log.info({ backup: backupId, region }, `${region} now keeps backup ${backupId} until ${until.toISOString()}`);
   }
 
   private tell({ region }: Vault, { backupId }: HeldBackup, removed: Removed | undefined): void {

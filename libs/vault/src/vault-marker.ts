@@ -12,8 +12,21 @@ import { whyUnparsed } from './why-unparsed.js';
 
 export const markerName = 'vault.json';
 
-const marker = z.object({ vaultId: uuid, region: regionName, createdAt: instant });
+/** How a vault lies in a folder that a folder's own driver must not read. A folder's own layout has no name. */
+export const layoutOfObjects = 'objects';
+
+const marker = z.object({
+  vaultId: uuid,
+  region: regionName,
+  createdAt: instant,
+  layout: z.literal(layoutOfObjects).optional(),
+});
 type Marker = z.infer<typeof marker>;
+
+/** @throws when it is none */
+export function readMarker(bytes: Buffer): Marker {
+  return marker.parse(parseShallow(bytes));
+}
 
 /** Remembers nothing. */
 const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => [] };
@@ -23,6 +36,8 @@ export interface MarkedStore {
   region: string;
   /** Where the vault is, for its operator. */
   where: string;
+  /** How a vault must lie there: as folders, as objects, or as nothing but objects can. */
+  layout: 'folders' | typeof layoutOfObjects | 'any';
   /** What the operator does when two regions have one vault, and when another vault is there, as whole sentences. */
   advice: { whenShared: string; whenAway: string };
   /** Runs operations of the store and makes a fault of their error. */
@@ -76,6 +91,7 @@ export class VaultMarker {
     const { region } = this.store;
     const found = await this.read();
     if (found && found.region !== region) throw this.ofAnother(found.region);
+    if (found && !this.isReadHere(found)) throw this.laidOutOtherwise(found);
     if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
     if (this.known) return this.known;
     const tried = await this.store.tried(found !== undefined);
@@ -95,7 +111,7 @@ export class VaultMarker {
     const bytes = await this.store.read();
     if (!bytes) return undefined;
     try {
-      return marker.parse(parseShallow(bytes));
+      return readMarker(bytes);
     } catch (error) {
       const why = whyUnparsed(error);
       throw this.misconfigured(`has a ${markerName} in ${this.store.where} that can't be used: ${why}`);
@@ -107,9 +123,24 @@ export class VaultMarker {
       vaultId: randomUUID(),
       region: this.store.region,
       createdAt: new Date().toISOString(),
+      ...(this.store.layout === layoutOfObjects && { layout: layoutOfObjects }),
     };
     const isMade = await this.store.make(Buffer.from(`${JSON.stringify(made, null, 2)}\n`));
     return isMade ? this.read() : undefined;
+  }
+
+  private isReadHere(found: Marker): boolean {
+    const { layout } = this.store;
+    return layout === 'any' || layout === (found.layout ?? 'folders');
+  }
+
+  private laidOutOtherwise({ layout }: Marker): VaultFault {
+    const { region, where } = this.store;
+    return this.misconfigured(
+      layout === layoutOfObjects
+        ? `lies in ${where} as objects. Write objects:// in place of file:// in STRONGROOM_VAULTS`
+        : `lies in ${where} as folders. Write file:// in place of objects:// in STRONGROOM_VAULTS, or move it: strongroom vault upgrade ${region}`,
+    );
   }
 
   private ofAnother(other: string): VaultFault {

@@ -4,6 +4,7 @@
  * nothing is begun on the same backup.
  */
 import type { Logger } from '@strongroom/runtime';
+import { ofProcess, type Passage, type Traffic } from './flow/traffic.js';
 import type { Vault } from './vault.js';
 import { VaultFault } from './vault-fault.js';
 
@@ -16,6 +17,8 @@ export interface WatchOptions {
   leastBytesPerSecond?: number | undefined;
   /** What stays free on its disk. Default: nothing has to. */
   reserveBytes?: number | undefined;
+  /** What counts and limits that which passes. Default: nothing does. */
+  traffic?: Traffic | undefined;
   log?: Pick<Logger, 'error' | 'info'> | undefined;
 }
 
@@ -37,14 +40,17 @@ const usualGraceMs = 5_000;
 const probeMs = 10_000;
 
 export class VaultWatch {
-  private readonly region: string;
+  readonly region: string;
   readonly limitMs: number;
   readonly graceMs: number;
   readonly leastBytesPerSecond: number;
   readonly reserveBytes: number;
+  readonly traffic: Traffic | undefined;
   /** What was given up and has not come back. */
   private readonly hanging = new Set<Doing>();
   private proving: Promise<void> | undefined;
+  /** The limits that everything in this vault is under. */
+  readonly scopes: readonly string[];
 
   constructor(
     private readonly vault: Vault,
@@ -55,6 +61,8 @@ export class VaultWatch {
     this.graceMs = options.graceMs ?? usualGraceMs;
     this.leastBytesPerSecond = options.leastBytesPerSecond ?? 0;
     this.reserveBytes = options.reserveBytes ?? 0;
+    this.traffic = options.traffic;
+    this.scopes = [this.region, ofProcess];
   }
 
   /** @throws {VaultFault} `vault-unavailable` when the vault hangs; the signal's reason when one is aborted */
@@ -126,6 +134,8 @@ export class Operation {
   private readonly timer: NodeJS.Timeout;
   private grace: NodeJS.Timeout | undefined;
   private isPaused = false;
+  /** So many parts of the operation wait because of a limit. */
+  private held = 0;
   private pending: Promise<unknown> = Promise.resolve();
   private reject: ((reason: unknown) => void) | undefined;
   private failure: { reason: unknown } | undefined;
@@ -166,6 +176,31 @@ export class Operation {
     if (bytesPerSecond < this.watch.leastBytesPerSecond) this.stop(this.watch.tooSlow(this.doing, bytesPerSecond));
   };
 
+  /**
+   * Waits until bytes that were read or are to be written are within the limits. Meanwhile the vault is not waited for.
+   * @returns undefined when they are
+   */
+  passes(bytes: number, direction: 'read' | 'written'): Promise<void> | undefined {
+    const { traffic, scopes } = this.watch;
+    traffic?.moved(this.watch.region, direction, bytes);
+    const passage: Passage = { scopes, by: this, signal: this.signal };
+    const wait = traffic?.pass(bytes, passage);
+    return wait && this.heldBy(wait);
+  }
+
+  /** Waits for somebody else than the vault. */
+  async heldBy(wait: Promise<unknown>): Promise<void> {
+    this.count();
+    this.held += 1;
+    try {
+      await wait;
+    } finally {
+      this.count();
+      this.held -= 1;
+      this.timer.refresh();
+    }
+  }
+
   /** From now on somebody else is waited for than the vault. */
   pause(): void {
     this.count();
@@ -201,12 +236,16 @@ export class Operation {
 
   private count(): void {
     const now = performance.now();
-    if (!this.isPaused) this.waitedMs += now - this.waitingSince;
+    if (this.isAwaited) this.waitedMs += now - this.waitingSince;
     this.waitingSince = now;
   }
 
+  private get isAwaited(): boolean {
+    return !this.isPaused && this.held === 0;
+  }
+
   private expire(): void {
-    if (!this.isPaused) this.stop(this.watch.stalled(this.doing, this.limitMs));
+    if (this.isAwaited) this.stop(this.watch.stalled(this.doing, this.limitMs));
   }
 
   private stop(reason: unknown): void {
@@ -217,7 +256,7 @@ export class Operation {
 
   private giveUp(reason: unknown): void {
     this.failure = { reason };
-    if (!this.isPaused) this.watch.hangs(this.doing, this.pending);
+    if (this.isAwaited) this.watch.hangs(this.doing, this.pending);
     this.reject?.(reason);
   }
 }

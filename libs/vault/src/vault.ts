@@ -4,18 +4,31 @@
  * changed by compare-and-set alone, so a late attempt can neither change nor remove what counts.
  */
 import type { Readable } from 'node:stream';
-import type { VaultManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
+import type { KeysOf, StoredManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
+import type { ObjectStore } from './object/object-store.js';
 import { SegmentCheck } from './segment-check.js';
 import type { VaultFault } from './vault-fault.js';
 
 /** A backup's manifest as it is stored: parsed, as bytes, and the SHA-256 of the bytes, which is the backup's SHA-256. */
 export interface SealedManifest {
-  manifest: VaultManifest;
+  manifest: StoredManifest;
   bytes: Buffer;
   sha256: string;
   /** Where in the vault the backup lies. */
   location: string;
+  /** Of a copy that was just sealed: its store has compared the SHA-256 of what it copied by itself, and nobody has read it. */
+  verifiedBy?: 'server';
 }
+
+/** Keys of a backup, as a vault has them. Only their holders can open them. */
+export interface StoredKeys {
+  bytes: Buffer;
+  /** Changes whenever other keys are put in their place. Only the vault that gave it can read it. */
+  tag: string;
+}
+
+/** Told of bytes that were read or written since the last call. What it returns is waited for before more is. */
+export type Progress = (bytes: number) => Promise<void> | void;
 
 /** How much was removed from a vault. */
 export interface Removed {
@@ -76,11 +89,19 @@ export interface ByteRange {
 export type StoredObject = Pick<VaultObject, 'name' | 'sizeBytes'> &
   ({ sha256: string } | { segments: VaultSegment[] });
 
+/** Where the pieces of a backup lie in a store of objects. */
+export interface InsideStore {
+  store: ObjectStore;
+  keyOf(pieceName: string): string;
+}
+
 /** An object of a backup in another vault, of which a copy is made. */
 export interface CopySource {
   object: VaultObject;
   read(range: ByteRange): AsyncIterable<Buffer>;
-  /** Told of so many bytes that an earlier attempt has brought. */
+  /** Where its segments lie, if they lie in a store of objects: a target in the same store has it copy them by itself. */
+  inside?: InsideStore | undefined;
+  /** Told of so many bytes that need not be read here: an earlier attempt has brought them, or the store has copied them. */
   skipped(bytes: number): void;
   /** The fault of bytes that are not those of the object. */
   altered(): VaultFault;
@@ -99,10 +120,14 @@ export abstract class VaultUpload {
    * Streams one object into the vault and hashes it on the way; memory use does not grow with its size. An error of the
    * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`. A vault that keeps objects in
    * segments cuts them where a chunk of the source ends.
+   * @param fileKey encrypts the object under it, each segment by itself, before anything leaves this process
    * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
    * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one
    */
-  abstract put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject>;
+  abstract put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject>;
+
+  /** Puts keys of the backup beside its objects, in place of those that an earlier attempt at the copy has brought. */
+  abstract putKeys(of: KeysOf, bytes: Buffer): Promise<void>;
 
   /**
    * Brings one object of a copy, and compares it with the manifest on the way. What an earlier attempt has brought is not read again
@@ -123,7 +148,7 @@ export abstract class VaultUpload {
    */
   abstract seal(
     manifestBytes: Buffer,
-    reading?: { progress?: ((bytes: number) => void) | undefined; signal?: AbortSignal | undefined },
+    reading?: { progress?: Progress | undefined; signal?: AbortSignal | undefined },
   ): Promise<SealedManifest>;
 
   /**
@@ -169,12 +194,27 @@ export abstract class Vault {
   abstract read(backupId: string, objectName: string, range?: ByteRange): Readable;
 
   /**
-   * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them.
-   * @param progress called with the bytes read since the last call
+   * The keys of a sealed backup, or undefined when there are none. They are no part of what its digest proves.
+   * @throws {VaultFault}
+   */
+  abstract keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined>;
+
+  /**
+   * Puts other keys of a sealed backup in the place of those that had this tag. They are durable when this returns.
+   * @returns false when there are others by now, and nothing was changed
+   * @throws {VaultFault} after which it is not known whether they were replaced
+   */
+  abstract replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean>;
+
+  /**
+   * Reads every object back and compares it with the sealed manifest; nothing else may lie beside them. Of an encrypted backup it looks
+   * whether the keys are there, and are its own as far as can be told without them.
+   * The bytes come from the disk where the platform can, and not from this host's memory.
+   * @param progress called with the bytes read since the last call; the reading waits for the promise that it gives
    * @throws {VaultFault} `object-missing`, `object-altered` or `object-unreadable`, which name the object; the signal's
    *   reason when it is aborted
    */
-  abstract verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest>;
+  abstract verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest>;
 
   /** Every sealed backup with its manifest. The vault alone is enough to find them; memory use does not grow with it. */
   abstract list(signal?: AbortSignal): AsyncIterable<ListedBackup>;
@@ -220,6 +260,11 @@ export abstract class Vault {
    */
   abstract identify(memory?: VaultMemory): Promise<VaultIdentity | undefined>;
 
+  /** Where a sealed backup lies in a store of objects; undefined in vaults of another kind. @throws {VaultFault} */
+  async inside(_backupId: string): Promise<InsideStore | undefined> {
+    return undefined;
+  }
+
   /** Checks cheaply that the vault can be reached and written to. @throws {VaultFault} */
   abstract probe(): Promise<void>;
 
@@ -231,6 +276,16 @@ export abstract class Vault {
    */
   async keepUntil(_backupId: string, _until: Date): Promise<boolean> {
     return false;
+  }
+
+  /** Whether the store can keep backups so. */
+  get keeps(): boolean {
+    return false;
+  }
+
+  /** Until when the store keeps a sealed backup, as the store says; undefined when it does not. @throws {VaultFault} */
+  async keptUntil(_backupId: string): Promise<Date | undefined> {
+    return undefined;
   }
 
   /** How many bytes there is room for; undefined when the store can't tell. @throws {VaultFault} */

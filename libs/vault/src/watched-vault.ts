@@ -3,15 +3,20 @@
  * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
 import { Readable } from 'node:stream';
+import type { KeysOf } from '@strongroom/contracts';
+import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
   type BeginOptions,
   type ByteRange,
   type CopySource,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   Vault,
   type VaultIdentity,
   type VaultMemory,
@@ -34,6 +39,16 @@ export function endingWith(vault: Vault, signal: AbortSignal): Vault {
   return watched(vault).endingWith(signal);
 }
 
+/** What counts and limits the bytes of a copy from one vault to another, beside what is theirs. */
+export function trafficBetween(from: Vault, to: Vault, { by, signal }: Omit<Passage, 'scopes'>) {
+  const traffic = from instanceof WatchedVault ? from.traffic : undefined;
+  const passage: Passage = { scopes: [pairOf(from.region, to.region)], by, signal };
+  return (bytes: number): Promise<unknown> | undefined => {
+    traffic?.copied(from.region, to.region, bytes);
+    return traffic?.pass(bytes, passage);
+  };
+}
+
 export class WatchedVault extends Vault {
   readonly region: string;
   private readonly space: FreeSpace;
@@ -46,6 +61,10 @@ export class WatchedVault extends Vault {
     super();
     this.region = vault.region;
     this.space = new FreeSpace(this, watch.reserveBytes);
+  }
+
+  get traffic(): Traffic | undefined {
+    return this.watch.traffic;
   }
 
   endingWith(signal: AbortSignal): WatchedVault {
@@ -78,7 +97,17 @@ export class WatchedVault extends Vault {
     return Readable.from(chunks, { objectMode: false });
   }
 
-  verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return this.over(`read the keys of backup ${backupId}`, backupId, () => this.vault.keys(backupId, of));
+  }
+
+  replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    return this.over(`replace the keys of backup ${backupId}`, backupId, () =>
+      this.vault.replaceKeys(backupId, of, bytes, tag),
+    );
+  }
+
+  verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.watch.over(this.doing(`read back backup ${backupId}`, backupId, signal), (operation) =>
       this.vault.verify(backupId, telling(operation, progress), operation.signal),
     );
@@ -111,12 +140,24 @@ export class WatchedVault extends Vault {
     return this.watch.over(doing, () => this.vault.identify(memory));
   }
 
+  override inside(backupId: string): Promise<InsideStore | undefined> {
+    return this.over(`look for backup ${backupId}`, backupId, () => this.vault.inside(backupId));
+  }
+
   probe(): Promise<void> {
     return this.watch.probe();
   }
 
   override keepUntil(backupId: string, until: Date): Promise<boolean> {
     return this.over(`keep backup ${backupId}`, backupId, () => this.vault.keepUntil(backupId, until));
+  }
+
+  override get keeps(): boolean {
+    return this.vault.keeps;
+  }
+
+  override keptUntil(backupId: string): Promise<Date | undefined> {
+    return this.over(`tell until when it keeps backup ${backupId}`, backupId, () => this.vault.keptUntil(backupId));
   }
 
   override roomBytes(): Promise<number | undefined> {
@@ -143,7 +184,10 @@ export class WatchedVault extends Vault {
       for (;;) {
         operation.resume();
         const next = await operation.until(items.next());
-        if (Buffer.isBuffer(next.value)) operation.moved(next.value.length);
+        if (Buffer.isBuffer(next.value)) {
+          operation.moved(next.value.length);
+          await operation.passes(next.value.length, 'read');
+        }
         operation.pause();
         if (next.done) return;
         operation.signal.throwIfAborted();
@@ -178,11 +222,11 @@ class WatchedUpload extends VaultUpload {
     this.backupId = of.backupId;
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): ReturnType<VaultUpload['put']> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
     const chunks = passing(this.of.space.leftBy(source), operation);
     try {
-      return await operation.until(this.upload.put(name, chunks));
+      return await operation.until(this.upload.put(name, chunks, fileKey));
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});
@@ -208,6 +252,12 @@ class WatchedUpload extends VaultUpload {
       if (operation.isGivenUp) for (const chunks of reads) void chunks.return().catch(() => {});
       operation.end();
     }
+  }
+
+  putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    return this.watch.over(this.doing(`write the keys of backup ${this.backupId}`), () =>
+      this.upload.putKeys(of, bytes),
+    );
   }
 
   seal(...[manifestBytes, reading = {}]: Parameters<VaultUpload['seal']>): Promise<SealedManifest> {
@@ -239,6 +289,7 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   try {
     operation.pause();
     for await (const chunk of source) {
+      await operation.passes(chunk.length, 'written');
       operation.resume();
       yield chunk;
       operation.moved(chunk.length);
@@ -250,9 +301,12 @@ async function* passing(source: AsyncIterable<Buffer>, operation: Operation): As
   }
 }
 
-function telling({ moved }: Operation, progress?: (bytes: number) => void): (bytes: number) => void {
-  return (bytes) => {
-    moved(bytes);
-    progress?.(bytes);
+/** While the reader is slowed down, the vault is not waited for. */
+function telling(operation: Operation, progress?: Progress): Progress {
+  return async (bytes) => {
+    operation.moved(bytes);
+    const slowed = progress?.(bytes);
+    if (slowed) await operation.heldBy(slowed);
+    await operation.passes(bytes, 'read');
   };
 }

@@ -28,6 +28,28 @@ const largestBlockBytes = 131_072;
 /** The magic number, the descriptor, one more byte of the header, and the header of one block. */
 export const smallestFrameBytes = 9;
 
+const rawHeaderBytes = 9;
+const blockHeaderBytes = 3;
+/** One segment, and four bytes for the size of the content. */
+const rawDescriptor = 0b1010_0000;
+
+/** A frame that holds its content as it is. @param content one byte at least */
+export function rawFrame(content: Buffer): Buffer {
+  const blocks = Math.ceil(content.length / largestBlockBytes);
+  const frame = Buffer.allocUnsafeSlow(rawHeaderBytes + blocks * blockHeaderBytes + content.length);
+  frame.writeUInt32LE(magic, 0);
+  frame.writeUInt8(rawDescriptor, 4);
+  frame.writeUInt32LE(content.length, 5);
+  let at = rawHeaderBytes;
+  for (let from = 0; from < content.length; from += largestBlockBytes) {
+    const block = content.subarray(from, from + largestBlockBytes);
+    const isLast = from + block.length === content.length ? 1 : 0;
+    at = frame.writeUIntLE(block.length * 8 + isLast, at, blockHeaderBytes);
+    at += block.copy(frame, at);
+  }
+  return frame;
+}
+
 /** Tells of the frame that the buffer begins with. @throws {FrameFault} */
 export function frameAt(buffer: Buffer): Frame {
   if (buffer.length < smallestFrameBytes) return { isWhole: false, bytes: smallestFrameBytes, contentBytes: 0 };

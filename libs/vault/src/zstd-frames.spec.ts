@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { decompress } from '@mongodb-js/zstd';
 import fc from 'fast-check';
 import { chunksOf } from '../fixtures/sample-backup.js';
+import { frameAt } from './zstd-format.js';
 import { compressFrames, decompressFrames } from './zstd-frames.js';
 
 const mebibyte = 1_048_576;
@@ -15,6 +16,14 @@ function content(length: number): Buffer {
   const bytes = Buffer.alloc(length, 'abcdefgh');
   randomBytes(Math.floor(length / 2)).copy(bytes);
   return bytes;
+}
+
+/** How many frames tell the size of their content, which is how we store what does not get smaller. */
+function rawFramesIn(stored: Buffer): number {
+  let found = 0;
+  for (let rest = stored; rest.length > 0; rest = rest.subarray(frameAt(rest).bytes))
+    found += rest.readUInt8(4) === 0b1010_0000 ? 1 : 0;
+  return found;
 }
 
 describe('compression in frames', () => {
@@ -42,6 +51,30 @@ describe('compression in frames', () => {
   it.each([0, 1, 3 * mebibyte])('of %d bytes is a standard .zst, which any zstd reads', async (length) => {
     const bytes = content(length);
     expect((await decompress(await compressed(bytes))).equals(bytes)).toBe(true);
+  });
+
+  it('stores as it is what does not get smaller, in a standard .zst', async () => {
+    const bytes = randomBytes(24 * mebibyte + 5);
+    const stored = await compressed(bytes);
+    // A frame of zstd has a window, and not the size of its content.
+    expect(rawFramesIn(stored)).toBeGreaterThan(12);
+    expect(stored.length).toBeLessThan(bytes.length * 1.001);
+    expect((await decompress(stored)).equals(bytes)).toBe(true);
+    expect((await decompressed(stored)).equals(bytes)).toBe(true);
+  });
+
+  it('compresses again soon after what did not get smaller has ended', async () => {
+    const bytes = Buffer.concat([randomBytes(8 * mebibyte), Buffer.alloc(32 * mebibyte, 'abcdefgh')]);
+    const stored = await compressed(bytes);
+    expect(stored.length).toBeLessThan(8.5 * mebibyte);
+    expect((await decompressed(stored)).equals(bytes)).toBe(true);
+  });
+
+  it('tries a frame as a whole now and then, though its samples did not get smaller', async () => {
+    // Each half of a frame is random, and both are alike: no sample shows it.
+    const half = randomBytes(mebibyte / 2);
+    const bytes = Buffer.concat([randomBytes(4 * mebibyte), ...Array.from({ length: 80 }, () => half)]);
+    expect((await compressed(bytes)).length).toBeLessThan(bytes.length * 0.8);
   });
 
   it('holds no more than a few frames, however long the source', async () => {

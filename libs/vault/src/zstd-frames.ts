@@ -1,11 +1,12 @@
 /**
  * Compresses into a row of zstd frames of at most 1 MiB of content each. Memory use does not grow with the size. Two frames are
- * compressed at a time on the thread pool, and the result is a standard `.zst` that every zstd reads.
+ * compressed at a time on the thread pool, and the result is a standard `.zst` that every zstd reads. What zstd could not make smaller
+ * for a while is stored as it is, and tried again after a few frames.
  */
 
 import { compress, decompress } from '@mongodb-js/zstd';
 import { messageOf } from '@strongroom/contracts';
-import { FrameFault, frameAt, smallestFrameBytes } from './zstd-format.js';
+import { FrameFault, frameAt, rawFrame, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;
 /** Content that can't be compressed grows by a few bytes for each block. */
@@ -16,9 +17,10 @@ const largestContentBytes = 4 * contentBytes;
 /** Yields a frame for each MiB of the source, in order. An empty source gives one empty frame. */
 export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let before: Promise<Buffer> | undefined;
+  const packer = new Packer();
   try {
     for await (const piece of pieces(source, contentBytes)) {
-      const frame = compress(piece);
+      const frame = packer.frameOf(piece);
       // Nobody awaits a frame until it is its turn, and a failure before that must not count as unhandled.
       frame.catch(() => {});
       if (before !== undefined) yield await before;
@@ -28,6 +30,39 @@ export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGener
   } finally {
     await before?.catch(() => {});
   }
+}
+
+/** So many frames in a row that did not get smaller, and a sample of the next is looked at first. */
+const triedInVain = 2;
+/** So many frames are stored as they are at the most, before one is tried as a whole again. */
+const mostUntried = 15;
+const sampleBytes = 32_768;
+/** The samples of frames that follow each other are of different parts of them. */
+const sampleStep = 61_440;
+/** What is hardly smaller costs its reader more than it saves. */
+const leastGain = 0.02;
+
+/** Trying costs some hundred times as much as finding that it is in vain: encrypted and compressed columns never get smaller. */
+class Packer {
+  private inVain = 0;
+  private untried = 0;
+
+  async frameOf(piece: Buffer): Promise<Buffer> {
+    if (this.inVain >= triedInVain && this.untried < mostUntried && piece.length === contentBytes) {
+      const at = this.untried * sampleStep;
+      this.untried += 1;
+      const sample = piece.subarray(at, at + sampleBytes);
+      if (!isSmaller(await compress(sample), sample)) return rawFrame(piece);
+    }
+    const frame = await compress(piece);
+    this.untried = 0;
+    this.inVain = isSmaller(frame, piece) ? 0 : this.inVain + 1;
+    return frame;
+  }
+}
+
+function isSmaller(compressed: Buffer, content: Buffer): boolean {
+  return compressed.length < content.length * (1 - leastGain);
 }
 
 /** Joins and cuts the source's chunks into pieces of exactly this size; the last piece may be smaller. */

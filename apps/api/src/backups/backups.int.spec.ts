@@ -93,6 +93,7 @@ describe('a new backup', () => {
       keep_until: null,
       lineage: null,
       another_server: null,
+      encrypted_for: null,
       warnings: [],
       progress: 0,
       fault: null,

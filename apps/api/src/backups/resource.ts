@@ -246,6 +246,7 @@ function backupResource(row: ShownBackup, copies: CopyResource[], progress: JobP
     full_because: fullBecause(row),
     lineage: row.lineage,
     another_server: row.anotherServer && anotherServerResource({ backupId: row.id, ...row.anotherServer }),
+    encrypted_for: row.encryptedFor,
     warnings: warningsInFacts(row.facts),
     progress: row.status === 'COMPLETED' ? 100 : row.status === 'BUILDING' ? percent(progress) : 0,
     attempt: row.attempt,

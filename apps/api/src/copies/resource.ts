@@ -8,6 +8,8 @@ import {
   configToken,
   type JobProgress,
   Jobs,
+  type RegionOutage,
+  RegionOutages,
   SetAside,
   type SetAsideKind,
   toldWhy,
@@ -20,6 +22,7 @@ export class CopyResources {
     @Inject(Jobs) private readonly jobs: Jobs,
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(SetAside) private readonly setAside: SetAside,
+    @Inject(RegionOutages) private readonly outages: RegionOutages,
   ) {}
 
   /** The copies of each backup, by the backup's id. */
@@ -29,12 +32,14 @@ export class CopyResources {
     const progress = await this.jobs.progress('copy', ids);
     const readyTimes = await this.jobs.readyTimes('copy', ids);
     const parents = await this.copies.ofBackups(backups.flatMap(({ parentId }) => parentId ?? []));
+    const isWaiting = [...rows.values()].flat().some(({ status, fault }) => status === 'PENDING' && !fault);
+    const outages = isWaiting ? await this.outages.known() : new Map<string, RegionOutage>();
     const shown = new Map(
       backups.map((backup) => {
         const copies = rows.get(backup.id) ?? [];
         const all = [
           ...copies.map((copy) => ({
-            ...copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)),
+            ...tellingOutage(copyResource(copy, progress.get(copy.id), readyTimes.get(copy.id)), outages),
             waits_for: waitsFor(backup, copy, parents),
           })),
           ...this.owed(backup, copies),
@@ -67,6 +72,16 @@ export class CopyResources {
       .map((region) => owedCopyResource(backup, region))
       .sort(byRegion);
   }
+}
+
+/** A copy is not begun while its region is away, so no event of its own tells why it waits. */
+function tellingOutage<Copy extends Pick<CopyResource, 'region' | 'status' | 'fault'>>(
+  copy: Copy,
+  outages: ReadonlyMap<string, RegionOutage>,
+): Copy {
+  const outage = outages.get(copy.region);
+  if (copy.status !== 'PENDING' || copy.fault || !outage) return copy;
+  return { ...copy, fault: { code: outage.code, message: outage.reason, since: utc(outage.since) } };
 }
 
 /** What a copy needs that is not there: none of it may be set aside. */

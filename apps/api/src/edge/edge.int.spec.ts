@@ -352,14 +352,21 @@ describe('the service', () => {
     expect((await gateway.call(getV10, { as: 'nobody' })).body).toEqual({ version });
   });
 
-  it('tells its regions, and to which of them copies may go', async () => {
+  it('tells its regions, to which of them copies may go, and which are away', async () => {
+    const since = new Date('2026-11-24T00:00:00.000Z');
+    await gateway.dataSource.query(
+      `insert into region_outage (region, seen_by, since, code, reason) values ('ORD', 'spec', $1, 'vault-unavailable', 'It is away.')`,
+      [since],
+    );
+    const outage = { code: 'vault-unavailable', message: 'It is away.', since: since.toISOString() };
     expect((await gateway.call(getRegions, { as: 'observer' })).body).toEqual({
       regions: [
-        { name: 'DFW', home: true, copies: false },
-        { name: 'IAD', home: false, copies: true },
-        { name: 'ORD', home: false, copies: true },
+        { name: 'DFW', home: true, copies: false, outage: null },
+        { name: 'IAD', home: false, copies: true, outage: null },
+        { name: 'ORD', home: false, copies: true, outage },
       ],
     });
+    await gateway.dataSource.query('delete from region_outage');
   });
 
   it('tells its document', async () => {

@@ -1,10 +1,11 @@
 /** What the service says of itself: its versions, its regions, and the document of its API. */
 import { Controller, Inject } from '@nestjs/common';
 import { apiVersion, getDocs, getLimits, getOpenapiJson, getRegions, getV10, getVersions } from '@strongroom/contracts';
-import { type AppConfig, configToken, type QuotaKind, quotaOf } from '@strongroom/runtime';
+import { type AppConfig, configToken, type QuotaKind, quotaOf, RegionOutages } from '@strongroom/runtime';
 import type { Asked } from '../edge/asked.js';
 import { asJson, Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
+import { utc } from '../edge/times.js';
 import { docsPage, docsPolicy } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
 
@@ -16,6 +17,7 @@ export class ServiceRoutes {
   constructor(
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Paging) private readonly paging: Paging,
+    @Inject(RegionOutages) private readonly outages: RegionOutages,
   ) {}
 
   @Handles(getVersions)
@@ -29,13 +31,19 @@ export class ServiceRoutes {
   }
 
   @Handles(getRegions)
-  regions() {
+  async regions() {
     const { vaults, homeRegion, copyRegions } = this.config;
+    const outages = await this.outages.known();
+    const outageOf = (region: string) => {
+      const found = outages.get(region);
+      return found ? { code: found.code, message: found.reason, since: utc(found.since) } : null;
+    };
     return {
       regions: [...vaults.keys()].map((name) => ({
         name,
         home: name === homeRegion,
         copies: copyRegions.includes(name),
+        outage: outageOf(name),
       })),
     };
   }

@@ -7,7 +7,7 @@ import { causedBy, isRefusal, messageOf, type RecordedEvent, regionRetired, stre
 import { backupDecider } from '@strongroom/domain';
 import { commandOn, executeTogether, isOutageForAll } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
-import type { Ids, Logger, SetAside } from '@strongroom/runtime';
+import type { Clock, Ids, Logger, SetAside } from '@strongroom/runtime';
 import { VaultFault } from '@strongroom/vault';
 import { BackupRegions, type BackupRegionsParts } from '../jobs/deletion/backup-regions.js';
 import { stillRunning } from '../jobs/deletion/deletion-attempt.js';
@@ -15,6 +15,7 @@ import { stillRunning } from '../jobs/deletion/deletion-attempt.js';
 export interface StrandedDeletionsParts extends BackupRegionsParts {
   views: Views;
   ids: Ids;
+  clock: Clock;
   log: Logger;
   setAside: SetAside;
 }
@@ -28,11 +29,14 @@ const passing = [regionRetired, stillRunning, 'vault-unavailable', 'vault-full',
 /** The pause before a deletion is taken up. It doubles with each time that it has failed. */
 const firstPauseMs = 15_000;
 const longestPauseMs = 21_600_000;
+const mostLocks = 10_000;
 
 export class StrandedDeletions {
   private readonly backups: Backups;
   private readonly regions: BackupRegions;
   private roundAt: string | undefined;
+  /** Until when a vault keeps a backup, as it has told. It is asked again after that. */
+  private readonly locks = new Map<string, Date>();
 
   constructor(private readonly parts: StrandedDeletionsParts) {
     this.backups = new Backups(parts.dataSource);
@@ -73,6 +77,7 @@ export class StrandedDeletions {
     const history = await ledger.readStream(streamOf('backup', backupId));
     const last = history.findLast(isAsked);
     if (!last || chain[0]?.status !== 'DELETE_FAILED' || isTooEarly(failed, history)) return;
+    if (failed.code === 'object-locked' && (await this.isLocked(backupId, chain))) return;
     // Nobody has tried the regions of a backup whose deletion waits for another one. The next attempt tells how they are.
     if (failed.code !== stillRunning && !(await this.canReachAllOf(chain, reached))) return;
     const context = causedBy(last, actor);
@@ -101,6 +106,35 @@ export class StrandedDeletions {
       }
     }
     return true;
+  }
+
+  /** No attempt is made before the vaults say that the lock of each backup is over. */
+  private async isLocked(backupId: string, chain: readonly BackupRow[]): Promise<boolean> {
+    const known = this.locks.get(backupId);
+    if (known && known > this.parts.clock.now()) return true;
+    this.locks.delete(backupId);
+    for (const row of chain) {
+      for (const region of await this.everyRegionOf(row)) {
+        const until = await this.keptUntil(region, row.id);
+        if (!until) continue;
+        // Each deletion that waits has a place here. What does not fit is asked for each time.
+        if (this.locks.size < mostLocks) this.locks.set(backupId, until);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** A vault that can't be reached, or has nothing of the backup, is found out about when the deletion is tried. */
+  private async keptUntil(region: string, backupId: string): Promise<Date | undefined> {
+    const { vaults } = this.parts;
+    if (!vaults.regions.includes(region)) return undefined;
+    try {
+      return await vaults.of(region).keptUntil(backupId);
+    } catch (error) {
+      if (error instanceof VaultFault) return undefined;
+      throw error;
+    }
   }
 
   private async canReach(region: string): Promise<boolean> {

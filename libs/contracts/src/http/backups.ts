@@ -178,6 +178,8 @@ export const backupResource = z.object({
   /** The history of a server that the backup is a state of: the id of the first backup of it. Null until it is known. */
   lineage: z.string().nullable(),
   another_server: anotherServer.nullable(),
+  /** Whose keys opened it when it was made; null when it is not encrypted, and whoever has the vault can read it. */
+  encrypted_for: addedLater(z.array(z.string()).nullable(), null),
   /** What the server warned of while it gave the backup, such as a file that it left out. */
   warnings: z.array(z.string()),
   /** In percent. */

@@ -1,7 +1,7 @@
 /** What the service says of itself: its versions, its documents, its health, and the regions of the deployment. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { link } from './fields.js';
+import { link, utcTime } from './fields.js';
 import { accountPath, apiVersion, type Operation } from './operation.js';
 
 const version = z.object({
@@ -13,8 +13,13 @@ const version = z.object({
 export const versionsResponse = z.object({ versions: z.array(version) });
 export const versionResponse = z.object({ version });
 
+/** An outage that goes on: copies to the region wait until it is over. */
+export const regionOutage = z.object({ code: z.string(), message: z.string(), since: utcTime });
+
 export const regionsResponse = z.object({
-  regions: z.array(z.object({ name: regionName, home: z.boolean(), copies: z.boolean() })),
+  regions: z.array(
+    z.object({ name: regionName, home: z.boolean(), copies: z.boolean(), outage: regionOutage.nullable() }),
+  ),
 });
 
 const most = z.int().nonnegative();

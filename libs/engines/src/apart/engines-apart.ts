@@ -3,6 +3,7 @@
  * loop, or more memory than is allowed, ends that process and that attempt, and nothing else.
  */
 import type { DatastoreType } from '@strongroom/contracts';
+import { engineFor } from '../engines.js';
 import type { BackupTaker, Restorer } from '../open-backup.js';
 import { SharedPlaces } from '../shared-places.js';
 import { BackupApart } from './backup-apart.js';
@@ -27,6 +28,7 @@ export class EnginesApart {
 
   of(datastoreType: DatastoreType): BackupTaker & Restorer {
     return {
+      readByIncrementals: engineFor(datastoreType).readByIncrementals,
       backup: (target, options) => new BackupApart(this.options, options).begin(datastoreType, target),
       restore: (chain, directory, options = {}) =>
         this.restores.take(chain.at(-1)?.manifest.accountId ?? '', options.signal, () =>

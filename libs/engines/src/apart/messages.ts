@@ -46,7 +46,13 @@ export const aliveMs = 1_000;
 export const endSignal = 'SIGUSR2';
 
 const { caCertificate, clientCertificate } = securedEndpoint.shape;
-const sealedBackup = z.object({ manifest: vaultManifest, sha256: sha256Hex, region: regionName });
+const fileKey = z.base64().transform((text) => Buffer.from(text, 'base64'));
+const sealedBackup = z.object({
+  manifest: vaultManifest,
+  sha256: sha256Hex,
+  region: regionName,
+  keys: z.object({ backup: fileKey.optional(), chain: fileKey, forChain: z.array(z.string()) }).optional(),
+});
 
 const backupJob = z.object({
   is: z.literal('backup'),
@@ -82,8 +88,11 @@ const restoreJob = z.object({
 export type RestoreJob = z.infer<typeof restoreJob>;
 
 /** What of a backup goes to a process. */
-export function sealed({ manifest, sha256, region }: SealedBackup): SealedBackup {
-  return { manifest, sha256, region };
+export function sealed({ manifest, sha256, region, keys }: SealedBackup): z.input<typeof sealedBackup> {
+  if (!keys) return { manifest, sha256, region };
+  const { backup, chain, forChain } = keys;
+  const texts = { backup: backup?.toString('base64'), chain: chain.toString('base64'), forChain: [...forChain] };
+  return { manifest, sha256, region, keys: texts };
 }
 
 export const job = z.discriminatedUnion('is', [backupJob, restoreJob]);

@@ -23,6 +23,7 @@ import type { ServerHost } from '../server-host.js';
 import { endingWithin } from '../time-limit.js';
 import type { Trial, TrialOptions } from '../trial.js';
 import { asTold } from '../unknown-host.js';
+import { manifestName } from './backup/base-backup.js';
 import { takeBackup } from './backup/take-backup.js';
 import { againstServer, againstVersion, notPossible } from './chain/grounds.js';
 import { whyNoDescendant } from './chain/lineage.js';
@@ -51,6 +52,7 @@ export class PostgresqlEngine extends Engine {
   readonly datastoreType = 'postgresql';
   readonly usual = { user: 'postgres', database: 'postgres' };
   readonly versions = ['18', '17', '16', '15'] as const;
+  readonly readByIncrementals = [manifestName];
   readonly outside: OutsideOption = {
     name: 'tablespace',
     help: 'where a tablespace goes, by its oid or by where the server had it; may be given more than once. Without it: TO.tablespaces/OID. A = in a path is written \\=',

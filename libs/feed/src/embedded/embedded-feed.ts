@@ -34,8 +34,8 @@ const source = 'ledger';
 const batchSize = 200;
 /** Every append is told, and so is an offset that is taken back. */
 const lookMs = 30_000;
-/** Appends that follow each other faster are looked for together. */
-const gapMs = 10;
+/** Appends that follow each other faster are looked for together. What a look and a batch cost is shared by all of their events. */
+const gapMs = 50;
 /** A tail is woken for what is new. */
 const tailMs = 600_000;
 

@@ -10,16 +10,16 @@ import { type Clock, endsWithin, type Ids, type Logger, type Metrics, WorkLoop }
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { Batch, type BatchParts, isTemporary } from '../batch.js';
+import { type BatchParts, isTemporary } from '../batch.js';
 import { DeadLetters } from '../dead-letters.js';
 import { EarlyLook } from '../early-look.js';
-import type { FeedMessage } from '../feed-message.js';
+import { type FeedMessage, readMessage } from '../feed-message.js';
 import { FeedMetrics } from '../feed-metrics.js';
 import { handledOf } from '../feed-offsets.js';
 import { FeedServer } from '../feed-server.js';
 import type { LedgerIdentity } from '../ledger-identity.js';
 import { LetterReplay } from '../letter-replay.js';
-import { OffsetGap } from '../offset-gap.js';
+import type { OffsetGap } from '../offset-gap.js';
 import { placesIn } from '../place-of-event.js';
 import { SecondLook } from '../second-look.js';
 import { positionHeader } from './cloud-event.js';
@@ -28,6 +28,7 @@ import { ConsumerPace } from './consumer-pace.js';
 import { watch } from './consumer-watch.js';
 import { DeadLetterTopic } from './dead-letter-topic.js';
 import type { KafkaRelay } from './kafka-relay.js';
+import { SharedLots } from './shared-lots.js';
 import { ToldOffsets } from './told-offsets.js';
 import { partitionOfKey } from './topic-sender.js';
 
@@ -52,6 +53,8 @@ export interface KafkaFeedOptions {
 }
 
 const chunkSize = 200;
+/** Partitions with news come together from the broker, and are handled together. */
+const partitionsAtOnce = 12;
 const outagePauseMs = 500;
 const restartMs = 1_000;
 const heartbeatMs = 1_000;
@@ -67,6 +70,7 @@ interface Life {
   told: ToldOffsets;
   source: string;
   parts: KafkaBatchParts;
+  lots: SharedLots;
   /** By partition, the offset of the first message that the topic still has, where earlier ones were missed. */
   begins: Map<string, bigint>;
   /** Whether the consumer is to end. */
@@ -186,7 +190,7 @@ export class KafkaFeed extends FeedServer {
       retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5, restartOnFailure: () => Promise.resolve(false) },
     });
     const told = new ToldOffsets(consumer, log);
-    const life: Life = { consumer, told, source, parts, begins: new Map(), isOver: false };
+    const life: Life = { consumer, told, source, parts, lots: new SharedLots(parts), begins: new Map(), isOver: false };
     const { over, end } = watch(consumer, this.pace, signal);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.joined = true;
@@ -222,7 +226,7 @@ export class KafkaFeed extends FeedServer {
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 3,
+      partitionsConsumedConcurrently: partitionsAtOnce,
       eachBatch: (payload) => this.eachBatch(life, payload),
     });
   }
@@ -243,28 +247,26 @@ export class KafkaFeed extends FeedServer {
   }
 
   private async eachBatch(life: Life, payload: EachBatchPayload): Promise<void> {
-    const { source, parts } = life;
+    const { source } = life;
     const { batch, isRunning, isStale, resolveOffset, heartbeat } = payload;
     const { topic, partition } = batch;
-    const handling = new Batch(parts, { group: this.options.group, source, topic, partition });
+    const key = { group: this.options.group, source, topic, partition };
     const { fetchedOffset } = fetched.parse(batch);
     const isBegin = fetchedOffset <= (life.begins.get(placeOf(batch)) ?? 0n);
     let follows = isBegin ? undefined : fetchedOffset - 1n;
     for (let from = 0; from < batch.messages.length; from += chunkSize) {
       const messages = batch.messages
         .slice(from, from + chunkSize)
-        .map((each) => feedMessageOf(topic, partition, each));
+        .map((each) => readMessage(feedMessageOf(topic, partition, each)));
       const last = messages.at(-1);
       let gap: OffsetGap | undefined;
-      const handle = () =>
-        handling.handle(messages, follows).catch((error: unknown) => {
-          if (!(error instanceof OffsetGap)) throw error;
-          gap = error;
-        });
+      const handle = async () => {
+        gap = await life.lots.handle({ key, messages, follows });
+      };
       if (!last || !(await this.persist(handle, payload))) return;
       if (gap) return this.goBack(life, batch, gap);
-      follows = last.offset;
-      resolveOffset(String(last.offset));
+      follows = last.message.offset;
+      resolveOffset(String(follows));
       await heartbeat();
     }
     if (!isRunning() || isStale()) return;

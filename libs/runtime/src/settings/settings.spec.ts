@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
+import * as encryption from './encryption.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
@@ -10,6 +11,7 @@ import * as service from './process.js';
 import * as quotas from './quotas.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
+import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
@@ -20,12 +22,14 @@ describe('the list of settings', () => {
       audit,
       built,
       deletion,
+      encryption,
       identity,
       kafka,
       ledgerAndFeed,
       limits,
       quotas,
       service,
+      transfers,
       transport,
       vaults,
       work,

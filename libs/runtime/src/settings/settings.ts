@@ -2,13 +2,16 @@
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
+import * as encryption from './encryption.js';
 import * as identity from './identity.js';
 import * as kafka from './kafka.js';
 import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
+import * as scrub from './scrub.js';
 import type { Setting } from './setting.js';
+import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
 import * as work from './work.js';
@@ -71,6 +74,9 @@ export const settings: readonly Setting<unknown>[] = [
   limits.mostStreams,
   limits.mostWrongTokens,
   work.secretKey,
+  encryption.recipients,
+  encryption.chainKey,
+  encryption.restoreKey,
   built.builtServers,
   built.instancesFolder,
   built.mostBuiltServers,
@@ -92,10 +98,14 @@ export const settings: readonly Setting<unknown>[] = [
   work.lease,
   vaults.sweepGrace,
   vaults.freeSpaceReserve,
+  transfers.transferLimits,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,
   work.copyStall,
   work.slowestVault,
   work.longestCopy,
+  scrub.copySources,
+  scrub.scrubRate,
+  scrub.scrubEvery,
 ];

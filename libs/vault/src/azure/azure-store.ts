@@ -25,7 +25,7 @@ export class AzureStore extends RemoteStore {
 
   constructor(
     region: string,
-    private readonly address: AzureAddress,
+    protected readonly address: AzureAddress,
     patience: Partial<Patience> = {},
   ) {
     super(region, patience);

@@ -12,6 +12,7 @@ import {
   digestName,
   type Kept,
   type ListPage,
+  lockIn,
   type Opened,
   type Seen,
   totalIn,
@@ -35,7 +36,6 @@ const mayNot: ReadonlySet<string> = new Set([
 ]);
 
 export class AzureWire implements Wire {
-  readonly locks: boolean;
   /** Whether the account keeps versions of what is removed; undefined until an answer has told. */
   private keepsVersions: boolean | undefined;
 
@@ -44,9 +44,7 @@ export class AzureWire implements Wire {
     readonly told: ToldStore,
     private readonly address: AzureAddress,
     private readonly parts: { container: () => Promise<ContainerClient>; silentMs: number },
-  ) {
-    this.locks = address.lock !== undefined;
-  }
+  ) {}
 
   async open({ key, range, tag }: Wanted, signal: AbortSignal): Promise<Opened | undefined> {
     const blob = await this.blob(key);
@@ -69,7 +67,7 @@ export class AzureWire implements Wire {
       body.once('close', heard.end);
       const total = range ? totalIn(contentRange, range.from) : contentLength;
       const bytes = range ? Math.min(range.bytes, total - range.from) : total;
-      return { facts: factsOf(key, told, total), body, bytes };
+      return { facts: factsOf(key, told, { bytes: total, now: told.date }), body, bytes };
     } catch (error) {
       heard.end();
       throw error;
@@ -82,7 +80,10 @@ export class AzureWire implements Wire {
       const told = await orAbsent(blob.getProperties({ abortSignal: heard.signal }));
       if (!told) return undefined;
       this.keepsVersions = told.versionId !== undefined;
-      return { facts: factsOf(key, told, told.contentLength), noted: told.metadata?.[notedName] };
+      return {
+        facts: factsOf(key, told, { bytes: told.contentLength, now: told.date }),
+        noted: told.metadata?.[notedName],
+      };
     });
   }
 
@@ -105,7 +106,7 @@ export class AzureWire implements Wire {
             blobContentMD5: createHash('md5').update(bytes).digest(),
           },
           metadata: { [notedName]: options.sha256 },
-          ...(this.locks && options.lockUntil && { immutabilityPolicy: this.policy(options.lockUntil) }),
+          ...(this.address.lock && options.lockUntil && { immutabilityPolicy: this.policy(options.lockUntil) }),
         });
         return tagIn(etag);
       });
@@ -128,7 +129,7 @@ export class AzureWire implements Wire {
       if (!value?.segment) throw new HollowAnswer('the answer is no list of a container');
       const objects: ObjectFacts[] = [];
       for (const { name, properties } of value.segment.blobItems)
-        objects.push(factsOf(name.slice(before.length), properties, properties.contentLength));
+        objects.push(factsOf(name.slice(before.length), properties, { bytes: properties.contentLength }));
       return { objects, next: value.continuationToken || undefined };
     });
   }
@@ -219,8 +220,13 @@ interface Told {
   immutabilityPolicyExpiresOn?: Date | undefined;
 }
 
-function factsOf(key: string, told: Told, bytes: number | undefined): ObjectFacts {
-  const { lastModified: putAt, immutabilityPolicyExpiresOn: lockedUntil } = told;
+/** @param now the time of the answer by the store's clock */
+function factsOf(
+  key: string,
+  told: Told,
+  { bytes, now }: { bytes: number | undefined; now?: Date | undefined },
+): ObjectFacts {
+  const { lastModified: putAt } = told;
   if (putAt === undefined || bytes === undefined)
     throw new HollowAnswer('the answer lacks what Azure tells of an object');
   return {
@@ -228,7 +234,7 @@ function factsOf(key: string, told: Told, bytes: number | undefined): ObjectFact
     bytes,
     tag: tagIn(told.etag),
     putAt,
-    ...(lockedUntil !== undefined && lockedUntil.getTime() > Date.now() && { lockedUntil }),
+    ...lockIn(told.immutabilityPolicyExpiresOn, now),
   };
 }
 

@@ -16,6 +16,7 @@ import { codeOf } from '../error-code.js';
 import { type ObjectFacts, ObjectStore, type PutOptions, WriteRefused } from '../object/object-store.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
+import { readAhead, type Stretch } from './read-ahead.js';
 import { absentAs, chunkBytes, VaultRoot } from './vault-root.js';
 
 const partials = '.partial';
@@ -41,6 +42,10 @@ export class DirectoryStore extends ObjectStore {
 
   constructor(private readonly root: VaultRoot) {
     super();
+  }
+
+  override get isFolder(): boolean {
+    return true;
   }
 
   locationOf(key: string): string {
@@ -76,8 +81,6 @@ export class DirectoryStore extends ObjectStore {
   }
 
   async put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined> {
-    if (createHash('sha256').update(bytes).digest('hex') !== options.sha256)
-      throw new VaultFault('object-altered', this.root.region, `${key} is not what was to be put.`);
     return this.doing(`write ${key}`, signal, () => this.putAtomically(key, bytes, options));
   }
 
@@ -107,7 +110,12 @@ export class DirectoryStore extends ObjectStore {
     await this.tidied;
     const written = join(path, partials, randomUUID());
     try {
-      await files.writeNew(written, bytes);
+      const writing = files.writeNew(written, bytes);
+      writing.catch(() => {});
+      // It is hashed while another thread writes it.
+      const isRight = createHash('sha256').update(bytes).digest('hex') === options.sha256;
+      await writing;
+      if (!isRight) throw new VaultFault('object-altered', this.root.region, `${key} is not what was to be put.`);
       for (let look = 0; look < mostLooks; look += 1) {
         const before = await this.look(key);
         if (!meets(before, options)) return this.isThere(key, before, bytes);
@@ -291,23 +299,14 @@ export class DirectoryStore extends ObjectStore {
   }
 
   /** Nobody has to end what was not begun, so the file is opened with the first chunk. What is gone by then has no bytes. */
-  private async *chunks(
-    path: string,
-    key: string,
-    { from, end }: { from: number; end: number },
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer> {
+  private async *chunks(path: string, key: string, stretch: Stretch, signal: AbortSignal): AsyncGenerator<Buffer> {
     const what = `read ${key}`;
     const file = await this.doing(what, signal, () => absentAs(undefined, this.root.files.open(path, 'r')));
     if (!file) return;
     try {
-      for (let at = from; at < end; ) {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
-        const length = await this.doing(what, signal, () => file.read(chunk, at).catch(this.unreadable(key)));
-        if (length === 0) return;
-        at += length;
-        yield chunk.subarray(0, length);
-      }
+      const readInto = (memory: Buffer, at: number) =>
+        this.doing(what, signal, () => file.read(memory, at).catch(this.unreadable(key)));
+      yield* readAhead(stretch, readInto);
     } finally {
       await file.close();
     }

@@ -5,17 +5,24 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { manifestObjectName } from '@strongroom/contracts';
+import { type KeysOf, manifestObjectName } from '@strongroom/contracts';
+import { PayloadWriter } from '@strongroom/encryption';
 import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
-import { type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
+import { SegmentCheck } from '../segment-check.js';
+import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
+import { KeysFiles } from './keys-files.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
+import { stepBytes } from './read-ahead.js';
 import type { OpenFile } from './vault-files.js';
-import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
+
+/** So many chunks are written at a time at the most, however small they are. */
+const mostChunks = 256;
 
 export interface UploadParts {
   root: VaultRoot;
@@ -40,26 +47,58 @@ export class DirectoryUpload extends VaultUpload {
     this.folder = join(parts.root.folderOf(backupId), place);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
+    const hash = createHash('sha256');
+    const sizeBytes = await this.write(name, fileKey ? encrypted(source, fileKey) : source, (chunk) =>
+      hash.update(chunk),
+    );
+    return { name, sizeBytes, sha256: hash.digest('hex') };
+  }
+
+  override async bring({ object, read, altered }: CopySource): Promise<void> {
+    const check = new SegmentCheck(object, altered);
+    await this.write(object.name, read({ from: 0, bytes: object.sizeBytes }), (chunk) => check.update(chunk));
+    check.end();
+  }
+
+  /**
+   * Makes an object. All of it is on the disk when this returns.
+   * @param look is shown every byte, while another thread writes it
+   * @returns its size
+   */
+  private async write(name: string, source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): Promise<number> {
     const { root } = this.parts;
     const file = await this.create(checkedObjectName(name, root.region));
-    const hash = createHash('sha256');
     let sizeBytes = 0;
     try {
-      for await (const chunk of source) {
-        for (let at = 0; at < chunk.length; at += chunkBytes) {
-          const piece = chunk.subarray(at, at + chunkBytes);
-          hash.update(piece);
-          await root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(piece));
+      for await (const chunks of inSteps(source)) {
+        const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(chunks));
+        // When the look fails, that is what counts.
+        writing.catch(() => {});
+        try {
+          for (const chunk of chunks) {
+            look(chunk);
+            sizeBytes += chunk.length;
+          }
+        } catch (error) {
+          await writing.catch(() => {});
+          throw error;
         }
-        sizeBytes += chunk.length;
+        await writing;
       }
       // After a failed sync it is not known what the disk holds of the file.
       await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
     } finally {
       await file.close();
     }
-    return { name, sizeBytes, sha256: hash.digest('hex') };
+    return sizeBytes;
+  }
+
+  async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    const { root } = this.parts;
+    await root.doing(`write the keys of backup ${this.backupId}`, () =>
+      this.notSuperseded(() => new KeysFiles(root, this.folder).make(of, bytes)),
+    );
   }
 
   async seal(manifestBytes: Buffer, reading: Reading = {}): Promise<SealedManifest> {
@@ -67,7 +106,7 @@ export class DirectoryUpload extends VaultUpload {
     const file = await this.create(manifestObjectName);
     try {
       await root.doing(`write the manifest of backup ${this.backupId}`, async () => {
-        await file.writeAll(manifestBytes);
+        await file.writeAll([manifestBytes]);
         await file.sync();
       });
     } finally {
@@ -101,7 +140,7 @@ export class DirectoryUpload extends VaultUpload {
     const found = await this.notSuperseded(() => reader.manifest());
     if (!found.equals(written)) throw reader.altered(`${manifestObjectName} is not what was written`);
     const sealed = parseManifest(found, this.backupId, root.region);
-    await this.notSuperseded(() => reader.compare(sealed.manifest, reading));
+    await this.notSuperseded(() => reader.compare(sealed, reading));
     return sealed;
   }
 
@@ -155,4 +194,26 @@ export class DirectoryUpload extends VaultUpload {
   private async isThere(): Promise<boolean> {
     return (await absentAs<Stats | undefined>(undefined, this.parts.root.files.stat(this.folder))) !== undefined;
   }
+}
+
+/** The object as one payload. */
+async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): AsyncGenerator<Buffer> {
+  const writer = new PayloadWriter(fileKey);
+  for await (const chunk of source) yield* writer.update(chunk);
+  yield* writer.end();
+}
+
+/** Collects chunks until they are as much as one operation writes. */
+async function* inSteps(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer[], void, undefined> {
+  let chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes < stepBytes && chunks.length < mostChunks) continue;
+    yield chunks;
+    chunks = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield chunks;
 }

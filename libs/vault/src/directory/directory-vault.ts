@@ -15,6 +15,7 @@
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { KeysOf } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
 import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
@@ -22,8 +23,10 @@ import {
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   shards,
   Vault,
   type VaultIdentity,
@@ -34,6 +37,7 @@ import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
 import { BackupStates, type FoundState, oldPlace, placeOf, type SealedState } from './backup-state.js';
 import { DirectoryUpload } from './directory-upload.js';
+import { KeysFiles } from './keys-files.js';
 import { MarkedFolder } from './marked-folder.js';
 import { PlaceReader } from './place-reader.js';
 import { Places } from './places.js';
@@ -117,12 +121,28 @@ export class DirectoryVault extends Vault {
     return Readable.from(this.chunks(backupId, objectName, range), { objectMode: false, highWaterMark: chunkBytes });
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return onSealed(
+      () => this.sealedState(backupId),
+      (state) => this.readerAt(backupId, state).keys(of),
+    );
+  }
+
+  async replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    const state = await this.sealedState(backupId);
+    if (!state) throw notHeld(backupId, this.region);
+    return this.root.doing(`replace the keys of backup ${backupId}`, async () => {
+      await this.checkWritable();
+      return new KeysFiles(this.root, join(this.root.path, this.locationAt(backupId, state))).replace(of, bytes, tag);
+    });
+  }
+
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedState(backupId),
       async (state) => {
         const sealed = await this.manifestAt(backupId, state);
-        await this.readerAt(backupId, state).compare(sealed.manifest, { progress, signal });
+        await this.readerAt(backupId, state).compare(sealed, { progress, signal });
         return sealed;
       },
     );

@@ -10,6 +10,7 @@ import { absentAs, isFull, type VaultRoot } from './vault-root.js';
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
 
 export class MarkedFolder implements MarkedStore {
+  readonly layout = 'folders';
   readonly advice = {
     whenShared:
       'Give each region a folder of its own in STRONGROOM_VAULTS: the same folder, a symbolic link, a bind mount or one NFS export',

@@ -4,23 +4,31 @@
  */
 import { constants, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import { type KeysOf, manifestObjectName, type StoredManifest, type VaultObject } from '@strongroom/contracts';
 import { codeOf } from '../error-code.js';
-import { checkedObjectName } from '../manifest.js';
+import { checkKeys } from '../keys-check.js';
+import { checkedObjectName, isKeysName } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
-import { absentAs, chunkBytes, type VaultRoot } from './vault-root.js';
+import { diskBuffers } from './disk-buffers.js';
+import { KeysFiles } from './keys-files.js';
+import { inTurns, readAhead } from './read-ahead.js';
+import { cannotBypass, type OpenFile } from './vault-files.js';
+import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
 export const stillOpen = /^\.nfs/;
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
+
+/** A disk is read in whole pages of this size at the most. */
+const pageBytes = 4_096;
 
 const wholeObject: ByteRange = { from: 0, bytes: Number.MAX_SAFE_INTEGER };
 
@@ -44,7 +52,20 @@ export class PlaceReader {
     return bytes;
   }
 
-  async *chunks(objectName: string, range: ByteRange = wholeObject): AsyncGenerator<Buffer> {
+  /** Undefined when there are none. */
+  keys(of: KeysOf): Promise<StoredKeys | undefined> {
+    return this.root.doing(`read the keys of backup ${this.backupId}`, async () => {
+      await this.root.files.access(this.root.path, constants.R_OK);
+      return new KeysFiles(this.root, this.folder).read(of);
+    });
+  }
+
+  /** @param memoryFor where a chunk goes, as `readAhead` has it */
+  async *chunks(
+    objectName: string,
+    range: ByteRange = wholeObject,
+    memoryFor?: (bytes: number) => Buffer,
+  ): AsyncGenerator<Buffer> {
     const { root, backupId } = this;
     const path = join(this.folder, checkedObjectName(objectName, root.region));
     const what = `read ${objectName} of backup ${backupId}`;
@@ -54,32 +75,31 @@ export class PlaceReader {
     });
     if (!file) throw this.missing(objectName);
     try {
-      const end = range.from + range.bytes;
-      for (let at = range.from; at < end; ) {
-        const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, end - at));
-        const bytesRead = await root.doing(what, () => file.read(chunk, at).catch(this.unreadable(objectName)));
-        if (bytesRead === 0) return;
-        at += bytesRead;
-        yield chunk.subarray(0, bytesRead);
-      }
+      const readInto = (memory: Buffer, at: number) =>
+        root.doing(what, () => file.read(memory, at).catch(this.unreadable(objectName)));
+      yield* readAhead({ from: range.from, end: range.from + range.bytes }, readInto, memoryFor);
     } finally {
       await file.close();
     }
   }
 
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
-  async compare({ objects }: VaultManifest, reading: Reading = {}): Promise<void> {
+  async compare(sealed: { manifest: StoredManifest; sha256: string }, reading: Reading = {}): Promise<void> {
+    const { objects } = sealed.manifest;
     const expected = new Set([manifestObjectName, ...objects.map(({ name }) => name)]);
     const present = await this.root.doing(`list backup ${this.backupId}`, () =>
       absentAs<string[]>([], this.root.files.list(this.folder)),
     );
-    const stranger = present.find((name) => !expected.has(name) && !stillOpen.test(name) && !isOurs(name));
+    const stranger = present.find(
+      (name) => !expected.has(name) && !isKeysName(name) && !stillOpen.test(name) && !isOurs(name),
+    );
     if (stranger !== undefined) throw this.altered(`it holds ${stranger}, which its manifest does not name`);
+    await checkKeys(this, sealed);
     for (const object of objects) await this.compareObject(object, reading);
   }
 
   /** Looks whether every object is there in its size, and reads none. @throws {VaultFault} `object-missing`, `object-altered` */
-  async lookAt({ objects }: VaultManifest): Promise<void> {
+  async lookAt({ objects }: StoredManifest): Promise<void> {
     for (const object of objects) await this.lookAtObject(object);
   }
 
@@ -96,12 +116,69 @@ export class PlaceReader {
     await this.lookAtObject(object);
     const { name } = object;
     const check = new SegmentCheck(object, (why) => this.altered(`${name}: ${why}`));
-    for await (const chunk of this.chunks(name)) {
+    for await (const chunk of this.fromDisk(object)) {
       signal?.throwIfAborted();
       check.update(chunk);
-      progress?.(chunk.length);
+      await progress?.(chunk.length);
     }
     check.end();
+  }
+
+  /**
+   * The bytes of an object from its disk, past the page cache of this host: what the cache still has of it proves nothing. Where that
+   * can't be done, they are read as usual. Each chunk holds its bytes until the next one is asked for.
+   */
+  private async *fromDisk({ name, sizeBytes }: VaultObject): AsyncGenerator<Buffer> {
+    const path = join(this.folder, checkedObjectName(name, this.root.region));
+    // A file without bytes is read as well, since the disk may fail to.
+    const buffers = sizeBytes > 0 ? diskBuffers.take() : undefined;
+    const file = buffers && (await this.openOnDisk(name, path));
+    if (!file) {
+      if (buffers) diskBuffers.giveBack(buffers);
+      yield* this.chunks(name, wholeObject, inTurns());
+      return;
+    }
+    let reading: Promise<number | undefined> = Promise.resolve(0);
+    const readAt = (into: Buffer, at: number) => {
+      reading = this.root.doing(`read ${name} of backup ${this.backupId}`, () =>
+        file.read(into, at).catch((error: unknown) => {
+          // Some file systems say so only when they are to read.
+          if (at === 0 && cannotBypass(error)) return undefined;
+          return this.unreadable(name)(error);
+        }),
+      );
+      // It is waited for below, or at the end.
+      reading.catch(() => {});
+    };
+    let [now, other] = buffers;
+    try {
+      readAt(now, 0);
+      for (let at = 0; at < sizeBytes; ) {
+        const bytesRead = await reading;
+        if (bytesRead === 0) return;
+        at += bytesRead ?? 0;
+        // What ends within a page is the end of the file, or was cut off by the system: the rest is read as usual.
+        const goesOn = at < sizeBytes && at % pageBytes === 0 && bytesRead !== undefined;
+        const chunk = now.subarray(0, bytesRead ?? 0);
+        [now, other] = [other, now];
+        if (goesOn) readAt(now, at);
+        if (chunk.length > 0) yield chunk;
+        if (goesOn) continue;
+        if (at < sizeBytes) yield* this.chunks(name, { from: at, bytes: sizeBytes - at }, inTurns());
+        return;
+      }
+    } finally {
+      await reading.catch(() => {});
+      diskBuffers.giveBack(buffers);
+      await file.close();
+    }
+  }
+
+  /** @returns undefined where the bytes can't be read past the page cache; whoever reads as usual finds out what else is wrong */
+  private openOnDisk(name: string, path: string): Promise<OpenFile | undefined> {
+    return this.root.doing(`read ${name} of backup ${this.backupId}`, () =>
+      absentAs(undefined, this.root.files.openOnDisk(path)),
+    );
   }
 
   altered(how: string): VaultFault {
@@ -110,7 +187,7 @@ export class PlaceReader {
     return new VaultFault('object-altered', region, message);
   }
 
-  private missing(name: string): VaultFault {
+  missing(name: string): VaultFault {
     const { region } = this.root;
     const message = `${name} of backup ${this.backupId} is missing in the vault of ${region}. Restore from the copy in another region.`;
     return new VaultFault('object-missing', region, message);

@@ -14,6 +14,7 @@ import {
   open,
   opendir,
   realpath,
+  rename,
   rm,
   rmdir,
   stat,
@@ -22,6 +23,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { codeOf } from '../error-code.js';
 import { syncFolder } from '../sync-folder.js';
 import { FirstComeFirstServed } from './first-come-first-served.js';
 
@@ -45,9 +47,10 @@ export class OpenFile {
     private readonly step: Step,
   ) {}
 
-  async writeAll(bytes: Buffer): Promise<void> {
+  /** Writes all of them, one behind the other. */
+  async writeAll(chunks: readonly Buffer[]): Promise<void> {
     await this.step('write', this.path, async () => {
-      for (let at = 0; at < bytes.length; ) at += (await this.file.write(bytes, at, bytes.length - at)).bytesWritten;
+      for (let left = [...chunks]; left.length > 0; ) left = without((await this.file.writev(left)).bytesWritten, left);
     });
   }
 
@@ -100,6 +103,27 @@ export class VaultFiles {
     const file = await this.within(flags === 'r' ? 'open' : 'create', path, () =>
       flags === 'r' ? this.opened(path) : open(path, flags, 0o600),
     );
+    return this.openFile(file, path);
+  }
+
+  /**
+   * Opens a file to be read from its disk, past the page cache of this host. Such a file is read in whole pages into `DiskBuffers`.
+   * @returns undefined when the platform or the file system can't do that
+   */
+  openOnDisk(path: string): Promise<OpenFile | undefined> {
+    const direct = constants.O_DIRECT as number | undefined;
+    if (direct === undefined) return Promise.resolve(undefined);
+    return this.within('open', path, async () => {
+      try {
+        return this.openFile(await this.opened(path, direct), path);
+      } catch (error) {
+        if (cannotBypass(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  private openFile(file: FileHandle, path: string): OpenFile {
     return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
   }
 
@@ -115,7 +139,7 @@ export class VaultFiles {
   async writeNew(path: string, bytes: Buffer): Promise<void> {
     const file = await this.open(path, 'wx');
     try {
-      await file.writeAll(bytes);
+      await file.writeAll([bytes]);
       await file.sync();
     } finally {
       await file.close();
@@ -125,6 +149,11 @@ export class VaultFiles {
   /** Gives a file a second name, which must not be taken yet. */
   link(path: string, name: string): Promise<void> {
     return this.within('link', name, () => link(path, name));
+  }
+
+  /** It replaces nothing that is there, unless that is an empty folder. */
+  rename(path: string, name: string): Promise<void> {
+    return this.within('rename', name, () => rename(path, name));
   }
 
   makeFolder(path: string): Promise<void> {
@@ -209,10 +238,27 @@ export class VaultFiles {
   }
 
   /** Opens a file or a folder. To open anything else could wait for ever, or do something. */
-  private async opened(path: string): Promise<FileHandle> {
-    if (this.top === undefined || path === this.top) return open(path, 'r');
+  private async opened(path: string, alsoFlags = 0): Promise<FileHandle> {
+    if (this.top === undefined || path === this.top) return open(path, constants.O_RDONLY | alsoFlags);
     const found = await lstat(path);
-    if (found.isFile() || found.isDirectory()) return open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    if (found.isFile() || found.isDirectory()) {
+      return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | alsoFlags);
+    }
     throw new StrangeEntry(`${path} is neither a file nor a folder`);
   }
+}
+
+/** What is left of chunks when so many of their first bytes are gone. */
+function without(bytes: number, chunks: readonly Buffer[]): Buffer[] {
+  let gone = bytes;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(gone, chunk.length);
+    gone -= cut;
+    return cut < chunk.length ? [chunk.subarray(cut)] : [];
+  });
+}
+
+/** Whether a file system says that it reads nothing past the page cache. */
+export function cannotBypass(error: unknown): boolean {
+  return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error));
 }

@@ -74,11 +74,19 @@ export class GcsConnection {
     throw refusalOf(statusCode, answer.headers['retry-after'], await text(answer));
   }
 
-  /** @param form what the answer must have. An answer of another form is none */
-  async json<T>(asked: GcsRequest, form: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const told = await text(await this.ask(asked, signal));
-    const found = form.safeParse(parsed(told));
-    if (found.success) return found.data;
+  /**
+   * @param form what the answer must have. An answer of another form is none
+   * @returns what was told, and when by the store's clock
+   */
+  async json<T>(
+    asked: GcsRequest,
+    form: z.ZodType<T>,
+    signal: AbortSignal,
+  ): Promise<{ told: T; at: Date | undefined }> {
+    const answer = await this.ask(asked, signal);
+    const at = timeIn(answer.headers.date);
+    const found = form.safeParse(parsed(await text(answer)));
+    if (found.success) return { told: found.data, at };
     throw new GcsRefusal(200, 'HollowAnswer', 'the answer is none of Google Cloud Storage', undefined);
   }
 }
@@ -120,6 +128,11 @@ function refusalOf(status: number, wait: string | undefined, body: string): GcsR
   const { message, errors } = found.success ? found.data.error : { message: '', errors: undefined };
   const code = found.success ? (errors?.[0]?.reason ?? 'refused') : '';
   return new GcsRefusal(status, code, message, waitMsOf(wait));
+}
+
+function timeIn(date: string | undefined): Date | undefined {
+  const at = new Date(date ?? '');
+  return Number.isNaN(at.getTime()) ? undefined : at;
 }
 
 function parsed(told: string): unknown {

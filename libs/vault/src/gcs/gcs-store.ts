@@ -24,7 +24,7 @@ export class GcsStore extends RemoteStore {
 
   constructor(
     region: string,
-    private readonly address: GcsAddress,
+    protected readonly address: GcsAddress,
     patience: Partial<Patience> = {},
   ) {
     super(region, patience);

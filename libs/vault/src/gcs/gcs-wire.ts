@@ -11,6 +11,7 @@ import {
   digestName,
   type Kept,
   type ListPage,
+  lockIn,
   type Opened,
   type Seen,
   totalIn,
@@ -40,15 +41,11 @@ const listed = z.looseObject({
 const mostAtOnce = 16;
 
 export class GcsWire implements Wire {
-  readonly locks: boolean;
-
   constructor(
     readonly told: ToldStore,
     private readonly address: GcsAddress,
     private readonly connection: GcsConnection,
-  ) {
-    this.locks = address.lock !== undefined;
-  }
+  ) {}
 
   async open({ key, range, tag }: Wanted, signal: AbortSignal): Promise<Opened | undefined> {
     const query = new URLSearchParams({ alt: 'media', ...(tag !== undefined && { generation: tag }) });
@@ -75,7 +72,7 @@ export class GcsWire implements Wire {
   async look(key: string, signal: AbortSignal): Promise<Seen | undefined> {
     const path = `${this.pathOf(key)}?projection=noAcl`;
     const found = await this.orAbsent(this.connection.json({ method: 'GET', path }, resource, signal), signal);
-    return found && { facts: factsOf(key, found), noted: found.metadata?.[digestName] };
+    return found && { facts: factsOf(key, found.told, found.at), noted: found.told.metadata?.[digestName] };
   }
 
   async send(
@@ -90,14 +87,14 @@ export class GcsWire implements Wire {
       contentType: 'application/octet-stream',
       md5Hash: createHash('md5').update(bytes).digest('base64'),
       metadata: { [digestName]: options.sha256 },
-      ...(this.locks && options.lockUntil && { retention: this.retention(options.lockUntil) }),
+      ...(this.address.lock && options.lockUntil && { retention: this.retention(options.lockUntil) }),
     };
     const boundary = `strongroom-${options.sha256}`;
     const head = `--${boundary}\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(metadata)}\r\n--${boundary}\r\ncontent-type: application/octet-stream\r\n\r\n`;
     const ifGenerationMatch = options.if === 'absent' ? '0' : options.if.tag;
     const query = new URLSearchParams({ uploadType: 'multipart', ifGenerationMatch });
     try {
-      const put = await this.connection.json(
+      const { told } = await this.connection.json(
         {
           method: 'POST',
           path: `/upload${this.bucketPath}/o?${query}`,
@@ -107,7 +104,7 @@ export class GcsWire implements Wire {
         resource,
         signal,
       );
-      return put.generation;
+      return told.generation;
     } catch (error) {
       if (refusalIn(error).status === 412) return undefined;
       throw error;
@@ -174,7 +171,7 @@ export class GcsWire implements Wire {
     return found;
   }
 
-  private listed(
+  private async listed(
     prefix: string,
     { from, signal, versions = false }: { from: string | undefined; signal: AbortSignal; versions?: boolean },
   ): Promise<z.infer<typeof listed>> {
@@ -183,7 +180,9 @@ export class GcsWire implements Wire {
       ...(from !== undefined && { pageToken: from }),
       ...(versions && { versions: 'true' }),
     });
-    return this.connection.json({ method: 'GET', path: `${this.bucketPath}/o?${query}` }, listed, signal);
+    const path = `${this.bucketPath}/o?${query}`;
+    const { told } = await this.connection.json({ method: 'GET', path }, listed, signal);
+    return told;
   }
 
   /** A 404 may mean the object or the bucket. So the bucket is asked before an object counts as missing. */
@@ -211,13 +210,13 @@ export class GcsWire implements Wire {
   }
 }
 
-function factsOf(key: string, { generation, size, timeCreated, retention }: Resource): ObjectFacts {
-  const lockedUntil = retention?.retainUntilTime;
+/** @param now the time of the answer by the store's clock */
+function factsOf(key: string, { generation, size, timeCreated, retention }: Resource, now?: Date): ObjectFacts {
   return {
     key,
     bytes: size,
     tag: generation,
     putAt: timeCreated,
-    ...(lockedUntil !== undefined && lockedUntil.getTime() > Date.now() && { lockedUntil }),
+    ...lockIn(retention?.retainUntilTime, now),
   };
 }

@@ -1,25 +1,37 @@
 /** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
 import { createHash } from 'node:crypto';
+import { contentBytesIn, PayloadWriter, payloadBytes } from '@strongroom/encryption';
 
 export interface Cut {
   bytes: Buffer;
   sha256: string;
 }
 
-/** Cuts where a chunk of the source ends. Only a chunk that is larger than a piece is cut itself. An empty source gives one empty piece. */
+/** The least that a piece must hold, so that something of the source fits into it when it is encrypted. */
+const leastEncryptedBytes = payloadBytes(1);
+
+/**
+ * Cuts where a chunk of the source ends. Only a chunk that is larger than a piece is cut itself. An empty source gives one piece.
+ * @param fileKey encrypts each piece as a payload of its own. A piece has no more bytes than without it
+ */
 export async function* cutAtChunks(
   source: AsyncIterable<Buffer>,
   mostBytesOf: (index: number) => number,
+  fileKey?: Buffer,
 ): AsyncGenerator<Cut, void, undefined> {
   let index = 0;
-  let piece = new CollectedPiece(mostBytesOf(index));
+  const pieceAt = (at: number): OpenPiece => {
+    const mostBytes = mostBytesOf(at);
+    return fileKey ? new EncryptedPiece(mostBytes, fileKey) : new CollectedPiece(mostBytes);
+  };
+  let piece = pieceAt(index);
   for await (const chunk of source) {
     let rest = chunk;
     while (rest.length > piece.roomBytes) {
       if (piece.length === 0) rest = piece.take(rest);
       yield piece.cut();
       index += 1;
-      piece = new CollectedPiece(mostBytesOf(index));
+      piece = pieceAt(index);
     }
     piece.take(rest);
   }
@@ -56,7 +68,48 @@ export async function* cutInto(
   }
 }
 
-class CollectedPiece {
+/** A piece that is being filled. */
+interface OpenPiece {
+  /** How many bytes of the source it holds, and how many it has room for. */
+  readonly length: number;
+  readonly roomBytes: number;
+  /** @returns what has no room */
+  take(chunk: Buffer): Buffer;
+  cut(): Cut;
+}
+
+/** Holds what was encrypted already, so a piece takes no more memory than one in clear. */
+class EncryptedPiece implements OpenPiece {
+  length = 0;
+  private readonly mostBytes: number;
+  private readonly piece: CollectedPiece;
+  private readonly writer: PayloadWriter;
+
+  constructor(mostBytes: number, fileKey: Buffer) {
+    const pieceBytes = Math.max(mostBytes, leastEncryptedBytes);
+    this.mostBytes = contentBytesIn(pieceBytes);
+    this.piece = new CollectedPiece(pieceBytes);
+    this.writer = new PayloadWriter(fileKey);
+  }
+
+  get roomBytes(): number {
+    return this.mostBytes - this.length;
+  }
+
+  take(chunk: Buffer): Buffer {
+    const taken = chunk.subarray(0, this.roomBytes);
+    for (const part of this.writer.update(taken)) this.piece.take(part);
+    this.length += taken.length;
+    return chunk.subarray(taken.length);
+  }
+
+  cut(): Cut {
+    for (const part of this.writer.end()) this.piece.take(part);
+    return this.piece.cut();
+  }
+}
+
+class CollectedPiece implements OpenPiece {
   length = 0;
   private readonly hash = createHash('sha256');
   private readonly memory: Buffer;
@@ -69,7 +122,6 @@ class CollectedPiece {
     return this.memory.length - this.length;
   }
 
-  /** @returns what has no room */
   take(chunk: Buffer): Buffer {
     const taken = chunk.subarray(0, this.roomBytes);
     taken.copy(this.memory, this.length);

@@ -1,6 +1,6 @@
 /** A store of objects as the identity of its vault needs it. */
 import type { VaultIdentity } from '../vault.js';
-import { type MarkedStore, markerName } from '../vault-marker.js';
+import { layoutOfObjects, type MarkedStore, markerName } from '../vault-marker.js';
 import { type ObjectStore, WriteRefused } from './object-store.js';
 import { digestOf, smallObject } from './small-objects.js';
 import { tryStore } from './store-trial.js';
@@ -14,12 +14,14 @@ export class MarkedStoreOfObjects implements MarkedStore {
     whenAway: 'See that STRONGROOM_VAULTS names its bucket and its prefix, and no other.',
   };
   readonly where: string;
+  readonly layout: MarkedStore['layout'];
 
   constructor(
     readonly region: string,
     private readonly store: ObjectStore,
   ) {
     this.where = store.locationOf('');
+    this.layout = store.isFolder ? layoutOfObjects : 'any';
   }
 
   doing<T>(_what: string, operations: () => Promise<T>): Promise<T> {

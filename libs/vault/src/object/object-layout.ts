@@ -4,12 +4,14 @@
  *     vault.json                                                                     the vault's identity
  *     backups/<last two digits of the id>/<backup id>/state                          what counts of the backup
  *     backups/<last two digits of the id>/<backup id>/<attempt>.<n>/manifest.json    of an attempt
+ *     backups/<last two digits of the id>/<backup id>/<attempt>.<n>/keys.age         its keys, when it is encrypted; chain-keys.age
  *     backups/<last two digits of the id>/<backup id>/<attempt>.<n>/<name>.<piece>   the objects of an attempt, in pieces
  *
  * The pieces of an object are its segments, as the manifest names them. An object that its manifest proves as a whole lies in
  * pieces of the size that the state tells. So `cat NAME.*` is the object, for both.
  */
 import { manifestObjectName, type VaultObject } from '@strongroom/contracts';
+import { isKeysName } from '../manifest.js';
 import { VaultFault } from '../vault-fault.js';
 
 /** The size of a piece is a compromise: a smaller one costs more requests, and a larger one more memory and more that is sent again. */
@@ -102,5 +104,5 @@ export function piecesOf(object: VaultObject, pieceBytes: number): Piece[] {
 
 /** Whether something may lie in a place beside what its manifest names. */
 export function mayLieBeside(name: string): boolean {
-  return name === manifestObjectName || stillOpen.test(name);
+  return name === manifestObjectName || isKeysName(name) || stillOpen.test(name);
 }

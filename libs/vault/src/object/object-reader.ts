@@ -3,9 +3,16 @@
  * the object that can't be read, is missing or differs, with its backup and its region.
  */
 import { createHash } from 'node:crypto';
-import { manifestObjectName, type VaultManifest, type VaultObject } from '@strongroom/contracts';
+import {
+  type KeysOf,
+  keysNames,
+  manifestObjectName,
+  type StoredManifest,
+  type VaultObject,
+} from '@strongroom/contracts';
+import { checkKeys } from '../keys-check.js';
 import { SegmentCheck } from '../segment-check.js';
-import type { ByteRange } from '../vault.js';
+import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { InFlight } from './in-flight.js';
 import { mayLieBeside, type Piece, piecesOf } from './object-layout.js';
@@ -14,8 +21,10 @@ import { smallObject } from './small-objects.js';
 
 export interface Reading {
   /** Called with the number of bytes read since the last call. */
-  progress?: ((bytes: number) => void) | undefined;
+  progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
+  /** Whether the checksum that the store keeps of a segment proves it. A segment of which it keeps none is read. */
+  byServer?: boolean;
 }
 
 export interface ReadPlace {
@@ -45,6 +54,12 @@ export class ObjectReader {
     return found.bytes;
   }
 
+  /** Undefined when there are none. */
+  async keys(of: KeysOf): Promise<StoredKeys | undefined> {
+    const found = await smallObject(this.store, this.keyOf(keysNames[of]), this.signal);
+    return found && { bytes: found.bytes, tag: found.facts.tag };
+  }
+
   /** The bytes of an object, in chunks of at most 128 KiB. Nothing compares them. */
   async *chunks(object: VaultObject, range: ByteRange = { from: 0, bytes: object.sizeBytes }): AsyncGenerator<Buffer> {
     const end = Math.min(range.from + range.bytes, object.sizeBytes);
@@ -58,8 +73,13 @@ export class ObjectReader {
   }
 
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
-  async compare(manifest: VaultManifest, { progress, signal = this.signal }: Reading = {}): Promise<void> {
+  async compare(
+    sealed: { manifest: StoredManifest; sha256: string },
+    { progress, signal = this.signal, byServer = false }: Reading = {},
+  ): Promise<void> {
+    const { manifest } = sealed;
     await this.lookAt(manifest, true);
+    await checkKeys(this, sealed);
     const reading = new InFlight(atATime, signal);
     try {
       for (const object of manifest.objects) {
@@ -69,7 +89,10 @@ export class ObjectReader {
           continue;
         }
         for (const piece of piecesOf(object, this.place.pieceBytes)) {
-          await reading.add((ends) => this.comparePiece(object, piece, ends, progress));
+          await reading.add(async (ends) => {
+            if (byServer && (await this.isProvenByServer(piece, ends))) return;
+            await this.comparePiece(object, piece, ends, progress);
+          });
         }
       }
       await reading.done();
@@ -80,7 +103,7 @@ export class ObjectReader {
   }
 
   /** Looks whether every object is there in its size, and reads none. @throws {VaultFault} `object-missing`, `object-altered` */
-  async lookAt({ objects }: VaultManifest, isAlone = false): Promise<void> {
+  async lookAt({ objects }: StoredManifest, isAlone = false): Promise<void> {
     const there = new Map<string, number>();
     const prefix = this.keyOf('');
     for await (const { key, bytes } of this.store.list(prefix, this.signal)) there.set(key.slice(prefix.length), bytes);
@@ -110,16 +133,21 @@ export class ObjectReader {
     return `${this.place.folder}/${name}`;
   }
 
-  private async compareWhole(
-    object: VaultObject,
-    signal: AbortSignal,
-    progress?: (bytes: number) => void,
-  ): Promise<void> {
+  /** @throws {VaultFault} `object-missing`, and `object-altered` when the checksum is another one */
+  private async isProvenByServer({ name, bytes, sha256 }: Piece, signal: AbortSignal): Promise<boolean> {
+    const facts = await this.store.head(this.keyOf(name), signal);
+    if (!facts) throw this.missing(name);
+    if (facts.sha256 === undefined) return false;
+    if (facts.sha256 === sha256 && facts.bytes === bytes) return true;
+    throw this.altered(`the SHA-256 of ${name}, as the store has it, is not the one in its manifest`);
+  }
+
+  private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {
     const check = new SegmentCheck(object, (why) => this.altered(`${object.name}: ${why}`));
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       for await (const chunk of this.piece(object.name, piece, signal)) {
         check.update(chunk);
-        progress?.(chunk.length);
+        await progress?.(chunk.length);
       }
     }
     check.end();
@@ -129,12 +157,12 @@ export class ObjectReader {
     { name }: VaultObject,
     piece: Piece,
     signal: AbortSignal,
-    progress?: (bytes: number) => void,
+    progress?: Progress,
   ): Promise<void> {
     const hash = createHash('sha256');
     for await (const chunk of this.piece(name, piece, signal)) {
       hash.update(chunk);
-      progress?.(chunk.length);
+      await progress?.(chunk.length);
     }
     if (hash.digest('hex') !== piece.sha256)
       throw this.altered(`the SHA-256 of ${piece.name} is not the one in its manifest`);

@@ -14,7 +14,7 @@ export interface ObjectFacts {
   putAt: Date;
   /** In hexadecimal; undefined where the store keeps none, and in a list. */
   sha256?: string;
-  /** Until when the store refuses to remove the object; undefined when it does not. */
+  /** Until when the store refuses to remove the object; undefined when it does not, by the store's clock. */
   lockedUntil?: Date;
 }
 
@@ -54,6 +54,19 @@ export abstract class ObjectStore {
    */
   abstract put(key: string, bytes: Buffer, options: PutOptions, signal: AbortSignal): Promise<ObjectFacts | undefined>;
 
+  /**
+   * Has the store copy an object by itself, where nothing lies yet. It may be called again after any fault.
+   * @param from the store in which the object lies
+   * @returns what the store then has there, whatever that is; undefined when it can't copy, and the bytes must be brought
+   */
+  async copy(
+    _from: { store: ObjectStore; key: string },
+    _key: string,
+    _signal: AbortSignal,
+  ): Promise<ObjectFacts | undefined> {
+    return undefined;
+  }
+
   /** In the order of their keys' bytes; memory use does not grow with their number. */
   abstract list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectFacts>;
 
@@ -68,6 +81,16 @@ export abstract class ObjectStore {
    * @returns false when the store can't do that
    */
   async keepUntil(_key: string, _until: Date, _signal: AbortSignal): Promise<boolean> {
+    return false;
+  }
+
+  /** Whether it is a folder, in which a vault of another layout may lie. */
+  get isFolder(): boolean {
+    return false;
+  }
+
+  /** Whether `keepUntil` is more than nothing. */
+  get keeps(): boolean {
     return false;
   }
 

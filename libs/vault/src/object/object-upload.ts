@@ -2,7 +2,7 @@
  * One attempt at putting a backup into a store of objects. What it puts is never changed, and what it wrote is read back before it
  * can be sealed. Sealing is one change of the backup's state. An attempt at a copy goes on with what earlier ones have brought.
  */
-import { manifestObjectName, type VaultSegment } from '@strongroom/contracts';
+import { type KeysOf, keysNames, manifestObjectName, type VaultSegment } from '@strongroom/contracts';
 import type { AttemptsApart } from '../attempts-apart.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
@@ -43,6 +43,8 @@ export interface UploadOf {
 
 /** So many pieces are sent at a time, while the next one is collected. */
 const sentAtATime = 2;
+/** So many pieces the store copies at a time. */
+const copiedAtATime = 4;
 /** So many pieces are looked at, at a time, when a copy goes on. */
 const lookedAtATime = 16;
 /** After so many pieces an attempt looks whether it still counts. */
@@ -55,6 +57,8 @@ export class ObjectUpload extends VaultUpload {
   private readonly ending = new AbortController();
   private readonly location: string;
   private isSealed = false;
+  /** Whether the store has copied pieces by itself. Then it is asked for their checksums, instead of all being read. */
+  private isCopiedInside = false;
   /** Whether the place may be sealed though this attempt does not know it. */
   private mayBeSealed = false;
   /** Whether what lies in the place can't become the copy. */
@@ -73,13 +77,13 @@ export class ObjectUpload extends VaultUpload {
     this.reader = new ObjectReader(store, place, this.signal);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
     const { region, segmentBytes } = this.parts;
     checkedObjectName(name, region);
     const segments: VaultSegment[] = [];
     await this.sending(async (send) => {
       const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
-      for await (const piece of cutAtChunks(source, most)) {
+      for await (const piece of cutAtChunks(source, most, fileKey)) {
         const { bytes, sha256 } = piece;
         const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
         await send((signal) => this.putPiece(key, bytes, sha256, signal));
@@ -88,13 +92,27 @@ export class ObjectUpload extends VaultUpload {
     return { name, sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), segments };
   }
 
+  async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
+    const name = keysNames[of];
+    const key = this.reader.keyOf(name);
+    const sha256 = digestOf(bytes);
+    await this.mustCount();
+    const { store } = this.parts;
+    if (await store.put(key, bytes, { sha256, if: 'absent' }, this.signal)) return;
+    const there = await store.head(key, this.signal);
+    if (there && (await store.put(key, bytes, { sha256, if: { tag: there.tag } }, this.signal))) return;
+    throw this.spoilt(`something else lies at ${name}`);
+  }
+
   override async bring(source: CopySource): Promise<void> {
     const { object } = source;
     const pieces = piecesOf(object, this.of.open.pieceBytes);
     await this.sending(async (send) => {
       const there = await this.piecesThere();
-      if ('segments' in object) await this.bringMissing(source, await this.missing(source, pieces, there), send);
-      else await this.bringWhole(source, pieces, there, send);
+      if ('segments' in object) {
+        const missing = await this.missing(source, pieces, there);
+        await this.bringMissing(source, await this.copyInside(source, missing), send);
+      } else await this.bringWhole(source, pieces, there, send);
     });
   }
 
@@ -169,6 +187,38 @@ export class ObjectUpload extends VaultUpload {
       throw error;
     }
     return pieces.filter(({ name }) => !there.has(name));
+  }
+
+  /** Has the store copy what lies in it already. @returns the pieces that must be brought */
+  private async copyInside({ inside, skipped }: CopySource, pieces: readonly Piece[]): Promise<readonly Piece[]> {
+    if (!inside) return pieces;
+    const { store } = this.parts;
+    const left = new Set(pieces);
+    const copying = new InFlight(copiedAtATime, this.signal);
+    let isRefused = false;
+    try {
+      for (const [index, piece] of pieces.entries()) {
+        if (isRefused) break;
+        if (index % lookEach === 0) await this.mustCount();
+        await copying.add(async (signal) => {
+          const from = { store: inside.store, key: inside.keyOf(piece.name) };
+          const facts = await store.copy(from, this.reader.keyOf(piece.name), signal);
+          if (!facts) {
+            isRefused = true;
+            return;
+          }
+          await this.mustBe(piece.name, facts, { bytes: piece.bytes, sha256: piece.sha256 ?? '' }, signal);
+          left.delete(piece);
+          this.isCopiedInside = true;
+          skipped(piece.bytes);
+        });
+      }
+      await copying.done();
+    } catch (error) {
+      await copying.stop(error);
+      throw error;
+    }
+    return pieces.filter((piece) => left.has(piece));
   }
 
   private async bringMissing(source: CopySource, pieces: readonly Piece[], send: InFlight['add']): Promise<void> {
@@ -248,11 +298,12 @@ export class ObjectUpload extends VaultUpload {
       if (!found.equals(written)) throw this.reader.altered(`${manifestObjectName} is not what was written`);
       const sealed = parseManifest(found, this.of.backupId, this.parts.region);
       const { signal } = reading;
-      await this.reader.compare(sealed.manifest, {
+      await this.reader.compare(sealed, {
         ...reading,
         signal: signal ? AbortSignal.any([signal, this.signal]) : this.signal,
+        byServer: this.isCopiedInside,
       });
-      return sealed;
+      return { ...sealed, ...(this.isCopiedInside && { verifiedBy: 'server' as const }) };
     } catch (error) {
       if (!isSpoilt(error)) throw error;
       this.isSpoilt = true;

@@ -3,6 +3,7 @@
  * counts, and what lies in a place is never changed. So whoever comes late writes where nobody looks.
  */
 import { Readable } from 'node:stream';
+import { allKeys, isEncrypted, type KeysOf, keysNames } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
 import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
@@ -10,9 +11,12 @@ import {
   type BeginOptions,
   type ByteRange,
   type HeldBackup,
+  type InsideStore,
   type ListedBackup,
+  type Progress,
   type Removed,
   type SealedManifest,
+  type StoredKeys,
   Vault,
   type VaultIdentity,
   type VaultMemory,
@@ -20,12 +24,12 @@ import {
 } from '../vault.js';
 import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
+import { backupsUnder } from './backups-under.js';
 import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
 import {
   allBackups,
   folderOf,
-  ofBackup,
   piecesOf,
   placeNumbers,
   placeOf,
@@ -44,7 +48,7 @@ import {
 } from './object-state.js';
 import type { ObjectStore } from './object-store.js';
 import { ObjectUpload } from './object-upload.js';
-import { newUuid } from './small-objects.js';
+import { digestOf, newUuid } from './small-objects.js';
 
 /** After this many changes by others, a change gives up. Each of them is an attempt, and attempts are few. */
 const mostConflicts = 20;
@@ -136,12 +140,27 @@ export class ObjectVault extends Vault {
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
   }
 
-  async verify(backupId: string, progress?: (bytes: number) => void, signal?: AbortSignal): Promise<SealedManifest> {
+  async keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
+    return onSealed(
+      () => this.sealedPlace(backupId),
+      (place) => this.readerAt(backupId, place).keys(of),
+    );
+  }
+
+  async replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
+    await this.marker.check();
+    const place = await this.sealedPlace(backupId);
+    if (!place) throw notHeld(backupId, this.region);
+    const key = this.readerAt(backupId, place).keyOf(keysNames[of]);
+    return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, never)) !== undefined;
+  }
+
+  async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     const verified = await onSealed(
       () => this.sealedPlace(backupId),
       async (place) => {
         const sealed = await this.manifestAt(backupId, place);
-        await this.readerAt(backupId, place).compare(sealed.manifest, { progress, signal });
+        await this.readerAt(backupId, place).compare(sealed, { progress, signal });
         return sealed;
       },
     );
@@ -151,7 +170,7 @@ export class ObjectVault extends Vault {
 
   async *list(signal: AbortSignal = never): AsyncGenerator<ListedBackup> {
     await this.probe();
-    for await (const { backupId } of this.backupsUnder(allBackups, signal)) {
+    for await (const { backupId } of backupsUnder(this.store, allBackups, signal)) {
       try {
         const sealed = await this.manifest(backupId);
         if (sealed) yield { backupId, sealed };
@@ -186,7 +205,7 @@ export class ObjectVault extends Vault {
 
   async *held(shard: number, signal: AbortSignal = never): AsyncGenerator<HeldBackup> {
     await this.probe();
-    for await (const { backupId, places, changedAt } of this.backupsUnder(shardPrefix(shard), signal)) {
+    for await (const { backupId, places, changedAt } of backupsUnder(this.store, shardPrefix(shard), signal)) {
       try {
         yield await this.heldOf(backupId, places, changedAt);
       } catch (fault) {
@@ -233,6 +252,8 @@ export class ObjectVault extends Vault {
         const reader = this.readerAt(backupId, place);
         const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
         if (!(await keep('manifest.json'))) return false;
+        for (const of of isEncrypted(manifest) ? allKeys : [])
+          if (!(await keep(keysNames[of]))) throw reader.missing(keysNames[of]);
         const locking = new InFlight(lockedAtATime, never);
         for (const object of manifest.objects) {
           for (const { name } of piecesOf(object, place.pieceBytes)) {
@@ -246,6 +267,24 @@ export class ObjectVault extends Vault {
       },
     );
     return kept ?? false;
+  }
+
+  override async inside(backupId: string): Promise<InsideStore | undefined> {
+    const place = await this.sealedPlace(backupId);
+    if (!place) return undefined;
+    const reader = this.readerAt(backupId, place);
+    return { store: this.store, keyOf: (name) => reader.keyOf(name) };
+  }
+
+  override get keeps(): boolean {
+    return this.store.keeps;
+  }
+
+  /** The manifest is the first that is kept. */
+  override async keptUntil(backupId: string): Promise<Date | undefined> {
+    const place = await this.sealedPlace(backupId);
+    if (!place) return undefined;
+    return (await this.store.head(this.readerAt(backupId, place).keyOf('manifest.json'), never))?.lockedUntil;
   }
 
   override roomBytes(): Promise<number | undefined> {
@@ -286,7 +325,7 @@ export class ObjectVault extends Vault {
   private async refuseLocked(backupId: string, sealed: SealedPlace | undefined): Promise<void> {
     if (!sealed) return;
     const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), never);
-    if (!facts?.lockedUntil || facts.lockedUntil <= new Date()) return;
+    if (!facts?.lockedUntil) return;
     const message = `The vault of ${this.region} keeps backup ${backupId} until ${facts.lockedUntil.toISOString()}.`;
     throw new VaultFault('object-locked', this.region, message);
   }
@@ -343,27 +382,6 @@ export class ObjectVault extends Vault {
         state.open !== undefined || [...places].some((place) => found.tag === undefined || isDead(found, place)),
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
-  }
-
-  /** Every backup of which something lies under a prefix, with the places in which something lies. */
-  private async *backupsUnder(
-    prefix: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<{ backupId: string; places: Set<string>; changedAt: Date }> {
-    let one: { backupId: string; places: Set<string>; changedAt: Date } | undefined;
-    for await (const { key, putAt } of this.store.list(prefix, signal)) {
-      signal.throwIfAborted();
-      const found = ofBackup(key);
-      if (!found) continue;
-      if (one?.backupId !== found.backupId) {
-        if (one) yield one;
-        one = { backupId: found.backupId, places: new Set(), changedAt: putAt };
-      }
-      if (putAt > one.changedAt) one.changedAt = putAt;
-      const [place = '', inside] = found.rest.split('/');
-      if (inside !== undefined) one.places.add(place);
-    }
-    if (one) yield one;
   }
 }
 

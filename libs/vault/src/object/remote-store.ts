@@ -65,16 +65,15 @@ export interface Wire {
     ask: <T>(request: () => Promise<T>) => Promise<T>,
     signal: AbortSignal,
   ): Promise<Kept[]>;
-  /** Whether the store is asked to keep objects from everybody. */
-  locks: boolean;
   keep(key: string, until: Date, signal: AbortSignal): Promise<void>;
   /** Whether this is the store's word for a credential that may not write. */
   refusesAccess(error: unknown): boolean;
 }
 
-export abstract class RemoteStore extends ObjectStore {
+/** @typeParam W what its kind says on the wire, where it says more than every kind does */
+export abstract class RemoteStore<W extends Wire = Wire> extends ObjectStore {
   protected readonly patience: Patience;
-  private connecting: Promise<Wire> | undefined;
+  private connecting: Promise<W> | undefined;
 
   constructor(
     protected readonly region: string,
@@ -85,8 +84,10 @@ export abstract class RemoteStore extends ObjectStore {
   }
 
   /** Loads the kind's SDK. */
-  protected abstract connect(): Promise<Wire>;
+  protected abstract connect(): Promise<W>;
   protected abstract readonly told: ToldStore;
+  /** With a lock, the store is asked to keep objects from everybody. */
+  protected abstract readonly address: { lock?: string | undefined };
 
   get(
     key: string,
@@ -163,9 +164,13 @@ export abstract class RemoteStore extends ObjectStore {
     });
   }
 
+  override get keeps(): boolean {
+    return this.address.lock !== undefined;
+  }
+
   override keepUntil(key: string, until: Date, signal: AbortSignal): Promise<boolean> {
     return this.doing(`lock ${key}`, signal, async (wire) => {
-      if (!wire.locks) return false;
+      if (!this.keeps) return false;
       return this.ask(signal, async () => {
         const seen = await wire.look(key, signal);
         if (!seen) return false;
@@ -190,7 +195,7 @@ export abstract class RemoteStore extends ObjectStore {
     }
   }
 
-  private async doing<T>(what: string, signal: AbortSignal, run: (wire: Wire) => Promise<T>): Promise<T> {
+  protected async doing<T>(what: string, signal: AbortSignal, run: (wire: W) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     try {
       return await run(await this.connected());
@@ -200,7 +205,7 @@ export abstract class RemoteStore extends ObjectStore {
     }
   }
 
-  private connected(): Promise<Wire> {
+  private connected(): Promise<W> {
     this.connecting ??= this.connect().catch((error: unknown) => {
       this.connecting = undefined;
       throw error;
@@ -217,7 +222,7 @@ export abstract class RemoteStore extends ObjectStore {
     }
   }
 
-  private ask<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+  protected ask<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T> {
     return patiently(this.asking(signal), request);
   }
 
@@ -232,6 +237,11 @@ export abstract class RemoteStore extends ObjectStore {
 
 function isOf({ facts, noted }: Seen, sha256: string, bytes: Buffer): boolean {
   return facts.bytes === bytes.length && (facts.sha256 ?? noted) === sha256;
+}
+
+/** @param now the time of the answer by the store's clock: only the store can say whether a lock is over. Undefined counts every lock */
+export function lockIn(until: Date | undefined, now: Date | undefined): { lockedUntil?: Date } {
+  return until !== undefined && (now === undefined || until > now) ? { lockedUntil: until } : {};
 }
 
 /** The size of an object in the `Content-Range` of an answer with a part of it. An answer with another part is none. */

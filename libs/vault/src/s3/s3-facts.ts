@@ -1,5 +1,6 @@
 /** Reads what a store tells of an object. What lacks a field that every S3 store has is no answer of one. */
 import type { ObjectFacts } from '../object/object-store.js';
+import { lockIn } from '../object/remote-store.js';
 import { HollowAnswer } from '../object/store-refusal.js';
 
 /** The fields of an answer to HEAD, GET or PUT. */
@@ -11,19 +12,23 @@ export interface S3Told {
   ObjectLockRetainUntilDate?: Date | undefined;
 }
 
-export function factsOf(key: string, told: S3Told, bytes = told.ContentLength): ObjectFacts {
+/** @param now the time of the answer by the store's clock */
+export function factsOf(
+  key: string,
+  told: S3Told,
+  { bytes = told.ContentLength, now }: { bytes?: number | undefined; now?: Date | undefined } = {},
+): ObjectFacts {
   const { ETag: tag, LastModified: putAt } = told;
   if (!tag || putAt === undefined || bytes === undefined)
     throw new HollowAnswer('the answer lacks what an S3 store tells of an object');
   const sha256 = hexOf(told.ChecksumSHA256);
-  const lockedUntil = told.ObjectLockRetainUntilDate;
   return {
     key,
     bytes,
     tag,
     putAt,
     ...(sha256 !== undefined && { sha256 }),
-    ...(lockedUntil !== undefined && lockedUntil.getTime() > Date.now() && { lockedUntil }),
+    ...lockIn(told.ObjectLockRetainUntilDate, now),
   };
 }
 

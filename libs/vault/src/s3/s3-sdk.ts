@@ -1,5 +1,5 @@
 /** Loads the SDK of S3, and makes a client of one bucket's store. It is loaded when it is needed, because it is large. */
-import type { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { S3Address } from '@strongroom/contracts';
 import { credentialsOf } from './s3-credentials.js';
 
@@ -49,6 +49,21 @@ export function signedOver(command: PutObjectCommand, sha256: string): PutObject
   return command;
 }
 
+/** @returns what the store's clock said when it answered; undefined when the answer does not tell, or has not come */
+export function timeOfAnswer(command: HeadObjectCommand): () => Date | undefined {
+  let at: Date | undefined;
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const told = new Date(dateIn(result.response) ?? '');
+      if (!Number.isNaN(told.getTime())) at = told;
+      return result;
+    },
+    { step: 'deserialize', name: 'strongroomTime' },
+  );
+  return () => at;
+}
+
 /** A setting of the SDK in the environment must not lead elsewhere in clear. */
 function keepProtocol(client: S3Client, { endpoint }: S3Address): void {
   const wanted = endpoint?.protocol ?? 'https:';
@@ -70,6 +85,14 @@ interface HttpRequest {
 function requestOf(request: unknown): HttpRequest {
   if (isHttpRequest(request)) return request;
   throw new Error('the SDK of S3 made a request of another form than it should');
+}
+
+function dateIn(response: unknown): string | undefined {
+  const isObject = typeof response === 'object' && response !== null;
+  if (!isObject || !('headers' in response)) return undefined;
+  const { headers } = response;
+  if (typeof headers !== 'object' || headers === null || !('date' in headers)) return undefined;
+  return typeof headers.date === 'string' ? headers.date : undefined;
 }
 
 function isHttpRequest(request: unknown): request is HttpRequest {

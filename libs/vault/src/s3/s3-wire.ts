@@ -4,7 +4,7 @@
 import { Readable } from 'node:stream';
 import type { GetObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import type { S3Address } from '@strongroom/contracts';
-import type { PutCondition, PutOptions } from '../object/object-store.js';
+import type { ObjectFacts, PutCondition, PutOptions } from '../object/object-store.js';
 import {
   digestName,
   type Kept,
@@ -18,22 +18,20 @@ import {
 import type { ToldStore } from '../object/store-fault.js';
 import { HollowAnswer } from '../object/store-refusal.js';
 import { refusalIn } from './s3-answer.js';
+import { copyInside } from './s3-copy.js';
 import { S3Deletion } from './s3-deletion.js';
 import { base64Of, factsOf } from './s3-facts.js';
 import { refusesAccess } from './s3-fault.js';
-import { type S3Connection, signedOver } from './s3-sdk.js';
+import { type S3Connection, signedOver, timeOfAnswer } from './s3-sdk.js';
 
 export class S3Wire implements Wire {
-  readonly locks: boolean;
   readonly refusesAccess = refusesAccess;
 
   constructor(
     readonly told: ToldStore,
     private readonly address: S3Address,
     private readonly connection: S3Connection,
-  ) {
-    this.locks = address.lock !== undefined;
-  }
+  ) {}
 
   async open({ key, range, tag }: Wanted, signal: AbortSignal): Promise<Opened | undefined> {
     const { client, sdk } = this.connection;
@@ -49,7 +47,7 @@ export class S3Wire implements Wire {
     try {
       const total = range ? totalIn(ContentRange, range.from) : ContentLength;
       const bytes = range ? Math.min(range.bytes, total - range.from) : total;
-      return { facts: factsOf(key, answer, total), body, bytes };
+      return { facts: factsOf(key, answer, { bytes: total }), body, bytes };
     } catch (error) {
       body.destroy();
       throw error;
@@ -58,10 +56,11 @@ export class S3Wire implements Wire {
 
   async look(key: string, signal: AbortSignal): Promise<Seen | undefined> {
     const { client, sdk } = this.connection;
-    const asked = new sdk.HeadObjectCommand({ ...this.named(key), ChecksumMode: 'ENABLED' });
     const ask = async () => {
+      const asked = new sdk.HeadObjectCommand({ ...this.named(key), ChecksumMode: 'ENABLED' });
+      const answeredAt = timeOfAnswer(asked);
       const told = await client.send(asked, { abortSignal: signal });
-      return { facts: factsOf(key, told), noted: told.Metadata?.[digestName] };
+      return { facts: factsOf(key, told, { now: answeredAt() }), noted: told.Metadata?.[digestName] };
     };
     // An answer without a body does not say what is missing, the object or the bucket, nor why something is refused.
     for (let isSecond = false; ; isSecond = true) {
@@ -106,6 +105,13 @@ export class S3Wire implements Wire {
     }
   }
 
+  /** @returns undefined when the store refuses to copy */
+  copy(from: { bucket: string; key: string }, key: string, signal: AbortSignal): Promise<ObjectFacts | undefined> {
+    const { Bucket: bucket, Key } = this.named(key);
+    const look = async () => (await this.look(key, signal))?.facts;
+    return copyInside(this.connection, { from, to: { bucket, key: Key }, signal, look });
+  }
+
   async page(prefix: string, from: string | undefined, signal: AbortSignal): Promise<ListPage> {
     const { client, sdk } = this.connection;
     const { bucket: Bucket, prefix: before } = this.address;
@@ -113,7 +119,7 @@ export class S3Wire implements Wire {
     const answer = await client.send(new sdk.ListObjectsV2Command(asked), { abortSignal: signal });
     mustBeList(answer);
     const objects = (answer.Contents ?? []).map(({ Key = '', Size, ...told }) =>
-      factsOf(Key.slice(before.length), told, Size),
+      factsOf(Key.slice(before.length), told, { bytes: Size }),
     );
     return { objects, next: answer.IsTruncated ? answer.NextContinuationToken : undefined };
   }

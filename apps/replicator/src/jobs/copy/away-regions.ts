@@ -1,9 +1,17 @@
 /**
- * Which regions this process can't reach now. An outage is met by one copy of a region, and the others learn of it here: they
- * record it once and wait. One probe for each region looks whether it is back, and then all its copies are due at once.
+ * Which regions this process can't reach now: the breaker of each region. An outage is met by one copy, which records it. While it goes
+ * on, no other copy of the region is begun, and none records anything: the outage itself is a row that anybody can look at. One probe for
+ * each region looks whether it is back, and then all its copies are due at once.
  */
 import type { Copies } from '@strongroom/read-model';
-import type { Clock, Jobs, Logger } from '@strongroom/runtime';
+import {
+  type Clock,
+  type Jobs,
+  type Logger,
+  type RegionOutage,
+  type RegionOutages,
+  wakeLane,
+} from '@strongroom/runtime';
 import { isOutageOfVault, TooLargeForRoom, VaultFault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
@@ -14,6 +22,9 @@ export interface AwayRegionsParts {
   clock: Clock;
   log: Logger;
   vaults: Vaults;
+  outages: Pick<RegionOutages, 'keep'>;
+  /** The name of the process that can't reach them. */
+  replicator: string;
 }
 
 interface Outage {
@@ -65,6 +76,13 @@ export class AwayRegions {
     this.parts.log.warn({ err: fault, region }, `copies to and from ${region} wait: ${fault.message}`);
   }
 
+  /** The outages that go on, as this process sees them. */
+  known(): RegionOutage[] {
+    return [...this.outages]
+      .filter(([, { isClosed }]) => isClosed)
+      .map(([region, { since, fault }]) => ({ region, since: new Date(since), code: fault.code, reason: fault.told }));
+  }
+
   /** Tells that a copy to the region was made. */
   tellSuccess(region: string): void {
     this.outages.delete(region);
@@ -72,16 +90,17 @@ export class AwayRegions {
 
   /** Looks whether regions are back. When one is, everything that has waited in an outage is due. */
   async look(): Promise<void> {
-    let isDue = !this.hasLooked;
+    const back = this.hasLooked ? [] : [...this.parts.vaults.regions];
     for (const [region, outage] of this.outages) {
       if (!outage.isClosed || !(await this.isBack(region, outage))) continue;
       this.parts.log.info({ region }, `${region} is back: its copies are due`);
       outage.isClosed = false;
       if (outage.fault.code !== 'vault-full') this.outages.delete(region);
-      isDue = true;
+      back.push(region);
     }
-    if (isDue) await this.wakeAll();
+    if (back.length > 0) await this.wakeAll(back);
     this.hasLooked = true;
+    await this.parts.outages.keep(this.parts.replicator, this.known());
   }
 
   private async isBack(region: string, outage: Outage): Promise<boolean> {
@@ -110,8 +129,10 @@ export class AwayRegions {
   }
 
   /** A copy whose region is still away waits on, and records nothing. */
-  private async wakeAll(): Promise<void> {
+  private async wakeAll(back: readonly string[]): Promise<void> {
     const { copies, dataSource, jobs } = this.parts;
+    for (const region of back) await wakeLane(dataSource, jobs, 'copy', region);
+    // Copies that one of these regions is the source of.
     for (let after: string | undefined; ; ) {
       const ids = await copies.waitingForOutage(after, batchSize);
       await dataSource.transaction((manager) => jobs.wake(manager, 'copy', ids));

@@ -55,7 +55,7 @@ describe('a copy', () => {
     expect(await world.attemptBy({ ...parts, config }, backup, 'IAD')).toBe('finished');
     const made = await vaults.of('DFW').manifest(backup.backupId);
     const until = Date.parse(made?.manifest.completedAt ?? '') + minimumRetention.usualMs;
-    expect(target.keptUntil(backup.backupId)).toEqual(new Date(until));
+    expect(target.askedUntil(backup.backupId)).toEqual(new Date(until));
     expect((await world.typesOf(backup, 'IAD')).at(-1)).toBe('CopyCompleted');
   });
 

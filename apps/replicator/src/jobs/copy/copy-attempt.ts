@@ -22,6 +22,7 @@ import {
   LeasedLedger,
   type LeasedLedgerParts,
 } from '@strongroom/ledger';
+import type { Verifications } from '@strongroom/read-model';
 import {
   type Clock,
   type DeletionConfig,
@@ -44,6 +45,7 @@ export interface CopyAttemptParts extends LeasedLedgerParts {
   clock: Clock;
   vaults: Vaults;
   away: Pick<AwayRegions, 'faultOf' | 'tell' | 'tellSuccess'>;
+  verifications: Pick<Verifications, 'copiedByServer'>;
   /** For how long a vault that can is to keep the copy from everybody. */
   config: { deletion: DeletionConfig };
   /** The name of the process, which makes the copy. */
@@ -161,12 +163,13 @@ export class CopyAttempt {
     if (toMake.isApart) return this.begin(toMake, apartFrom(copy.request));
     const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
-    if (await this.isAwayStill(toMake)) return this.waitForRegion(toMake);
+    const isAway = this.parts.away.faultOf(copy.request.region) !== undefined || (await this.isAwayStill(toMake));
+    if (isAway) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
   }
 
   private waitForRegion({ log }: ToMake): Performed {
-    log.debug('copy not begun: the outage that it was told of goes on');
+    log.debug('copy not begun: the outage of a region goes on');
     return { retryInMs: pauseMs(this.parts.retryMs, this.job.failures, longestOutagePauseMs), hasFailed: true };
   }
 
@@ -220,16 +223,21 @@ export class CopyAttempt {
 
   private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {
     const { log, thisAttempt } = toMake;
-    const { sizeBytes, sha256, sourceRegion } = made;
-    const result = { ...made, startedAt: startedAt.toISOString() };
+    const { verifiedBy, ...proven } = made;
+    const { sizeBytes, sha256, sourceRegion } = proven;
+    const result = { ...proven, startedAt: startedAt.toISOString() };
     this.parts.away.tellSuccess(toMake.copy.request.region);
     const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
     if (isRefusal(completed)) {
       log.warn(`copy not completed: ${completed.message}`);
       return this.afterRefusal(toMake, completed);
     }
+    if (verifiedBy === 'server') {
+      const { region, backupId } = toMake.copy.request;
+      await this.parts.verifications.copiedByServer(region, backupId);
+    }
     const ms = this.parts.clock.now().getTime() - startedAt.getTime();
-    log.info({ sizeBytes, sha256, source: sourceRegion, ms }, 'copy completed');
+    log.info({ sizeBytes, sha256, source: sourceRegion, verifiedBy, ms }, 'copy completed');
     return 'finished';
   }
 

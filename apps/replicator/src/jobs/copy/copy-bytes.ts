@@ -21,6 +21,7 @@ import type { CopySources, CopySourcesParts } from './copy-sources.js';
 export interface CopyMade extends Pick<CopiedBackup, 'location' | 'sizeBytes' | 'sha256'> {
   /** The region that the bytes came from. Undefined when they were there already. */
   sourceRegion: string | undefined;
+  verifiedBy: CopiedBackup['verifiedBy'];
 }
 
 /** No region that has the backup has a vault any more. */
@@ -73,7 +74,7 @@ export class CopyBytes {
       const found = await this.readBack();
       if (!(found instanceof VaultFault)) {
         const { location, sha256 } = found;
-        return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined };
+        return { location, sizeBytes: storedBytes(found), sha256, sourceRegion: undefined, verifiedBy: 'read' };
       }
       if (regions.length === 0) {
         throw isWhereMade ? found : new SourcesRetired(whyRetired(backup.region));

@@ -194,12 +194,12 @@ describe('a backup', () => {
     await attempt(kept, {}, vault, config);
     const sealed = await vault.manifest(kept);
     const until = Date.parse(sealed?.manifest.completedAt ?? '') + minimumMs;
-    expect(vault.keptUntil(kept)).toEqual(new Date(until));
+    expect(vault.askedUntil(kept)).toEqual(new Date(until));
     expect(await completedOf(kept)).toMatchObject({ type: 'full' });
     await expect(vault.purge(kept, 1)).rejects.toMatchObject({ code: 'object-locked', retryable: true });
     // An account without a minimum asks for nothing.
     await attempt(plain, {}, vault);
-    expect(vault.keptUntil(plain)).toBeUndefined();
+    expect(vault.askedUntil(plain)).toBeUndefined();
     // A directory can't keep anything: only the rules of Strongroom do.
     expect(await world.vault.keepUntil(kept, new Date(until))).toBe(false);
   });

@@ -46,6 +46,7 @@ import {
   toldFault,
 } from '@strongroom/runtime';
 import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
+import type { AccountsEncryption } from './backup-encryption.js';
 import { canPass, InstanceForgotten, isOutageOfParent } from './backup-faults.js';
 import { delayOf } from './delays.js';
 import type { ExpectedSeals } from './expected-seals.js';
@@ -68,6 +69,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   vault: Vault;
   expectedSeals: Pick<ExpectedSeals, 'of' | 'forget'>;
   lineage: Pick<ServerLineage, 'identify'>;
+  /** For whom backups are encrypted. Default: they are not. */
+  encryption?: Pick<AccountsEncryption, 'of'>;
   /** For how long a vault that can is to keep the backup from everybody. */
   config: { deletion: DeletionConfig };
   /** Called when a backup is of another server than the backup before it. */
@@ -288,6 +291,7 @@ export class BackupAttempt {
       },
       parentSha256: parent?.sha256,
       attempt: this.job.attempt,
+      encryption: this.parts.encryption?.of(accountId),
       seals: this.seals(backup),
       signal: this.hold.signal,
       ...(backupLimits && { limits: backupLimits }),
@@ -312,7 +316,7 @@ export class BackupAttempt {
 
   private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {
     const { ledger, log } = asked;
-    const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore } = stored;
+    const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore, encryptedFor } = stored;
     const { region } = this.parts.vault;
     const identity = await this.identify(asked, stored);
     const made = { type, parentId, region, location, sizeBytes, rawBytes, sha256 };
@@ -327,6 +331,7 @@ export class BackupAttempt {
       ...this.thisAttempt,
       ...(identity && { identity }),
       datastore,
+      encryptedFor,
       result,
     } as const;
     const completed = await ledger.record(backupDecider, this.backupId, command);

@@ -131,7 +131,7 @@ describe('the version of a backup', () => {
     expect(await rowOf(second)).toMatchObject({ datastoreVersion: newer });
     expect(await rowOf(first)).toMatchObject({ datastoreVersion: older });
     expect(await instanceRow(instanceId)).toMatchObject({ datastoreVersion: newer });
-    expect((await world.vault.manifest(second))?.manifest.datastore.version).toBe(newer);
+    expect((await world.vault.manifest(second))?.manifest.datastore).toMatchObject({ version: newer });
     const events = await world.eventTypesOf(await backUp(instanceId));
     expect(events).not.toContain('BackupVersionFound');
   }, 120_000);

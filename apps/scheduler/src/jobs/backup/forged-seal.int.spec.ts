@@ -59,6 +59,7 @@ class DyingVault extends PassingVault {
     };
     return {
       put: (...put) => upload.put(...put),
+      putKeys: (...keys) => upload.putKeys(...keys),
       bring: (copied) => upload.bring(copied),
       seal,
       discard: async () => {},

@@ -6,7 +6,8 @@
  */
 import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
-import type { EngineFor, EngineWithoutBackups } from '@strongroom/engines';
+import { EncryptionFault, type Identity } from '@strongroom/encryption';
+import { type EngineFor, type EngineWithoutBackups, openSealed } from '@strongroom/engines';
 import { execute, type Ledger } from '@strongroom/ledger';
 import { type IdentifiableBackup, Lineages, type Views } from '@strongroom/read-model';
 import type { Ids, Logger } from '@strongroom/runtime';
@@ -22,6 +23,8 @@ export interface ServerLineageParts {
   engineFor: EngineFor;
   /** The vault of the home region. */
   vault: Vault;
+  /** The keys of the chains, with which is read what an encrypted backup tells of its server. */
+  chainIdentities?: readonly Identity[];
 }
 
 export interface Identified {
@@ -88,11 +91,13 @@ export class ServerLineage {
   }
 
   private async factsInVault(backupId: string): Promise<EngineFacts | undefined> {
-    const { vault, log } = this.parts;
+    const { vault, log, chainIdentities: identities } = this.parts;
     try {
-      return (await vault.manifest(backupId))?.manifest.engine;
+      const sealed = await vault.manifest(backupId);
+      return sealed && (await openSealed(vault, sealed, { identities, onlyForChain: true })).manifest.engine;
     } catch (error) {
-      if (!(error instanceof VaultFault) || isOutageOfVault(error.code)) throw error;
+      const isWithoutKey = error instanceof EncryptionFault && error.code === 'key-missing';
+      if (!isWithoutKey && (!(error instanceof VaultFault) || isOutageOfVault(error.code))) throw error;
       log.warn(
         { err: error, backup: backupId },
         'the server of an earlier backup is not known: its manifest is unreadable',

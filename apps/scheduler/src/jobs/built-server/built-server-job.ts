@@ -32,7 +32,8 @@ export const builtServerJob: JobKind<SchedulerParts> = {
     if (folder === undefined) return performWithoutServers(parts, job);
     const { hostLane: lane = '' } = parts;
     const hasRoom = () => hasRoomIn(parts, lane);
-    const host = { folder, guests, freeSpaceReserveBytes, lane, hasRoom };
+    const { restoreIdentities: identities } = parts.encryption;
+    const host = { identities, folder, guests, freeSpaceReserveBytes, lane, hasRoom };
     return new BuiltServer({ ...parts, ...host }, job, hold).perform();
   },
   measure({ config, jobs, metrics }) {

@@ -13,6 +13,7 @@ import {
   instanceDecider,
   mustBelong,
 } from '@strongroom/domain';
+import type { Identity } from '@strongroom/encryption';
 import {
   type Build,
   DiskRoom,
@@ -43,6 +44,8 @@ export interface BuiltServerParts extends LeasedLedgerParts, BuiltCredentialPart
   homeRegion: string;
   /** Restores the backups. */
   restorerFor: (type: DatastoreType) => Restorer;
+  /** The keys that open encrypted backups. Default: none. */
+  identities?: readonly Identity[];
   folder: string;
   guests?: Guests;
   /** What the disk of the folder keeps free. */
@@ -251,6 +254,7 @@ export class BuiltServer {
         standsAlone: true,
         directory: attempt.directory,
         user: attempt.user,
+        identities: this.parts.identities,
         restorerFor: this.parts.restorerFor,
         signal,
         progress: (bytes) => {

@@ -136,7 +136,11 @@ export class DeletionAttempt {
 
   private async tryAgainOrFail(remaining: readonly Remaining[], { ledger, log }: Asked): Promise<Performed> {
     const left = remaining.flatMap((each) => each.left);
-    if (left.some(({ retryable }) => retryable) && this.job.failures + 1 < mostTries) {
+    // A second try would meet the same lock: the deletion is taken up when that is over.
+    if (
+      left.some(({ retryable, code }) => retryable && code !== 'object-locked') &&
+      this.job.failures + 1 < mostTries
+    ) {
       log.warn(`deletion failed: ${told(left)} Tried again`);
       return { retryInMs: retryMs, hasFailed: true };
     }

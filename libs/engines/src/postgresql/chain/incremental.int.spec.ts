@@ -305,7 +305,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
   }, 60_000);
 
   it('is not built on when the server no longer knows what has changed since, and the server says so itself', async () => {
-    const startLsn = (await home.manifest(quiet))?.manifest.engine.startLsn;
+    const startLsn = (await openBackup(home, quiet)).manifest.engine.startLsn;
     await query('checkpoint');
     const after = `select * from pg_available_wal_summaries() where end_lsn > '${String(startLsn)}'`;
     await eventually(async () => expect(await query(after)).not.toEqual([]), { withinMs: 20_000 });
@@ -340,7 +340,7 @@ describe('a chain of backups of a real PostgreSQL server', () => {
     });
     const alone = randomUUID();
     await take(alone, null);
-    expect((await home.manifest(alone))?.manifest.engine.chainSlot).toBeNull();
+    expect((await openBackup(home, alone)).manifest.engine.chainSlot).toBeNull();
     // The same attempt can go on to take a full one in its place.
     const inItsPlace = randomUUID();
     await expect(take(inItsPlace, alone)).rejects.toMatchObject({ ground: 'wal-not-summarized' });

@@ -1,4 +1,4 @@
-module strongroom.test/versitygw
+module strongroom.local/versitygw
 
 go 1.25.0
 

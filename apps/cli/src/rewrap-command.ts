@@ -1,0 +1,61 @@
+/** `strongroom keys rewrap`: has the encrypted backups of a vault opened by other keys than before. It moves no data. */
+import { readFileSync } from 'node:fs';
+import { messageOf } from '@strongroom/contracts';
+import { chainHolder, recipientFrom } from '@strongroom/encryption';
+import { rewrapVault } from '@strongroom/engines';
+import { recipients } from '@strongroom/runtime/light';
+import type { Command } from 'commander';
+import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
+import { note, say } from './output.js';
+import { fromVault, UsageFault, type VaultOptions, vaultOf } from './vault-options.js';
+
+interface Options extends VaultOptions, IdentityOptions {
+  recipients?: string;
+  chainRecipient?: string;
+}
+
+export function addRewrap(keys: Command): void {
+  const command = fromVault(keys.command('rewrap')).description(
+    'Have the encrypted backups of a vault opened by other keys than before: wraps the key of each for the recipients that are given, and moves no data. Run it for each region. It may be stopped at any time, and goes on when it is run again. Whoever has copied what was there before can still open that with the former keys.',
+  );
+  withIdentity(command)
+    .option(
+      '--recipients <file>',
+      'who can open them from now on, in the form of STRONGROOM_RECIPIENTS_FILE. Without it: that file, or STRONGROOM_RECIPIENTS',
+    )
+    .option('--chain-recipient <recipient>', "the scheduler's own from now on, like age1…; without it, it stays")
+    .action(async (options: Options) => {
+      const wanted = recipientsOf(options.recipients);
+      const identities = await identitiesOf(options);
+      if (identities.length === 0) throw new UsageFault('It needs a key that opens the backups now: --identity FILE');
+      const chain = options.chainRecipient;
+      const done = await rewrapVault(vaultOf(options), {
+        identities,
+        recipientsOf: (account) =>
+          (wanted.byAccount.get(account) ?? wanted.usual).map(({ key, name }) => recipientFrom(key, name)),
+        chainRecipient: chain === undefined ? undefined : recipientFrom(chain, chainHolder),
+        failed: (backupId, error) => note(`strongroom: the keys of ${backupId} stay as they are: ${messageOf(error)}`),
+      });
+      say(
+        `${options.from}: the keys of ${done.changed} backups were wrapped anew, and those of ${done.same} were so already. ${done.clear} are not encrypted.`,
+      );
+      if (done.failed > 0) {
+        note(`strongroom: the keys of ${done.failed} backups stay as they are.`);
+        process.exitCode = 1;
+      }
+    });
+}
+
+function recipientsOf(path: string | undefined) {
+  const { name, form } = recipients;
+  const file = path ?? process.env[`${name}_FILE`];
+  try {
+    const text = file ? readFileSync(file, 'utf8') : process.env[name];
+    if (!text?.trim()) throw new Error('nobody is named');
+    const parsed = form.schema.safeParse(text.trim());
+    if (!parsed.success) throw new Error(parsed.error.issues[0]?.message);
+    return parsed.data;
+  } catch (error) {
+    throw new UsageFault(`The recipients can't be read from ${file ?? name}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+/** `strongroom vault upgrade`: moves the vault of a folder into the layout of a store of objects, in its place. */
+import { fileURLToPath } from 'node:url';
+import { FolderUpgrade, VaultRoot } from '@strongroom/vault';
+import type { Command } from 'commander';
+import { note, say } from './output.js';
+import { Progress } from './progress.js';
+import { addressOf, fromVault, UsageFault, type VaultOptions } from './vault-options.js';
+
+export function addVault(program: Command): void {
+  const vault = program.command('vault').description('Look after a vault.');
+  fromVault(vault.command('upgrade'))
+    .description(
+      'Move the vault of a folder (file://) into the layout of a store of objects (objects://), in its place. Stop the services first. It may be stopped at any time and called again.',
+    )
+    .option('--dry-run', 'only say what there is to do')
+    .action(async (options: VaultOptions & { dryRun?: boolean }) => {
+      const { from } = options;
+      const address = addressOf(options);
+      if (address.protocol !== 'file:')
+        throw new UsageFault(`The vault of ${from} is ${address.protocol}//, and only one of file:// is moved.`);
+      const upgrade = new FolderUpgrade(new VaultRoot(from, fileURLToPath(address)));
+      const { backups, bytes, mostBytes, withoutPlace, isDone } = await upgrade.plan();
+      const megabytes = (count: number) => `${(count / 1_000_000).toFixed(1)} MB`;
+      const objects = `${from}=objects://${address.pathname}`;
+      if (isDone) return say(`The vault of ${from} lies as objects already. Write ${objects} in STRONGROOM_VAULTS.`);
+      if (withoutPlace.length > 0)
+        note(
+          `These were stored by a version before states, and keep the vault from being moved: ${withoutPlace.join(', ')}`,
+        );
+      if (options.dryRun)
+        return say(
+          `${backups} backups of ${megabytes(bytes)} are to be moved. ${megabytes(mostBytes)} must be free. Nothing was changed.`,
+        );
+      // Each byte is written once, and read back once.
+      const progress = new Progress(`moving the vault of ${from}`, 2 * bytes);
+      const stop = new AbortController();
+      for (const signal of ['SIGINT', 'SIGTERM'] as const)
+        process.once(signal, () => stop.abort(new Error(`stopped by ${signal}; call it again to go on`)));
+      await upgrade.run({ progress: progress.add, signal: stop.signal });
+      progress.end();
+      say(
+        `${backups} backups were moved and compared, ${progress.summary}. Write ${objects} in STRONGROOM_VAULTS, and start the services.`,
+      );
+    });
+}

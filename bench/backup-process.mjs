@@ -1,0 +1,68 @@
+/**
+ * A process that takes one backup into a folder, as a scheduler does, and tells what that cost: `node backup-process.mjs JSON`, with the
+ * `port` and the `password` of a PostgreSQL on this machine, and the address of a `vault`.
+ */
+import { randomUUID } from 'node:crypto';
+import { EnginesApart, storeBackup } from '../dist/libs/engines/src/index.js';
+import { openVaults } from '../dist/libs/vault/src/index.js';
+import { processorTimeOf } from './processor-time.mjs';
+import { childrenOf, peakMiB } from './stack.mjs';
+
+const { port, password, vault: url } = JSON.parse(process.argv[2]);
+const vaults = openVaults(new Map([['DFW', new URL(url)]]));
+await vaults.identify({ warn: () => {}, info: () => {}, error: () => {} });
+const apart = new EnginesApart({ memoryBytes: 512 * 1_048_576 });
+const endpoint = { host: '127.0.0.1', port, database: 'postgres', user: 'postgres', tls: 'disable' };
+
+/** The most that each process of the engine has used. It is gone when the backup is there. */
+const engines = new Map();
+const look = setInterval(() => {
+  for (const pid of childrenOf(process.pid)) {
+    const time = processorTimeOf(pid) / 1e6;
+    if (time > 0) engines.set(pid, { cpuSeconds: time, peakMiB: peakOf(pid) });
+  }
+}, 50);
+function peakOf(pid) {
+  try {
+    return peakMiB(pid);
+  } catch {
+    return engines.get(pid)?.peakMiB ?? 0;
+  }
+}
+
+const cpu = process.cpuUsage();
+const begun = performance.now();
+const stored = await storeBackup({
+  engine: apart.of('postgresql'),
+  vault: vaults.of('DFW'),
+  clock: { now: () => new Date() },
+  target: { instanceId: randomUUID(), endpoint, password },
+  backup: {
+    backupId: randomUUID(),
+    accountId: 'bench',
+    instanceId: randomUUID(),
+    instanceName: 'bench',
+    type: 'full',
+    parentId: null,
+    startedAt: new Date(),
+  },
+  attempt: 1,
+  signal: new AbortController().signal,
+});
+const seconds = (performance.now() - begun) / 1_000;
+clearInterval(look);
+const { user, system } = process.cpuUsage(cpu);
+const ofEngine = [...engines.values()];
+process.stdout.write(
+  JSON.stringify({
+    seconds,
+    cpuSeconds: (user + system) / 1e6 + ofEngine.reduce((sum, each) => sum + each.cpuSeconds, 0),
+    engineCpuSeconds: ofEngine.reduce((sum, each) => sum + each.cpuSeconds, 0),
+    peakMiB: peakMiB(),
+    enginePeakMiB: Math.max(0, ...ofEngine.map((each) => each.peakMiB)),
+    location: stored.location,
+    rawBytes: stored.rawBytes,
+    sizeBytes: stored.sizeBytes,
+  }),
+);
+process.exit(0);

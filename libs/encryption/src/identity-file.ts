@@ -1,0 +1,27 @@
+/** A file of identities, as `age-keygen` writes it: one in each line, between comments. */
+
+import { EncryptionFault } from './encryption-fault.js';
+import type { Identity } from './keys.js';
+import { identityFrom } from './recipients.js';
+
+/** @throws {EncryptionFault} `key-invalid`, which names the line and shows nothing of it */
+export function parseIdentities(text: string): Identity[] {
+  const identities: Identity[] = [];
+  for (const [index, each] of text.split('\n').entries()) {
+    const line = each.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    identities.push(identityIn(line, index + 1));
+  }
+  if (identities.length === 0)
+    throw new EncryptionFault('key-invalid', 'It has no key. A key is like AGE-SECRET-KEY-1….');
+  return identities;
+}
+
+function identityIn(line: string, number: number): Identity {
+  try {
+    return identityFrom(line);
+  } catch (error) {
+    if (!(error instanceof EncryptionFault)) throw error;
+    throw new EncryptionFault('key-invalid', `Line ${number} is no key. A key is like AGE-SECRET-KEY-1….`);
+  }
+}

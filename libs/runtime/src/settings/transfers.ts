@@ -1,0 +1,46 @@
+/** How much may be transferred at a time. */
+import { regionName } from '@strongroom/contracts';
+import { mustBe, parsedText } from './forms.js';
+import type { Setting } from './setting.js';
+
+/** Bytes a second, by what they limit. */
+export type FirstTransferLimits = ReadonlyMap<string, number>;
+
+const mebibyte = 1_048_576;
+const form =
+  'like ORD=20,DFW:ORD=12.5,process=100, each a number of MiB a second from 0.001 to 1000000, of a region, of a pair of regions or of the process';
+
+export const transferLimits = {
+  name: 'STRONGROOM_TRANSFER_LIMITS',
+  meaning:
+    'How many MiB a second may be read from vaults and written to them. `ORD=20` limits the vault of a region: all that the processes of the deployment read there and write there, for backups, copies, verifications and restores. `DFW:ORD=20` limits what all copies bring from one region to another. `process=20` limits each process by itself. `strongroom limits` changes a limit while everything runs, and what it sets counts before this setting. Without a limit nothing waits.',
+  form: parsedText(form, limitsOf),
+  usedBy: ['scheduler', 'replicator'],
+} satisfies Setting<FirstTransferLimits>;
+
+/** The name of what a limit is of, in its one form; undefined when it names nothing. */
+export function transferScope(text: string): string | undefined {
+  if (text === 'process') return text;
+  const parts = text.split(':');
+  const isRight = parts.length <= 2 && parts.every((part) => regionName.safeParse(part).success);
+  return isRight && new Set(parts).size === parts.length ? text : undefined;
+}
+
+/** @param text MiB a second; @returns bytes a second, or undefined when it is no such number */
+export function transferRate(text: string): number | undefined {
+  const rate = /^\d{1,7}(\.\d{1,3})?$/.test(text) ? Number(text) : 0;
+  return rate >= 0.001 && rate <= 1_000_000 ? Math.round(rate * mebibyte) : undefined;
+}
+
+function limitsOf(text: string): FirstTransferLimits | string {
+  const limits = new Map<string, number>();
+  for (const part of text.split(',')) {
+    const [name = '', rate = '', ...more] = part.trim().split('=');
+    const scope = transferScope(name);
+    const bytesPerSecond = transferRate(rate);
+    if (scope === undefined || bytesPerSecond === undefined || more.length > 0 || limits.has(scope))
+      return mustBe(form);
+    limits.set(scope, bytesPerSecond);
+  }
+  return limits;
+}

@@ -1,0 +1,88 @@
+/**
+ * The limits of transfers that operators set while everything runs, and what the processes of a deployment have used of them. A limit
+ * is one for all processes: each takes a piece of time from the row that they share, and may send what the limit allows in it. Only the
+ * database's clock counts, so no clock of a host can falsify it.
+ */
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+import { within } from './metrics.js';
+
+const limitRows = z.array(
+  z.object({
+    scope: z.string(),
+    bytes_per_second: z.coerce.number().positive().nullable(),
+  }),
+);
+const grantRows = z.array(z.object({ in_ms: z.coerce.number() })).length(1);
+
+export class TransferLimits {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Bytes a second, by what they limit. null: no limit, whatever the settings say. */
+  async read(): Promise<Map<string, number | null>> {
+    const found: unknown = await this.dataSource.query(
+      'select scope, bytes_per_second from transfer_limit order by scope',
+    );
+    return new Map(limitRows.parse(found).map((row) => [row.scope, row.bytes_per_second]));
+  }
+
+  /** @param bytesPerSecond null: no limit, whatever the settings say */
+  async set(scope: string, bytesPerSecond: number | null): Promise<void> {
+    await this.dataSource.query(
+      `insert into transfer_limit (scope, bytes_per_second) values ($1, $2)
+       on conflict (scope) do update set bytes_per_second = excluded.bytes_per_second, set_at = now()`,
+      [scope, bytesPerSecond],
+    );
+  }
+
+  /** From now on the settings count again. @returns whether there was anything to unset */
+  async unset(scope: string): Promise<boolean> {
+    const found: unknown = await this.dataSource.query('select 1 from transfer_limit where scope = $1', [scope]);
+    await this.dataSource.query('delete from transfer_limit where scope = $1', [scope]);
+    return Array.isArray(found) && found.length > 0;
+  }
+
+  /**
+   * Takes a piece of the time of a limit, for this process alone.
+   * @returns in how many milliseconds it begins
+   */
+  async take(scope: string, pieceMs: number): Promise<number> {
+    const found: unknown = await this.dataSource.query(
+      `insert into transfer_budget as budget (scope, taken_until)
+       values ($1, clock_timestamp() + make_interval(secs => $2))
+       on conflict (scope) do update set taken_until = make_interval(secs => $2) +
+         case when budget.taken_until > clock_timestamp() + interval '1 minute' then clock_timestamp()
+         else greatest(budget.taken_until, clock_timestamp() - interval '100 milliseconds') end
+       returning greatest(0, extract(epoch from taken_until - clock_timestamp()) - $2) * 1000 as in_ms`,
+      [scope, pieceMs / 1_000],
+    );
+    return grantRows.parse(found)[0]?.in_ms ?? 0;
+  }
+}
+
+/** How long the database may take to give out a piece, and for how long it is not asked after it has not. */
+const answerMs = 1_000;
+const leftAloneMs = 10_000;
+
+/** The budget of one limit. While the database is away, each process keeps to the whole limit by itself. */
+export class SharedBudget {
+  private awayUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly limits: Pick<TransferLimits, 'take'>,
+    private readonly scope: string,
+    private readonly own: { ask(bytes: number, bytesPerSecond: number): { bytes: number; inMs: number } },
+  ) {}
+
+  async ask(bytes: number, bytesPerSecond: number): Promise<{ bytes: number; inMs: number }> {
+    if (performance.now() >= this.awayUntil) {
+      try {
+        const pieceMs = (bytes / bytesPerSecond) * 1_000;
+        return { bytes, inMs: await within(answerMs, () => this.limits.take(this.scope, pieceMs)) };
+      } catch {
+        this.awayUntil = performance.now() + leftAloneMs;
+      }
+    }
+    return this.own.ask(bytes, bytesPerSecond);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Reads a file a mebibyte at a time, the next one while its reader has the one before: a disk and a digest work at the same time. Handing a
+ * read over to another thread costs as much as hashing some tens of kilobytes.
+ */
+import { chunkBytes } from './vault-root.js';
+
+/** So much is read or written by one operation of the file system. */
+export const stepBytes = 1_048_576;
+
+export interface Stretch {
+  from: number;
+  /** Behind the last byte. The file may end sooner. */
+  end: number;
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * Gives chunks of at most 128 KiB. When it ends, in whatever way, nothing is being read any more. What fails ahead of the reader is thrown when its turn has come.
+ * @param readInto reads at a place of the file, and returns how many bytes it gave; 0 at the end
+ * @param memoryFor where the next mebibyte goes. Default: memory of its own, which the reader may keep
+ */
+export async function* readAhead(
+  { from, end }: Stretch,
+  readInto: (memory: Buffer, at: number) => Promise<number>,
+  memoryFor = (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes),
+): AsyncGenerator<Buffer, void, undefined> {
+  const readAt = async (at: number): Promise<Buffer> => {
+    if (at >= end) return nothing;
+    const memory = memoryFor(Math.min(stepBytes, end - at));
+    return memory.subarray(0, await readInto(memory, at));
+  };
+  let reading = readAt(from);
+  try {
+    for (let at = from; ; ) {
+      const bytes = await reading;
+      if (bytes.length === 0) return;
+      at += bytes.length;
+      reading = readAt(at);
+      // Nobody awaits it while the reader has these bytes, and a failure before that must not count as unhandled.
+      reading.catch(() => {});
+      for (let from = 0; from < bytes.length; from += chunkBytes) yield bytes.subarray(from, from + chunkBytes);
+    }
+  } finally {
+    await reading.catch(() => {});
+  }
+}
+
+/** Memory that is used again: one half is read into while the other one is looked at. Its reader keeps none. */
+export function inTurns(): (bytes: number) => Buffer {
+  const memories = [Buffer.allocUnsafeSlow(stepBytes), Buffer.allocUnsafeSlow(stepBytes)] as const;
+  let turn: 0 | 1 = 0;
+  return (bytes) => {
+    turn = turn === 0 ? 1 : 0;
+    return memories[turn].subarray(0, bytes);
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * What passes between this process and the vaults: counted, and within the limits of the operator. There are limits of a vault, of a pair
+ * of regions and of the process. They may be changed while everything runs. Without any, nothing waits.
+ */
+import type { Logger, Metrics } from '@strongroom/runtime';
+import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
+
+/** Bytes a second, by what they limit: `ORD`, `DFW:ORD` or `process`. null: no limit, whatever the settings say. */
+export type TransferLimits = ReadonlyMap<string, number | null>;
+
+export interface TrafficParts {
+  /** What counts where the operator has set nothing else. */
+  first?: TransferLimits;
+  /** The budget that the processes of the deployment share for a limit. Default: each has its own. */
+  sharedBudget?: (scope: string) => Budget;
+  metrics?: Metrics;
+  log?: Pick<Logger, 'info'>;
+}
+
+/** Of which limits bytes take, and who brings them. */
+export interface Passage {
+  scopes: readonly string[];
+  by: object;
+  signal: AbortSignal;
+}
+
+/** The limit of all that one process reads from vaults and writes to them. */
+export const ofProcess = 'process';
+
+/** The limit of what copies bring from one region to another. */
+export function pairOf(from: string, to: string): string {
+  return `${from}:${to}`;
+}
+
+export class Traffic {
+  private readonly buckets = new Map<string, TokenBucket>();
+  private readonly first: TransferLimits;
+  private readonly measured: ReturnType<typeof meters> | undefined;
+
+  constructor(private readonly parts: TrafficParts = {}) {
+    this.first = parts.first ?? new Map();
+    this.measured = parts.metrics && meters(parts.metrics, this);
+    this.setLimits(new Map());
+  }
+
+  /** @param set what the operator has set. For what is not in it, the first values count */
+  setLimits(set: TransferLimits): void {
+    const limits = new Map([...this.first, ...set]);
+    for (const [scope, bucket] of this.buckets) if (!limits.has(scope)) this.setLimit(scope, bucket, undefined);
+    for (const [scope, limit] of limits) this.setLimit(scope, this.bucketOf(scope), limit ?? undefined);
+  }
+
+  limits(): [scope: string, bytesPerSecond: number][] {
+    return [...this.buckets].flatMap(([scope, { limit }]) => (limit === undefined ? [] : [[scope, limit]]));
+  }
+
+  /**
+   * Waits until bytes may pass, by every limit that they are under.
+   * @returns undefined when they may pass at once
+   * @throws the signal's reason
+   */
+  pass(bytes: number, { scopes, by, signal }: Passage): Promise<unknown> | undefined {
+    const waits = scopes.flatMap((scope) => {
+      const wait = this.buckets.get(scope)?.take(bytes, by, signal);
+      return wait !== undefined ? [this.timed(scope, wait)] : [];
+    });
+    return waits.length > 0 ? Promise.all(waits) : undefined;
+  }
+
+  /** So many bytes were read from the vault of a region, or written to it. */
+  moved(region: string, direction: 'read' | 'written', bytes: number): void {
+    this.measured?.moved.inc({ region, direction }, bytes);
+  }
+
+  /** So many bytes were brought by a copy. */
+  copied(from: string, to: string, bytes: number): void {
+    this.measured?.copied.inc({ source: from, region: to }, bytes);
+  }
+
+  private async timed(scope: string, wait: Promise<void>): Promise<void> {
+    if (!this.measured) return wait;
+    const since = performance.now();
+    this.measured.waits.inc({ limit: scope });
+    try {
+      await wait;
+    } finally {
+      this.measured.waitSeconds.inc({ limit: scope }, (performance.now() - since) / 1_000);
+    }
+  }
+
+  private bucketOf(scope: string): TokenBucket {
+    const known = this.buckets.get(scope);
+    if (known) return known;
+    const { sharedBudget } = this.parts;
+    // The limit of a process is its own.
+    const bucket = new TokenBucket(scope === ofProcess || !sharedBudget ? new OwnBudget() : sharedBudget(scope));
+    this.buckets.set(scope, bucket);
+    return bucket;
+  }
+
+  private setLimit(scope: string, bucket: TokenBucket, bytesPerSecond: number | undefined): void {
+    if (bucket.limit === bytesPerSecond) return;
+    bucket.setLimit(bytesPerSecond);
+    const says = bytesPerSecond === undefined ? 'has no limit' : `is limited to ${bytesPerSecond} bytes a second`;
+    this.parts.log?.info({ limit: scope, bytesPerSecond }, `what is transferred by ${scope} ${says}`);
+  }
+}
+
+function meters(metrics: Metrics, traffic: Traffic) {
+  metrics.gauge({
+    name: 'strongroom_transfer_limit_bytes_per_second',
+    help: 'The limits of transfers that are in force, by what they limit: a region, a pair of regions, or the process.',
+    labels: ['limit'],
+    measure: (gauge) => {
+      gauge.reset();
+      for (const [limit, bytesPerSecond] of traffic.limits()) gauge.set({ limit }, bytesPerSecond);
+    },
+  });
+  return {
+    moved: metrics.counter({
+      name: 'strongroom_vault_bytes_total',
+      help: 'Bytes that this process has read from vaults and written to them, by region.',
+      labels: ['region', 'direction'],
+    }),
+    copied: metrics.counter({
+      name: 'strongroom_copied_bytes_total',
+      help: 'Bytes that copies of this process have brought, by the region that they came from and the one that they went to.',
+      labels: ['source', 'region'],
+    }),
+    waits: metrics.counter({
+      name: 'strongroom_transfer_waits_total',
+      help: 'How often something waited because of a limit of transfers.',
+      labels: ['limit'],
+    }),
+    waitSeconds: metrics.counter({
+      name: 'strongroom_transfer_wait_seconds_total',
+      help: 'How long transfers have waited because of a limit, all of them together.',
+      labels: ['limit'],
+    }),
+  };
+}
