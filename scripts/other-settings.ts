@@ -150,6 +150,14 @@ export const otherSettings: readonly OtherGroup[] = [
           'With 1, the program `age` must be there, with `zstd` and `tar`. Go builds it from what the Go module proxy has.',
       },
       { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
+      {
+        name: 'REQUIRE_AZURITE',
+        meaning: 'With 1, Azurite must be there, as an emulator of Azure. It comes from the registry of npm.',
+      },
+      {
+        name: 'REQUIRE_FAKE_GCS',
+        meaning: 'With 1, fake-gcs-server must be there, as an emulator of Google Cloud Storage. Go builds it.',
+      },
       { name: 'REQUIRE_OPENSTACK', meaning: 'With 1, the `openstack` command must be there. It comes from PyPI.' },
       { name: 'REQUIRE_KEYSTONE', meaning: 'With 1, a Keystone must be there. It comes from PyPI.' },
       {

@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, posix } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '@strongroom/contracts';
@@ -46,7 +46,7 @@ export type GoTool = { path: string; why?: undefined } | { path?: undefined; why
 export function goTool(folder: string, module: string, program: string): GoTool {
   const path = join(root, '.strongroom', `${basename(folder)}-${versionOf(module, folder)}`);
   while (!existsSync(path)) {
-    if (takes(`${path}.pid`)) return buildTool(`${module}/${program}`, folder, path);
+    if (takes(`${path}.pid`)) return buildTool(posix.join(module, program), folder, path);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookMs);
   }
   return { path };

@@ -17,6 +17,8 @@ const names = [
   'versity',
   'age',
   'moto',
+  'azurite',
+  'fake-gcs-server',
   'small-disk',
   'pgbouncer',
   'guest-users',

@@ -1,9 +1,11 @@
 /** The one place where an event, a resource, an id, a refusal and a fault is spelled. Imports nothing of ours. */
 export * from './actors.js';
 export * from './audit.js';
+export * from './azure-address.js';
 export * from './event-context.js';
 export * from './events.js';
 export * from './fault.js';
+export * from './gcs-address.js';
 export * from './http/audit.js';
 export * from './http/backups.js';
 export * from './http/datastores.js';
@@ -24,5 +26,6 @@ export * from './rights.js';
 export * from './s3-address.js';
 export * from './schedule-timing.js';
 export * from './streams.js';
+export * from './vault-address.js';
 export * from './vault-addresses.js';
 export * from './vault-manifest.js';

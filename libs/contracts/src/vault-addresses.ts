@@ -1,6 +1,6 @@
 /** Where the vaults of the regions are, as the services' environment and the command line spell it. */
 import { regionName } from './primitives.js';
-import { s3Address } from './s3-address.js';
+import { bucketAddress } from './vault-address.js';
 
 export const vaultsForm = 'like DFW=file:///var/lib/strongroom/DFW,IAD=file:///var/lib/strongroom/IAD';
 
@@ -15,7 +15,7 @@ export function vaultAddresses(entries: readonly string[]): Map<string, URL> | s
     if (!regionName.safeParse(region).success || !URL.canParse(address)) return `must be ${vaultsForm}`;
     if (found.has(region)) return `must name each region once, and names ${region} twice`;
     const url = new URL(address);
-    const wrong = url.protocol === 's3:' ? s3Address(url) : undefined;
+    const wrong = bucketAddress(url);
     if (typeof wrong === 'string') return `must give each region a right address, and that of ${region} ${wrong}`;
     found.set(region, url);
   }

@@ -1,11 +1,11 @@
 /** Whether the bytes of backups, and the signatures of requests for them, would leave this machine in clear on their way to a vault. */
-import { s3Address } from '@strongroom/contracts';
+import { bucketAddress } from '@strongroom/contracts';
 import { isLoopbackHost } from './addresses.js';
 
 /** @returns why not, as a clause behind the name of the setting; undefined when nothing would */
 export function whyInClear(vaults: ReadonlyMap<string, URL>): string | undefined {
   for (const [region, url] of vaults) {
-    const address = url.protocol === 's3:' ? s3Address(url) : undefined;
+    const address = bucketAddress(url);
     if (address === undefined || typeof address === 'string' || address.endpoint?.protocol !== 'http:') continue;
     const { hostname } = address.endpoint;
     if (!isLoopbackHost(hostname))

@@ -1,11 +1,13 @@
 /** The vaults of a deployment, by region. Each is of the kind that its URL in the configuration names. */
 import { fileURLToPath } from 'node:url';
-import { messageOf, s3Address } from '@strongroom/contracts';
+import { azureAddress, gcsAddress, messageOf, s3Address } from '@strongroom/contracts';
 import type { Logger } from '@strongroom/runtime';
+import { AzureStore } from './azure/azure-store.js';
 import { DirectoryStore } from './directory/directory-store.js';
 import { DirectoryVault } from './directory/directory-vault.js';
 import { VaultFiles } from './directory/vault-files.js';
 import { VaultRoot } from './directory/vault-root.js';
+import { GcsStore } from './gcs/gcs-store.js';
 import { ObjectVault } from './object/object-vault.js';
 import { S3Store } from './s3/s3-store.js';
 import type { Vault, VaultIdentity, VaultMemory } from './vault.js';
@@ -31,15 +33,15 @@ const kinds: ReadonlyMap<string, OpenVault> = new Map<string, OpenVault>([
       return new ObjectVault(region, new DirectoryStore(folderAt(region, path, mostAtATime)));
     },
   ],
-  [
-    's3:',
-    (region, url) => {
-      const address = s3Address(url);
-      if (typeof address === 'string') throw new Error(`its address ${address}`);
-      return new ObjectVault(region, new S3Store(region, address));
-    },
-  ],
+  ['s3:', (region, url) => new ObjectVault(region, new S3Store(region, right(s3Address(url))))],
+  ['gs:', (region, url) => new ObjectVault(region, new GcsStore(region, right(gcsAddress(url))))],
+  ['az:', (region, url) => new ObjectVault(region, new AzureStore(region, right(azureAddress(url))))],
 ]);
+
+function right<T>(address: T | string): T {
+  if (typeof address === 'string') throw new Error(`its address ${address}`);
+  return address;
+}
 
 function folderAt(region: string, url: URL, mostAtATime: number): VaultRoot {
   return new VaultRoot(region, fileURLToPath(url), new VaultFiles(mostAtATime));

@@ -1,17 +1,6 @@
 /** What an S3 store answers when it does not do what it was asked to, read from the errors of the SDK. */
 import { z } from 'zod';
-
-export interface S3Refusal {
-  /** The store's own name for it, or that of the system for what broke on the way; empty when there is none. */
-  code: string;
-  /** Of HTTP; undefined when no answer came. */
-  status: number | undefined;
-  message: string;
-  /** Whether the same request may succeed in a moment. */
-  passes: boolean;
-  /** How long the store asks to wait, in milliseconds. */
-  waitMs: number | undefined;
-}
+import { mayPass, type StoreRefusal, waitMsOf } from '../object/store-refusal.js';
 
 const sdkError = z.looseObject({
   name: z.string().default(''),
@@ -41,22 +30,7 @@ const passingCodes: ReadonlySet<string> = new Set([
   'IncompleteBody',
   // The next request reads the keys again.
   'ExpiredToken',
-  // A success that was none: s3-facts.ts.
-  'HollowAnswer',
-  // What broke on the way, in the system's words and in those of the SDK.
-  'TimeoutError',
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EAI_AGAIN',
-  'ERR_STREAM_PREMATURE_CLOSE',
 ]);
-/** Not implemented, and no room. */
-const lasting: ReadonlySet<number> = new Set([501, 507]);
 /** What the SDK calls an answer that names nothing. */
 const hasNoName: ReadonlySet<string> = new Set([
   '',
@@ -69,35 +43,25 @@ const hasNoName: ReadonlySet<string> = new Set([
 ]);
 
 /** @param error what the SDK threw */
-export function refusalIn(error: unknown): S3Refusal {
+export function refusalIn(error: unknown): StoreRefusal {
   const found = sdkError.safeParse(plainOf(error));
   if (!found.success) return { code: '', status: undefined, message: String(error), passes: false, waitMs: undefined };
   const { name, code: systemCode, message, $metadata, $response } = found.data;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
   const code = systemCode ?? wrapped(message) ?? (hasNoName.has(name) ? '' : name);
-  const seconds = Number($response?.headers?.['retry-after']);
   return {
     code,
     status,
     message,
-    passes: passingCodes.has(code) || doesPass(status) || $metadata?.clockSkewCorrected === true,
-    waitMs: seconds > 0 ? seconds * 1_000 : undefined,
+    passes: passingCodes.has(code) || mayPass(code, status) || $metadata?.clockSkewCorrected === true,
+    waitMs: waitMsOf($response?.headers?.['retry-after']),
   };
-}
-
-/** An answer that is no answer of an S3 store, such as the page of a proxy. */
-export function isNoAnswerOfS3({ code, status }: S3Refusal): boolean {
-  return code === '' && status !== undefined && status < 500;
 }
 
 /** The SDK puts an error of another kind than its own into one, and keeps only its words. */
 function wrapped(message: string): string | undefined {
   const name = /^AWS SDK error wrapper for (\w+)/.exec(message)?.[1];
   return message.includes('socket hang up') ? 'ECONNRESET' : name;
-}
-
-function doesPass(status: number | undefined): boolean {
-  return status !== undefined && (status === 408 || status === 429 || (status >= 500 && !lasting.has(status)));
 }
 
 /** The fields that the SDK hides from a walk over its errors are asked for by name. */

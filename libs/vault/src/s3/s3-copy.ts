@@ -4,8 +4,8 @@
  */
 import type { S3Address } from '@strongroom/contracts';
 import type { ObjectFacts } from '../object/object-store.js';
+import { HollowAnswer } from '../object/store-refusal.js';
 import { refusalIn } from './s3-answer.js';
-import { HollowAnswer } from './s3-facts.js';
 import type { S3Connection } from './s3-sdk.js';
 
 export interface S3Copy {

@@ -3,8 +3,8 @@
  * keep its bytes.
  */
 import type { ListObjectVersionsCommandOutput, ObjectIdentifier } from '@aws-sdk/client-s3';
+import { HollowAnswer } from '../object/store-refusal.js';
 import { refusalIn } from './s3-answer.js';
-import { HollowAnswer } from './s3-facts.js';
 import type { S3Connection } from './s3-sdk.js';
 
 /** The store's most for one request. */
@@ -13,7 +13,7 @@ const mostAtOnce = 1_000;
 const mostLists = 16;
 
 /** What the store kept, with its reason. */
-export interface Kept {
+export interface KeptVersion {
   key: string;
   versionId: string | undefined;
   code: string;
@@ -37,8 +37,8 @@ export class S3Deletion {
   constructor(private readonly parts: DeletionParts) {}
 
   /** @returns what the store did not remove */
-  async of(keys: readonly string[]): Promise<Kept[]> {
-    const kept: Kept[] = [];
+  async of(keys: readonly string[]): Promise<KeptVersion[]> {
+    const kept: KeptVersion[] = [];
     const versions = keys.length > 0 && (await this.keepsVersions());
     const step = versions ? mostLists : mostAtOnce;
     for (let at = 0; at < keys.length; at += step) {
@@ -86,7 +86,7 @@ export class S3Deletion {
     return ask(() => connection.client.send(asked, { abortSignal: signal }));
   }
 
-  private async remove(objects: ObjectIdentifier[]): Promise<Kept[]> {
+  private async remove(objects: ObjectIdentifier[]): Promise<KeptVersion[]> {
     const { connection, bucket, signal, ask } = this.parts;
     const asked = new connection.sdk.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects } });
     const { Errors } = await ask(async () => {

@@ -1,5 +1,7 @@
 /** Reads what a store tells of an object. What lacks a field that every S3 store has is no answer of one. */
 import type { ObjectFacts } from '../object/object-store.js';
+import { lockIn } from '../object/remote-store.js';
+import { HollowAnswer } from '../object/store-refusal.js';
 
 /** The fields of an answer to HEAD, GET or PUT. */
 export interface S3Told {
@@ -10,12 +12,7 @@ export interface S3Told {
   ObjectLockRetainUntilDate?: Date | undefined;
 }
 
-/** Thrown for what comes as a success and is none. Another attempt may fare better. */
-export class HollowAnswer extends Error {
-  override readonly name = 'HollowAnswer';
-}
-
-/** @param now the time of the answer by the store's clock: only the store can say whether a lock is over */
+/** @param now the time of the answer by the store's clock */
 export function factsOf(
   key: string,
   told: S3Told,
@@ -25,14 +22,13 @@ export function factsOf(
   if (!tag || putAt === undefined || bytes === undefined)
     throw new HollowAnswer('the answer lacks what an S3 store tells of an object');
   const sha256 = hexOf(told.ChecksumSHA256);
-  const lockedUntil = told.ObjectLockRetainUntilDate;
   return {
     key,
     bytes,
     tag,
     putAt,
     ...(sha256 !== undefined && { sha256 }),
-    ...(lockedUntil !== undefined && (now === undefined || lockedUntil > now) && { lockedUntil }),
+    ...lockIn(told.ObjectLockRetainUntilDate, now),
   };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { patiently, type S3Patience, usualPatience } from './s3-patience.js';
+import { type Patience, patiently, usualPatience } from '../object/patience.js';
+import { refusalIn } from './s3-answer.js';
 
-const patience: S3Patience = { ...usualPatience, attempts: 4, firstPauseMs: 1, longestPauseMs: 3 };
+const patience: Patience = { ...usualPatience, attempts: 4, firstPauseMs: 1, longestPauseMs: 3 };
 const answered = (name: string, status: number, headers: Record<string, string> = {}) =>
   Object.assign(new Error('made up'), {
     name,
@@ -16,7 +17,7 @@ async function requestsFor(error: unknown, within = patience): Promise<number> {
     requests += 1;
     return Promise.reject(error);
   };
-  await expect(patiently(within, signal, request)).rejects.toBe(error);
+  await expect(patiently({ patience: within, signal, refusalIn }, request)).rejects.toBe(error);
   return requests;
 }
 
@@ -72,6 +73,6 @@ describe('the patience with a store of S3', () => {
       return Promise.reject(answered('SlowDown', 503));
     };
     const long = { ...patience, firstPauseMs: 600_000, longestPauseMs: 600_000, chance: () => 1 };
-    await expect(patiently(long, ending.signal, request)).rejects.toBe(reason);
+    await expect(patiently({ patience: long, signal: ending.signal, refusalIn }, request)).rejects.toBe(reason);
   });
 });

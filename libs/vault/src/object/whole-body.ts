@@ -3,9 +3,9 @@
  * object. They end only when all of them have come.
  */
 import type { Readable } from 'node:stream';
-import { refusalIn } from './s3-answer.js';
-import { HollowAnswer } from './s3-facts.js';
-import { pause, type S3Patience } from './s3-patience.js';
+import type { ByteRange } from '../vault.js';
+import { type Asking, pauseAfter } from './patience.js';
+import { HollowAnswer } from './store-refusal.js';
 
 export interface BodyParts {
   /** The body that the first answer brought. */
@@ -13,19 +13,18 @@ export interface BodyParts {
   from: number;
   bytes: number;
   /** Asks for so many bytes from there on. */
-  again(range: { from: number; bytes: number }): Promise<Readable>;
-  patience: S3Patience;
-  signal: AbortSignal;
+  again(range: ByteRange): Promise<Readable>;
+  asking: Asking;
 }
 
 /** @throws what broke last, and the signal's reason when it is aborted */
-export async function* bodyOf({ first, from, bytes, again, patience, signal }: BodyParts): AsyncGenerator<Buffer> {
+export async function* wholeBody({ first, from, bytes, again, asking }: BodyParts): AsyncGenerator<Buffer> {
   let at = 0;
   let body = first;
   let attempt = 1;
   for (;;) {
     try {
-      for await (const chunk of endedBy(body, signal)) {
+      for await (const chunk of endedBy(body, asking.signal)) {
         at += chunk.length;
         if (at > bytes) throw new Error(`it gave more bytes of an object than the object has, ${bytes}`);
         attempt = 1;
@@ -34,9 +33,7 @@ export async function* bodyOf({ first, from, bytes, again, patience, signal }: B
       if (at === bytes) return;
       throw new HollowAnswer(`the object ended after ${at} of ${bytes} bytes`);
     } catch (error) {
-      signal.throwIfAborted();
-      if (attempt >= patience.attempts || !refusalIn(error).passes) throw error;
-      await pause(patience, attempt, { error, signal });
+      await pauseAfter(error, attempt, asking);
       attempt += 1;
       body = await again({ from: from + at, bytes: bytes - at });
     }

@@ -1,8 +1,8 @@
 /** Makes a request again when what went wrong may pass: a few times, with growing pauses of random length. The signal ends it at once. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { refusalIn } from './s3-answer.js';
+import type { RefusalReader } from './store-refusal.js';
 
-export interface S3Patience {
+export interface Patience {
   /** How often a request is made before its fault counts. */
   attempts: number;
   /** The longest first pause. Each later one may be twice as long. */
@@ -13,7 +13,7 @@ export interface S3Patience {
   chance: () => number;
 }
 
-export const usualPatience: S3Patience = {
+export const usualPatience: Patience = {
   attempts: 6,
   firstPauseMs: 200,
   longestPauseMs: 10_000,
@@ -21,28 +21,37 @@ export const usualPatience: S3Patience = {
   chance: Math.random,
 };
 
+/** How long somebody asks, until when, and how they read what the store refuses. */
+export interface Asking {
+  patience: Patience;
+  signal: AbortSignal;
+  refusalIn: RefusalReader;
+}
+
 /** @throws the signal's reason when it is aborted, and else what the last attempt threw */
-export async function patiently<T>(patience: S3Patience, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+export async function patiently<T>(asking: Asking, request: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    signal.throwIfAborted();
+    asking.signal.throwIfAborted();
     try {
       return await request();
     } catch (error) {
-      signal.throwIfAborted();
-      if (attempt >= patience.attempts || !refusalIn(error).passes) throw error;
-      await pause(patience, attempt, { error, signal });
+      await pauseAfter(error, attempt, asking);
     }
   }
 }
 
-/** Waits before the next attempt. @throws the signal's reason */
-export async function pause(
-  { firstPauseMs, longestPauseMs, chance }: S3Patience,
+/** Waits before the next attempt. @throws the error, when there is to be none, and the signal's reason */
+export async function pauseAfter(
+  error: unknown,
   attempt: number,
-  { error, signal }: { error: unknown; signal: AbortSignal },
+  { patience, signal, refusalIn }: Asking,
 ): Promise<void> {
+  const { attempts, firstPauseMs, longestPauseMs, chance } = patience;
+  signal.throwIfAborted();
+  const { passes, waitMs = 0 } = refusalIn(error);
+  if (attempt >= attempts || !passes) throw error;
   const most = Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1));
-  const asked = Math.min(longestPauseMs, refusalIn(error).waitMs ?? 0);
+  const asked = Math.min(longestPauseMs, waitMs);
   await delay(Math.max(asked, most * chance()), undefined, { signal }).catch(() => {});
   signal.throwIfAborted();
 }
