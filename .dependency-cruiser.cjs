@@ -3,6 +3,8 @@
  * `$1` is what the first group of `from.path` matched.
  */
 
+const { peerDependencies } = require('./package.json');
+
 /** What production code may import. A library that is not here imports nothing of ours. */
 const arrows = {
   contracts: [],
@@ -193,10 +195,15 @@ module.exports = {
     },
     {
       name: 'declared-packages',
-      comment: 'Production imports only what package.json names under dependencies.',
+      comment:
+        'Production imports only what package.json names under dependencies, and the SDKs of some stores where they were installed.',
       severity: 'error',
       from: { path: '^(apps|libs)/', pathNot: tests },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: Object.keys(peerDependencies).map((name) => `(^|/)node_modules/${name}/`),
+      },
     },
   ],
   options: {
