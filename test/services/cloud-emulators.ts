@@ -28,21 +28,33 @@ export interface Emulator {
 
 type Tests = (start: () => Promise<Emulator>) => void;
 
-/** A `describe` of what only Azure can show. Where Azurite can't be fetched, it is listed as not run. */
+/** A `describe` of what only Azure can show. Where Azurite is not asked for or can't be fetched, it is listed as not run. */
 export function describeWithAzurite(title: string, tests: Tests): void {
-  describeWith('azurite', title, azurite(), (program) => tests(() => startAzurite(program)));
+  const found = whereAsked('REQUIRE_AZURITE', azurite);
+  describeWith('azurite', title, found, (program) => tests(() => startAzurite(program)));
 }
 
-/** A `describe` of what only Google Cloud Storage can show. Where fake-gcs-server can't be built, it is listed as not run. */
+/** A `describe` of what only Google Cloud Storage can show. Where fake-gcs-server is not asked for or can't be built, it is listed as not run. */
 export function describeWithFakeGcs(title: string, tests: Tests): void {
-  const found = goTool('test/fake-gcs-server', 'github.com/fsouza/fake-gcs-server', '');
+  const build = () => goTool('test/fake-gcs-server', 'github.com/fsouza/fake-gcs-server', '');
+  const found = whereAsked('REQUIRE_FAKE_GCS', build);
   describeWith('fake-gcs-server', title, found, (program) => tests(() => startFakeGcs(program)));
+}
+
+interface Found {
+  path?: string | undefined;
+  why?: string | undefined;
+}
+
+/** To fetch or build an emulator takes minutes of the processor, which the nightly run has. */
+function whereAsked(requirement: 'REQUIRE_AZURITE' | 'REQUIRE_FAKE_GCS', find: () => Found): Found {
+  return process.env[requirement] === '1' ? find() : { why: `it is fetched only where ${requirement}=1` };
 }
 
 function describeWith(
   part: OutsidePart,
   title: string,
-  { path, why = '' }: { path?: string | undefined; why?: string | undefined },
+  { path, why = '' }: Found,
   tests: (program: string) => void,
 ): void {
   describe(title, () => {
