@@ -20,6 +20,10 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/runtime\/src\/set-aside/, serviceNames],
   // Whoever logs in at a server counts.
   [/^libs\/runtime\/src\/server-logins/, ['api', 'scheduler']],
+  // Copies alone find out that a region is away.
+  [/^libs\/runtime\/src\/region-outages/, ['replicator']],
+  // The command line does it with the role of the owner.
+  [/^libs\/runtime\/src\/set-transfer-limits/, []],
   [/^libs\/runtime\//, workers],
   [/^libs\/credentials\//, ['api']],
   [/^libs\/database\/src\/functions\/job_/, workers],

@@ -1,6 +1,6 @@
 /** Shows and sets the limits of transfers, in the services' database. */
 import { createDataSource } from '@strongroom/database';
-import { TransferLimits, transferRate, transferScope } from '@strongroom/runtime';
+import { SetTransferLimits, transferRate, transferScope } from '@strongroom/runtime';
 import { databaseUrl } from './database-options.js';
 import { say, sayJson } from './output.js';
 import { UsageFault } from './vault-options.js';
@@ -45,11 +45,11 @@ function shown(rate: number | null): string {
   return rate === null ? 'no limit' : `${Number((rate / mebibyte).toFixed(3))} MiB a second`;
 }
 
-async function onLimits(work: (limits: TransferLimits) => Promise<void>): Promise<void> {
+async function onLimits(work: (limits: SetTransferLimits) => Promise<void>): Promise<void> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-limits' };
   const dataSource = await createDataSource(options).initialize();
   try {
-    await work(new TransferLimits(dataSource));
+    await work(new SetTransferLimits(dataSource));
   } finally {
     await dataSource.destroy();
   }

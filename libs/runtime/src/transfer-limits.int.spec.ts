@@ -2,16 +2,17 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { SharedBudget, TransferLimits } from './transfer-limits.js';
+import { SetTransferLimits } from './set-transfer-limits.js';
+import { SharedBudget } from './transfer-limits.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;
-let limits: TransferLimits;
+let limits: SetTransferLimits;
 beforeAll(async () => {
   database = await createTestDatabase();
   dataSource = await createDataSource({ url: database.url, applicationName: 'transfer-limits-spec' }).initialize();
   await migrate(dataSource);
-  limits = new TransferLimits(dataSource);
+  limits = new SetTransferLimits(dataSource);
 });
 afterAll(async () => {
   await dataSource.destroy();

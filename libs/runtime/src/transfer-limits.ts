@@ -16,7 +16,7 @@ const limitRows = z.array(
 const grantRows = z.array(z.object({ in_ms: z.coerce.number() })).length(1);
 
 export class TransferLimits {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(protected readonly dataSource: DataSource) {}
 
   /** Bytes a second, by what they limit. null: no limit, whatever the settings say. */
   async read(): Promise<Map<string, number | null>> {
@@ -24,22 +24,6 @@ export class TransferLimits {
       'select scope, bytes_per_second from transfer_limit order by scope',
     );
     return new Map(limitRows.parse(found).map((row) => [row.scope, row.bytes_per_second]));
-  }
-
-  /** @param bytesPerSecond null: no limit, whatever the settings say */
-  async set(scope: string, bytesPerSecond: number | null): Promise<void> {
-    await this.dataSource.query(
-      `insert into transfer_limit (scope, bytes_per_second) values ($1, $2)
-       on conflict (scope) do update set bytes_per_second = excluded.bytes_per_second, set_at = now()`,
-      [scope, bytesPerSecond],
-    );
-  }
-
-  /** From now on the settings count again. @returns whether there was anything to unset */
-  async unset(scope: string): Promise<boolean> {
-    const found: unknown = await this.dataSource.query('select 1 from transfer_limit where scope = $1', [scope]);
-    await this.dataSource.query('delete from transfer_limit where scope = $1', [scope]);
-    return Array.isArray(found) && found.length > 0;
   }
 
   /**
