@@ -17,6 +17,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   PutObjectCommand: ['s3:PutObject'],
   GetObjectCommand: ['s3:GetObject'],
   HeadObjectCommand: ['s3:GetObject'],
+  CopyObjectCommand: ['s3:GetObject', 's3:PutObject'],
   ListObjectsV2Command: ['s3:ListBucket'],
   ListObjectVersionsCommand: ['s3:ListBucketVersions'],
   GetBucketVersioningCommand: ['s3:GetBucketVersioning'],
@@ -39,7 +40,7 @@ function requestsIn(...files: string[]): string[] {
 
 describe('the rights for a bucket', () => {
   it('let the services make every request that the vault of a bucket makes', () => {
-    const requests = requestsIn('s3-store.ts', 's3-deletion.ts');
+    const requests = requestsIn('s3-wire.ts', 's3-copy.ts', 's3-deletion.ts');
     expect(requests.length).toBeGreaterThan(5);
     expect(requests.filter((name) => needed[name] === undefined)).toEqual([]);
     const rights = allowed(writing);

@@ -109,6 +109,11 @@ export const otherSettings: readonly OtherGroup[] = [
           'The network of the demo customer’s server. The default is `172.31.77.0/24`. Another one belongs into `STRONGROOM_CUSTOMER_NETWORKS`, too.',
       },
       {
+        name: 'STRONGROOM_OTHER_VAULTS',
+        meaning:
+          'The vaults of the regions IAD and ORD. The default is buckets of the S3 server of the stack. For a stack that has them in folders: `IAD=file:///vaults/IAD,ORD=file:///vaults/ORD`.',
+      },
+      {
         name: 'STRONGROOM_IMAGE',
         meaning: 'The name of the image of the services. The default is `strongroom:local`.',
       },

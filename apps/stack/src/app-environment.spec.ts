@@ -7,6 +7,8 @@ const needed: Record<string, readonly string[]> = {
   STRONGROOM_DATABASE_URL: appNames,
   STRONGROOM_VAULTS: appNames,
   STRONGROOM_SECRET_KEY: ['api', 'scheduler'],
+  STRONGROOM_CHAIN_KEY: ['scheduler'],
+  STRONGROOM_RESTORE_KEY: ['scheduler'],
   STRONGROOM_KEYSTONE_PASSWORD: ['api'],
   STRONGROOM_TLS_CERT: ['api'],
   STRONGROOM_TLS_KEY: ['api'],

@@ -9,6 +9,7 @@ import * as ledgerAndFeed from './ledger-and-feed.js';
 import * as limits from './limits.js';
 import * as service from './process.js';
 import * as quotas from './quotas.js';
+import * as scrub from './scrub.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
 import * as transfers from './transfers.js';
@@ -28,6 +29,7 @@ describe('the list of settings', () => {
       ledgerAndFeed,
       limits,
       quotas,
+      scrub,
       service,
       transfers,
       transport,
