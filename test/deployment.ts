@@ -314,7 +314,9 @@ export class Deployment {
   jobsDone(): Promise<void> {
     return eventually(
       async () => {
-        const left = await this.query("select kind, id, failures, lease_owner from job where kind not in ('sweep', 'scrub')");
+        const left = await this.query(
+          "select kind, id, failures, lease_owner from job where kind not in ('sweep', 'scrub')",
+        );
         if (left.length > 0) throw new Error(`jobs are left: ${JSON.stringify(left)}`);
       },
       { withinMs: 30_000 },
