@@ -1,5 +1,5 @@
 /**
- * A process that takes one backup into a folder, as a scheduler does, and tells what that cost: `node backup-process.mjs JSON`, with the
+ * A process that takes one backup into a folder, as a scheduler does, tells what that cost, and reads it back once more: `node backup-process.mjs JSON`, with the
  * `port` and the `password` of a PostgreSQL on this machine, and the address of a `vault`.
  */
 import { randomUUID } from 'node:crypto';
@@ -30,6 +30,7 @@ function peakOf(pid) {
   }
 }
 
+const backupId = randomUUID();
 const cpu = process.cpuUsage();
 const begun = performance.now();
 const stored = await storeBackup({
@@ -38,7 +39,7 @@ const stored = await storeBackup({
   clock: { now: () => new Date() },
   target: { instanceId: randomUUID(), endpoint, password },
   backup: {
-    backupId: randomUUID(),
+    backupId,
     accountId: 'bench',
     instanceId: randomUUID(),
     instanceName: 'bench',
@@ -52,17 +53,20 @@ const stored = await storeBackup({
 const seconds = (performance.now() - begun) / 1_000;
 clearInterval(look);
 const { user, system } = process.cpuUsage(cpu);
+const peak = peakMiB();
 const ofEngine = [...engines.values()];
+const isWhole = (await vaults.of('DFW').verify(backupId)).sha256 === stored.sha256;
 process.stdout.write(
   JSON.stringify({
     seconds,
     cpuSeconds: (user + system) / 1e6 + ofEngine.reduce((sum, each) => sum + each.cpuSeconds, 0),
     engineCpuSeconds: ofEngine.reduce((sum, each) => sum + each.cpuSeconds, 0),
-    peakMiB: peakMiB(),
+    peakMiB: peak,
     enginePeakMiB: Math.max(0, ...ofEngine.map((each) => each.peakMiB)),
     location: stored.location,
     rawBytes: stored.rawBytes,
     sizeBytes: stored.sizeBytes,
+    isWhole,
   }),
 );
 process.exit(0);

@@ -16,7 +16,7 @@ import {
   SharedBudget,
   TransferLimits,
 } from '@strongroom/runtime';
-import { OwnBudget, openVaults, Sweep, Traffic, type Vaults } from '@strongroom/vault';
+import { openVaultsOfService, Sweep, type Traffic, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { AwayRegions } from './jobs/copy/away-regions.js';
 import { TransferRates } from './jobs/copy/transfer-rates.js';
@@ -57,17 +57,9 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
 export async function replicatorParts(runtime: Runtime, dataSource: DataSource): Promise<ReplicatorParts> {
   const { config, log, clock, ids, metrics } = runtime;
   const limits = new TransferLimits(dataSource);
-  const traffic = new Traffic({
-    first: config.transferLimits,
-    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+  const { vaults, traffic } = openVaultsOfService(config, {
+    sharedBudget: (scope, own) => new SharedBudget(limits, scope, own),
     metrics,
-    log,
-  });
-  const vaults = openVaults(config.vaults, {
-    limitMs: config.copyStallMs,
-    leastBytesPerSecond: config.leastVaultBytesPerSecond,
-    reserveBytes: config.freeSpaceReserveBytes,
-    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));

@@ -30,7 +30,7 @@ import {
   SharedBudget,
   TransferLimits,
 } from '@strongroom/runtime';
-import { OwnBudget, openVaults, Sweep, Traffic, type Vault, type Vaults } from '@strongroom/vault';
+import { openVaultsOfService, Sweep, type Traffic, type Vault, type Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
 import { AccountsEncryption } from './jobs/backup/backup-encryption.js';
@@ -92,17 +92,9 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   const { homeRegion } = config;
   checkConfinement(config, log);
   const limits = new TransferLimits(dataSource);
-  const traffic = new Traffic({
-    first: config.transferLimits,
-    sharedBudget: (scope) => new SharedBudget(limits, scope, new OwnBudget()),
+  const { vaults, traffic } = openVaultsOfService(config, {
+    sharedBudget: (scope, own) => new SharedBudget(limits, scope, own),
     metrics,
-    log,
-  });
-  const vaults = openVaults(config.vaults, {
-    limitMs: config.copyStallMs,
-    leastBytesPerSecond: config.leastVaultBytesPerSecond,
-    reserveBytes: config.freeSpaceReserveBytes,
-    traffic,
     log,
   });
   await vaults.identify(log, new KnownVaults(dataSource));

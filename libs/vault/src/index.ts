@@ -5,8 +5,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
-export { OwnBudget } from './flow/token-bucket.js';
-export { Traffic, type TrafficParts, type TransferLimits } from './flow/traffic.js';
+export { type LimitsByScope, Traffic, type TrafficParts } from './flow/traffic.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepAsLong, keepFor } from './keep-for.js';
 export { whyOfAnother } from './keys-check.js';
@@ -44,6 +43,7 @@ export {
 export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode, vaultFaultCodes } from './vault-fault.js';
 export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
+export { openVaultsOfService } from './vaults-of-service.js';
 export { endingWith } from './watched-vault.js';
 export { FrameFault } from './zstd-format.js';
 export { compressFrames, decompressFrames } from './zstd-frames.js';

@@ -6,13 +6,16 @@ import type { Logger, Metrics } from '@strongroom/runtime';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
 
 /** Bytes a second, by what they limit: `ORD`, `DFW:ORD` or `process`. null: no limit, whatever the settings say. */
-export type TransferLimits = ReadonlyMap<string, number | null>;
+export type LimitsByScope = ReadonlyMap<string, number | null>;
+
+/** The budget that the processes of the deployment share for a limit. Its own is for as long as they can't share one. */
+export type SharedBudgetOf = (scope: string, own: OwnBudget) => Budget;
 
 export interface TrafficParts {
   /** What counts where the operator has set nothing else. */
-  first?: TransferLimits;
-  /** The budget that the processes of the deployment share for a limit. Default: each has its own. */
-  sharedBudget?: (scope: string) => Budget;
+  first?: LimitsByScope;
+  /** Default: each process has a budget of its own. */
+  sharedBudget?: SharedBudgetOf;
   metrics?: Metrics;
   log?: Pick<Logger, 'info'>;
 }
@@ -34,7 +37,7 @@ export function pairOf(from: string, to: string): string {
 
 export class Traffic {
   private readonly buckets = new Map<string, TokenBucket>();
-  private readonly first: TransferLimits;
+  private readonly first: LimitsByScope;
   private readonly measured: ReturnType<typeof meters> | undefined;
 
   constructor(private readonly parts: TrafficParts = {}) {
@@ -44,7 +47,7 @@ export class Traffic {
   }
 
   /** @param set what the operator has set. For what is not in it, the first values count */
-  setLimits(set: TransferLimits): void {
+  setLimits(set: LimitsByScope): void {
     const limits = new Map([...this.first, ...set]);
     for (const [scope, bucket] of this.buckets) if (!limits.has(scope)) this.setLimit(scope, bucket, undefined);
     for (const [scope, limit] of limits) this.setLimit(scope, this.bucketOf(scope), limit ?? undefined);
@@ -93,7 +96,8 @@ export class Traffic {
     if (known) return known;
     const { sharedBudget } = this.parts;
     // The limit of a process is its own.
-    const bucket = new TokenBucket(scope === ofProcess || !sharedBudget ? new OwnBudget() : sharedBudget(scope));
+    const own = new OwnBudget();
+    const bucket = new TokenBucket(scope === ofProcess || !sharedBudget ? own : sharedBudget(scope, own));
     this.buckets.set(scope, bucket);
     return bucket;
   }
