@@ -49,6 +49,8 @@ const seldom: Readonly<Record<string, string>> = {
   'region_outage insert': 'a region is away',
   'region_outage update': 'a region is away',
   'region_outage delete': 'a region is back',
+  'transfer_rate insert': 'a copy of 16 MiB or more was made',
+  'transfer_rate update': 'another one was made between the same regions',
   'transfer_budget insert': 'a limit of transfers is set',
   'transfer_budget update': 'a limit of transfers is set',
   'server_login insert': 'the other service has logged in there first',
