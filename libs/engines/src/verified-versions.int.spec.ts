@@ -55,7 +55,7 @@ describe('strongroom verify --restore --programs', () => {
         const child = spawn(process.execPath, [program, 'verify', backup, ...args], { env: {}, cwd: server.folder });
         const [[code], out, err] = await Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
         // A restore that takes seconds tells its progress.
-        const faults = err.replace(/^restoring: .* MB\/s\n/gm, '');
+        const faults = err.replace(/^restoring: .* MB\/s(?:, .* left)?\n/gm, '');
         expect({ code, faults }).toEqual({ code: 0, faults: '' });
         const { restored } = verified.parse(JSON.parse(out));
         expect(restored.databases.map(({ name }) => name)).toEqual(['other', 'postgres', 'template1']);
