@@ -14,6 +14,7 @@ import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
 import { eventually } from '../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
+import { withoutProgress } from '../../../test/services/progress.js';
 
 const program = join(__dirname, '..', '..', '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 
@@ -89,7 +90,7 @@ describe('strongroom', () => {
       '--vault',
       `IAD=${urlOf('IAD')}`,
     ]);
-    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect({ code, err: withoutProgress(err) }).toEqual({ code: 0, err: '' });
     expect(out).toContain(`Restored backup ${backupId} of orders (postgresql 18`);
     expect(out).toMatch(/All \d+ files match the server's manifest\./);
     expect(out).toContain(`postgres -D ${to}`);
