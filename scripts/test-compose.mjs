@@ -3,55 +3,22 @@
  * every service, deletes a backup, and takes the stack down. However it ends, it leaves no container, volume, network or image behind.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { slowness } from '../test/services/slowness.mjs';
 import { build, isBuilt } from './build.mjs';
+import { account, apps, interrupted, missing, project, stack } from './compose-stack.mjs';
 
 // The client is one of the built libraries.
 if (!isBuilt()) await build();
 const { Client } = await import('../dist/libs/client/src/index.js');
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const project = `strongroom-test-${process.pid}`;
-const image = `${project}:local`;
-const account = 'demo';
 const copyTo = ['IAD', 'ORD'];
-const apps = ['api', 'scheduler', 'replicator'];
-const services = [...apps, 'kafka', 'database', 's3', 'demo-customer'];
 
 const startedAt = Date.now();
 const say = (text) => console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
-const interrupted = new AbortController();
-
-/** Resolves to what the command wrote to stdout. The command has a process group of its own, so Ctrl-C does not reach it. */
-function run(command, args, { env = process.env, signal = interrupted.signal } = {}) {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const child = spawn(command, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    let all = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-      all += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      all += chunk;
-    });
-    const stop = () => child.kill('SIGINT');
-    signal?.addEventListener('abort', stop, { once: true });
-    child.once('error', reject);
-    child.once('close', (code) => {
-      signal?.removeEventListener('abort', stop);
-      if (signal?.aborted) reject(signal.reason);
-      else if (code === 0) resolve(output.trim());
-      else reject(new Error(`${command} ${args.join(' ')} ended with ${code}:\n${lastLines(all, 40)}`));
-    });
-  });
-}
-
-const lastLines = (text, count) => text.trimEnd().split('\n').slice(-count).join('\n');
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -62,114 +29,6 @@ function freePort() {
     });
   });
 }
-
-/** Why the stack cannot be brought up here; undefined when it can. */
-async function missing() {
-  const install = 'Install Docker Engine with the Compose plugin (https://docs.docker.com/engine/install/)';
-  try {
-    await run('docker', ['info', '--format', '{{.ServerVersion}}']);
-  } catch (error) {
-    const host = process.env.DOCKER_HOST ?? 'the default socket';
-    if (error.code === 'ENOENT') return `There is no docker command on this machine. ${install}.`;
-    return `No Docker engine answers at ${host}. ${install}, start it, or name another in DOCKER_HOST.`;
-  }
-  try {
-    await run('docker', ['compose', 'version', '--short']);
-  } catch {
-    return `This docker has no Compose plugin. ${install}; Debian and Ubuntu call it docker-compose-plugin.`;
-  }
-  return undefined;
-}
-
-/** The network of the demo customer's server. */
-const customers = `172.31.${process.pid % 256}.0/24`;
-
-const stack = (port) => {
-  const env = {
-    ...process.env,
-    STRONGROOM_PORT: String(port),
-    STRONGROOM_IMAGE: image,
-    STRONGROOM_ACCOUNT: account,
-    // A stack that runs beside this one has the default.
-    STRONGROOM_CUSTOMER_SUBNET: customers,
-    STRONGROOM_CUSTOMER_NETWORKS: customers,
-    STRONGROOM_DELETION_DELAY_SECONDS: '0',
-  };
-  const compose = (args, options) =>
-    run('docker', ['compose', '--project-name', project, ...args], { env, ...options });
-  const containers = async (format, of = services) =>
-    (
-      await run('docker', ['inspect', '--format', format, ...(await compose(['ps', '--quiet', ...of])).split('\n')])
-    ).split('\n');
-  return {
-    up: (...options) =>
-      compose([
-        '--progress',
-        'plain',
-        'up',
-        '--wait',
-        '--wait-timeout',
-        String(Math.round(300 * slowness())),
-        ...options,
-      ]),
-    restart: () => compose(['restart']),
-    secret: (name) => compose(['run', '--rm', '--no-TTY', 'init', 'show', name]),
-    keys: () => compose(['exec', '--no-TTY', 'api', 'node', 'dist/apps/cli/src/main.js', 'keys', 'list']),
-    init: (...args) => compose(['run', '--rm', '--no-TTY', 'init', ...args]),
-    logOf: (service) => compose(['logs', '--no-color', '--no-log-prefix', service]),
-    /** The command line, in a container that has a region's vault to read and nothing else. */
-    cli: (...args) =>
-      run('docker', [
-        ...[
-          'run',
-          '--rm',
-          '--read-only',
-          '--network',
-          `${project}_strongroom`,
-          '--tmpfs',
-          '/restored:size=512m,uid=1000',
-        ],
-        ...[
-          '--volume',
-          `${project}_secrets-of-replicator:/run/secrets:ro`,
-          '--env',
-          'STRONGROOM_ALLOW_PLAINTEXT=vaults',
-        ],
-        ...[image, 'node', 'dist/apps/cli/src/main.js', ...args],
-      ]),
-    inside: (service, command) => compose(['exec', '--no-TTY', service, 'sh', '-c', command]),
-    published: () => containers('{{.Name}}{{range $port, $to := .HostConfig.PortBindings}} {{$port}} {{$to}}{{end}}'),
-    startTimes: () => containers('{{.Name}} {{.State.StartedAt}}'),
-    async logs() {
-      for (const service of [...services, 'init', 'migrate']) {
-        const lines = await compose(['logs', '--no-color', '--no-log-prefix', '--tail', '25', service], {
-          signal: null,
-        });
-        console.log(`\n--- the last of ${service} ---\n${lines}`);
-      }
-    },
-    /** It runs to its end even after Ctrl-C, so it listens to no signal. */
-    async down() {
-      await compose(['down', '--volumes', '--remove-orphans', '--timeout', '10'], { signal: null });
-      const images = await run('docker', ['image', 'ls', '--quiet', '--filter', `reference=${project}*`], {
-        signal: null,
-      });
-      if (images) await run('docker', ['image', 'rm', '--force', ...new Set(images.split('\n'))], { signal: null });
-    },
-    async leftovers() {
-      const label = ['--filter', `label=com.docker.compose.project=${project}`, '--format'];
-      const found = await Promise.all([
-        run('docker', ['ps', '--all', ...label, '{{.Names}}'], { signal: null }),
-        run('docker', ['volume', 'ls', ...label, '{{.Name}}'], { signal: null }),
-        run('docker', ['network', 'ls', ...label, '{{.Name}}'], { signal: null }),
-        run('docker', ['image', 'ls', '--filter', `reference=${project}*`, '--format', '{{.Repository}}'], {
-          signal: null,
-        }),
-      ]);
-      return found.flatMap((names) => names.split('\n')).filter(Boolean);
-    },
-  };
-};
 
 /** The client of the API, through the published port. */
 const clientOf = (port, token) =>
@@ -305,17 +164,26 @@ async function drive(own, port) {
       assert.equal(digest.split(' ')[0], backup.checksum, `the manifest in ${region}`);
   };
   await check("the bytes in a folder and in two buckets have the backup's SHA-256", () => proveVaults(first));
-  await check(
-    'a copy is restored from its bucket by a container that has nothing but the keys of the bucket',
-    async () => {
-      const address = 's3://strongroom-iad?endpoint=http://s3:7070&credentials=/run/secrets/s3-keys.json';
-      const { id, checksum } = first.backup;
-      const from = ['--from', 'IAD', '--vault', `IAD=${address}`];
-      const { backups } = JSON.parse(await own.cli('verify', id, ...from, '--json'));
-      assert.equal(backups[0].sha256, checksum);
-      assert.match(await own.cli('restore', id, ...from, '--to', '/restored/server', '--sha256', checksum), /postgres/);
-    },
-  );
+  await check('a copy in a bucket is verified without the key that opens it, and restored with it alone', async () => {
+    const address = 's3://strongroom-iad?endpoint=http://s3:7070&credentials=/run/secrets/s3-keys.json';
+    const { id, checksum } = first.backup;
+    const from = ['--from', 'IAD', '--vault', `IAD=${address}`];
+    const { backups } = JSON.parse(await own.cli(undefined, 'verify', id, ...from, '--json'));
+    assert.equal(backups[0].sha256, checksum);
+    const restore = ['restore', id, ...from, '--to', '/restored/server', '--sha256', checksum];
+    await assert.rejects(own.cli(undefined, ...restore), /is encrypted, and no key was given/);
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-compose-'));
+    try {
+      const identity = join(folder, 'backup-key');
+      await writeFile(identity, await own.secret('backup-key'));
+      // The container's user is another one.
+      await chmod(folder, 0o755);
+      await chmod(identity, 0o444);
+      assert.match(await own.cli(identity, ...restore, '--identity', '/identity'), /postgres/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 
   const everything = async () => ({
     instance: await api.instances.get(instanceId),
