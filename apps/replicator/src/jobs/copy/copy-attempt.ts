@@ -235,12 +235,15 @@ export class CopyAttempt {
     if (verifiedBy === 'read') await this.measure(toMake, made);
     const { region, backupId } = toMake.copy.request;
     this.parts.away.tellSuccess(region);
+    // Before the event, so that a copy which nobody has read is never shown as read; and after it, where a list was made between the two.
+    const isByServer = verifiedBy === 'server';
+    if (isByServer) await this.parts.verifications.copiedByServer(region, backupId);
     const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
     if (isRefusal(completed)) {
       log.warn(`copy not completed: ${completed.message}`);
       return this.afterRefusal(toMake, completed);
     }
-    if (verifiedBy === 'server') await this.parts.verifications.copiedByServer(region, backupId);
+    if (isByServer) await this.parts.verifications.copiedByServer(region, backupId);
     if (isHealing(toMake.history, region, backup)) this.parts.onHealed?.(region);
     log.info({ sizeBytes, sha256, source: sourceRegion, verifiedBy, ms: Math.round(transferMs) }, 'copy completed');
     return 'finished';
