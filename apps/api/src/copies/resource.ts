@@ -162,7 +162,8 @@ function verifiedFields(
   backup: ShownBackup,
   verification: Verification | undefined,
 ): Pick<CopyResource, 'verified_at' | 'verified_by' | 'state'> {
-  if (status === 'COMPLETED') return { ...provenFields(newestOf({ startedAt, endedAt }, verification)), state: 'WHOLE' };
+  if (status === 'COMPLETED')
+    return { ...provenFields(newestOf({ startedAt, endedAt }, verification)), state: 'WHOLE' };
   const isLost = region === backup.region || owedAt > createdAt;
   return { ...provenFields(undefined), state: isLost ? 'LOST' : 'OWED' };
 }
