@@ -89,7 +89,7 @@ function saslOf(sasl: NonNullable<KafkaSecurity['sasl']>): SASLOptions {
     case 'SCRAM-SHA-256':
       return { mechanism: 'scram-sha-256', username: sasl.username, password: sasl.password };
     case 'SCRAM-SHA-512':
-      return { mechanism: 'scram-sha-256', username: sasl.username, password: sasl.password };
+      return { mechanism: 'scram-sha-512', username: sasl.username, password: sasl.password };
     case 'OAUTHBEARER': {
       const tokens = new BearerTokens(sasl.token);
       return { mechanism: 'oauthbearer', oauthBearerProvider: () => shown(tokens) };
