@@ -38,7 +38,7 @@ try {
     isReached: end[app] <= mostMiB,
   }));
   const times = backup.copies.map((copy) => `${copy.region} ${Math.round(secondsOf(copy))} s`).join(', ');
-  report('memory', {
+  report('memory-of-copies', {
     title: 'Memory of a large backup',
     rows,
     invariants: [
