@@ -3,7 +3,7 @@
  * of regions and of the process. They may be changed while everything runs. Without any, nothing waits.
  */
 import type { Logger, Metrics } from '@strongroom/runtime';
-import { StorePace } from './store-pace.js';
+import { StorePace } from '../object/store-pace.js';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
 import { type PlacesByRegion, TransferPlaces } from './transfer-places.js';
 
