@@ -119,7 +119,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     isUnreadable,
     catchUp: (accountIds) => views.catchUpEach(accountIds, log),
     verifications,
-    scrub: new Scrub({ ...runtime, ledger, vaults, verifications, replicator }),
+    scrub: new Scrub({ ...runtime, ledger, vaults, traffic, verifications, replicator }),
     sweep: new Sweep({
       ask: (region, backupIds) => heldVerdicts({ ledger, manager: dataSource.manager }, region, backupIds),
       clock,

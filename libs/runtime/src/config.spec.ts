@@ -60,6 +60,7 @@ describe('the configuration', () => {
       scrub: { rate: { usual: 16_777_216, byRegion: new Map() }, everyMs: 2_592_000_000 },
       sweepGraceMs: 86_400_000,
       transferLimits: new Map(),
+      transfersAtATime: new Map(),
       freeSpaceReserveBytes: 268_435_456,
       maxCopyAttempts: 100,
       buildsServers: false,

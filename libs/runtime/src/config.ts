@@ -145,6 +145,7 @@ export interface AppConfig {
   scrub: { rate: scrub.ScrubRate; everyMs: number };
   /** Bytes a second, by what they limit, as long as an operator has set nothing else. */
   transferLimits: transfers.FirstTransferLimits;
+  transfersAtATime: transfers.TransfersAtATime;
   sweepGraceMs: number;
   /** What is left free on the disks that backups are written to. */
   freeSpaceReserveBytes: number;
@@ -284,6 +285,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     copySources: given.valueIfSet(scrub.copySources) ?? new Map(),
     scrub: { rate: given.value(scrub.scrubRate), everyMs: given.value(scrub.scrubEvery) * 86_400_000 },
     transferLimits: given.valueIfSet(transfers.transferLimits) ?? new Map(),
+    transfersAtATime: given.valueIfSet(transfers.transfersAtATime) ?? new Map(),
     sweepGraceMs: given.value(regions.sweepGrace),
     freeSpaceReserveBytes: given.value(regions.freeSpaceReserve) * 1_048_576,
     maxCopyAttempts: given.value(work.mostCopyAttempts),

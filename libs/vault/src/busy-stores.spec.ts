@@ -9,9 +9,9 @@ import { Metrics } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { cloudStoreAt } from '../fixtures/cloud-store-at.js';
 import { s3StoreAt } from '../fixtures/s3-store-at.js';
-import { StorePace } from './flow/store-pace.js';
 import { Traffic } from './flow/traffic.js';
 import type { RemoteStore, StoreOptions } from './object/remote-store.js';
+import { StorePace } from './object/store-pace.js';
 import { waitMsOf } from './object/store-refusal.js';
 
 interface Answer {

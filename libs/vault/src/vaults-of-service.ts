@@ -5,7 +5,12 @@ import { openVaults, type Vaults } from './vaults.js';
 
 type Settings = Pick<
   AppConfig,
-  'vaults' | 'copyStallMs' | 'leastVaultBytesPerSecond' | 'freeSpaceReserveBytes' | 'transferLimits'
+  | 'vaults'
+  | 'copyStallMs'
+  | 'leastVaultBytesPerSecond'
+  | 'freeSpaceReserveBytes'
+  | 'transferLimits'
+  | 'transfersAtATime'
 >;
 
 /** @throws {VaultFault} `vault-misconfigured`, when there is no kind of vault for a URL */
@@ -13,7 +18,13 @@ export function openVaultsOfService(
   config: Settings,
   { sharedBudget, metrics, log }: { sharedBudget: SharedBudgetOf; metrics: Metrics; log: Logger },
 ): { vaults: Vaults; traffic: Traffic } {
-  const traffic = new Traffic({ first: config.transferLimits, sharedBudget, metrics, log });
+  const traffic = new Traffic({
+    first: config.transferLimits,
+    atATime: config.transfersAtATime,
+    sharedBudget,
+    metrics,
+    log,
+  });
   const vaults = openVaults(config.vaults, {
     limitMs: config.copyStallMs,
     leastBytesPerSecond: config.leastVaultBytesPerSecond,

@@ -32,6 +32,8 @@ export interface JobKind<Parts> {
   lanes?(parts: Parts): readonly string[];
   /** How many jobs of a lane this process works on at a time. */
   concurrency(parts: Parts): number;
+  /** How many there may be in a lane now, with those in hand, for reasons of what they need. Default: `concurrency`. */
+  most?(parts: Parts, lane: string): number;
   /** How many such jobs an account may have in hand, over all processes; the others wait. Default: no limit. */
   quota?(parts: Parts): JobQuota;
   /** How many of them one process may have of an account. Default: no limit. */

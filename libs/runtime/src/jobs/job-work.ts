@@ -99,6 +99,7 @@ function workersOf<Parts extends JobWorkParts>(
       lane,
       owner,
       concurrency: kind.concurrency(parts),
+      most: kind.most && (() => kind.most?.(parts, lane) ?? Number.POSITIVE_INFINITY),
       leaseMs: config.leaseMs,
       pollMs: kind.pollMs?.(parts) ?? defaultPollMs,
       idleMs,

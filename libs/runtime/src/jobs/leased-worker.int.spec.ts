@@ -73,6 +73,41 @@ describe('a worker of leased jobs', () => {
     expect(most).toBe(3);
   });
 
+  it('takes no more jobs than what they need is there for, and the others when there is more', async () => {
+    const ids = await add(6);
+    let room = 1;
+    let atOnce = 0;
+    let most = 0;
+    const endings: (() => void)[] = [];
+    const perform = async (): Promise<Performed> => {
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      await new Promise<void>((resolve) => endings.push(resolve));
+      atOnce -= 1;
+      return 'finished';
+    };
+    start('a', perform, { concurrency: 4, idleMs: 3_600_000, most: () => room });
+    await eventually(() => expect(atOnce).toBe(1), soon);
+    endings.pop()?.();
+    await eventually(async () => expect(await left()).toBe(ids.length - 1), soon);
+    await eventually(() => expect(atOnce).toBe(1), soon);
+    expect(most).toBe(1);
+    // Nobody tells the worker that there is more room.
+    room = 3;
+    await eventually(() => expect(atOnce).toBe(3), soon);
+    expect(most).toBe(3);
+    room = 10;
+    await eventually(() => expect(atOnce).toBe(4), soon);
+    const endAll = () => {
+      for (const end of endings.splice(0)) end();
+    };
+    await eventually(async () => {
+      endAll();
+      expect(await left()).toBe(0);
+    }, soon);
+    expect(most).toBe(4);
+  });
+
   describe('that is told of news', () => {
     const idle = { idleMs: 3_600_000 };
     const done: string[] = [];

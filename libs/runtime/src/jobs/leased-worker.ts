@@ -31,6 +31,8 @@ export interface LeasedWork {
   /** Who holds the leases. The name is unique to the process. */
   owner: string;
   concurrency: number;
+  /** How many there may be now, with those in hand, for reasons of what they need. Default: `concurrency`. */
+  most?: (() => number) | undefined;
   leaseMs: number;
   /** How often to look for jobs while there are some, in milliseconds. */
   pollMs: number;
@@ -113,9 +115,10 @@ export class LeasedWorker {
 
   private async lease(): Promise<{ nextInMs: number }> {
     const { kind, lane, owner, concurrency, leaseMs, quota, share = null, pollMs, idleMs = pollMs } = this.work;
-    const free = concurrency - this.running.size;
-    // Whatever ends wakes the loop.
-    if (free <= 0) return { nextInMs: idleMs };
+    const most = Math.min(concurrency, this.work.most?.() ?? concurrency);
+    const free = most - this.running.size;
+    // Whatever ends wakes the loop. What others hold ends elsewhere.
+    if (free <= 0) return { nextInMs: most < concurrency ? pollMs : idleMs };
     const { told } = this;
     if (this.quietAt === told) {
       const nextInMs = await this.nextInMs(told);
@@ -133,7 +136,7 @@ export class LeasedWorker {
       });
       this.running.set(job.id, { ended, stop });
     }
-    if (leased.length === free) return { nextInMs: idleMs };
+    if (leased.length === free) return { nextInMs: most < concurrency ? pollMs : idleMs };
     const mayChange = performance.now() - this.changedAt < settlesMs;
     if (idleMs <= pollMs || mayChange) return { nextInMs: pollMs };
     return { nextInMs: Math.max(pollMs, await this.nextInMs(told)) };

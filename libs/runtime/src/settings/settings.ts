@@ -99,6 +99,7 @@ export const settings: readonly Setting<unknown>[] = [
   vaults.sweepGrace,
   vaults.freeSpaceReserve,
   transfers.transferLimits,
+  transfers.transfersAtATime,
   work.copyConcurrency,
   work.copyRetry,
   work.mostCopyAttempts,

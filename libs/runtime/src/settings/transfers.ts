@@ -18,6 +18,19 @@ export const transferLimits = {
   usedBy: ['scheduler', 'replicator'],
 } satisfies Setting<FirstTransferLimits>;
 
+/** How many transfers at a time, by region. */
+export type TransfersAtATime = ReadonlyMap<string, number>;
+
+const placesForm = 'like ORD=4,DFW=8, each a number of transfers from 1 to 1000 of a region';
+
+export const transfersAtATime = {
+  name: 'STRONGROOM_TRANSFERS_AT_A_TIME',
+  meaning:
+    'How many transfers of one process may move bytes in the vault of a region at a time: backups made there, copies from and to it, and what is read there again. `ORD=4` is for a disk that gets slow when many read and write at once. Where a region has more than one place, copies to one other region never take all of them, and neither does anything else of one kind. A region that is not named has no such limit, beside STRONGROOM_BACKUP_CONCURRENCY and STRONGROOM_COPY_CONCURRENCY.',
+  form: parsedText(placesForm, placesOf),
+  usedBy: ['scheduler', 'replicator'],
+} satisfies Setting<TransfersAtATime>;
+
 /** The name of what a limit is of, in its one form; undefined when it names nothing. */
 export function transferScope(text: string): string | undefined {
   if (text === 'process') return text;
@@ -43,4 +56,15 @@ function limitsOf(text: string): FirstTransferLimits | string {
     limits.set(scope, bytesPerSecond);
   }
   return limits;
+}
+
+function placesOf(text: string): TransfersAtATime | string {
+  const places = new Map<string, number>();
+  for (const part of text.split(',')) {
+    const [region = '', most = '', ...more] = part.trim().split('=');
+    const isRight = regionName.safeParse(region).success && /^[1-9]\d{0,3}$/.test(most) && Number(most) <= 1_000;
+    if (!isRight || more.length > 0 || places.has(region)) return mustBe(placesForm);
+    places.set(region, Number(most));
+  }
+  return places;
 }

@@ -3,8 +3,9 @@
  * of regions and of the process. They may be changed while everything runs. Without any, nothing waits.
  */
 import type { Logger, Metrics } from '@strongroom/runtime';
-import { StorePace } from './store-pace.js';
+import { StorePace } from '../object/store-pace.js';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
+import { type PlacesByRegion, TransferPlaces } from './transfer-places.js';
 
 /** Bytes a second, by what they limit: `ORD`, `DFW:ORD` or `process`. null: no limit, whatever the settings say. */
 export type LimitsByScope = ReadonlyMap<string, number | null>;
@@ -15,6 +16,8 @@ export type SharedBudgetOf = (scope: string, own: OwnBudget) => Budget;
 export interface TrafficParts {
   /** What counts where the operator has set nothing else. */
   first?: LimitsByScope;
+  /** How many transfers at a time there may be in each region. Default: no limit. */
+  atATime?: PlacesByRegion;
   /** Default: each process has a budget of its own. */
   sharedBudget?: SharedBudgetOf;
   metrics?: Metrics;
@@ -39,11 +42,14 @@ export function pairOf(from: string, to: string): string {
 export class Traffic {
   private readonly buckets = new Map<string, TokenBucket>();
   private readonly paces = new Map<string, StorePace>();
+  /** What holds a place in the vault of a region. */
+  readonly places: TransferPlaces;
   private readonly first: LimitsByScope;
   private readonly measured: ReturnType<typeof meters> | undefined;
 
   constructor(private readonly parts: TrafficParts = {}) {
     this.first = parts.first ?? new Map();
+    this.places = new TransferPlaces(parts.atATime, parts.metrics);
     this.measured = parts.metrics && meters(parts.metrics, this);
     this.setLimits(new Map());
   }

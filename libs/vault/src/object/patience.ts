@@ -3,7 +3,7 @@
  * less by everybody of the process. The signal ends it at once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StorePace, Turn } from '../flow/store-pace.js';
+import type { StorePace, Turn } from './store-pace.js';
 import { isBusy, type RefusalReader } from './store-refusal.js';
 
 export interface Patience {

@@ -4,12 +4,12 @@
  * it says on the wire.
  */
 import type { Readable } from 'node:stream';
-import { StorePace } from '../flow/store-pace.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type ObjectFacts, ObjectStore, type PutOptions, WriteRefused } from './object-store.js';
 import { type Asking, type Patience, patiently, usualPatience } from './patience.js';
 import { storeFault, type ToldStore } from './store-fault.js';
+import { StorePace } from './store-pace.js';
 import { HollowAnswer } from './store-refusal.js';
 import { wholeBody } from './whole-body.js';
 

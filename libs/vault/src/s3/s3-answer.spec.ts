@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { StorePace } from '../flow/store-pace.js';
 import { type Patience, patiently, usualPatience } from '../object/patience.js';
+import { StorePace } from '../object/store-pace.js';
 import { refusalIn } from './s3-answer.js';
 
 const patience: Patience = { ...usualPatience, attempts: 4, firstPauseMs: 1, longestPauseMs: 3, longestAskedMs: 3 };

@@ -1,8 +1,12 @@
 /** The job of one copy, in the lane of the region that it is made for: a region that is away delays its own copies alone. */
 import { askedWork } from '@strongroom/domain';
-import type { JobKind } from '@strongroom/runtime';
+import type { Hold, JobKind, LeasedJob, Performed } from '@strongroom/runtime';
+import type { Traffic } from '@strongroom/vault';
 import type { ReplicatorParts } from '../../replicator-parts.js';
-import { CopyAttempt } from './copy-attempt.js';
+import { CopyAttempt, type CopyAttemptParts } from './copy-attempt.js';
+
+/** When something else has just taken the last place. */
+const noPlaceMs = 500;
 
 export const copyJob: JobKind<ReplicatorParts> = {
   kind: 'copy',
@@ -11,7 +15,8 @@ export const copyJob: JobKind<ReplicatorParts> = {
   concurrency: ({ config }) => config.copyConcurrency,
   quota: ({ config }) => config.quotas.copies,
   missing: ({ unfinished }, after) => unfinished.copies(after),
-  perform: (parts, job, hold) => new CopyAttempt(parts, job, hold).perform(),
+  most: ({ traffic }, region) => traffic.places.mostFor(region, transfersTo(region)),
+  perform: copyInPlace,
   measure({ metrics, vaults, away }, inHand) {
     metrics.gauge({
       name: 'strongroom_region_away',
@@ -31,3 +36,23 @@ export const copyJob: JobKind<ReplicatorParts> = {
     });
   },
 };
+
+/** Makes an attempt where the region has a place for it. Otherwise nothing is begun and nothing recorded. */
+export async function copyInPlace(
+  parts: CopyAttemptParts & { traffic: Pick<Traffic, 'places'> },
+  job: LeasedJob,
+  hold: Hold,
+): Promise<Performed> {
+  const place = parts.traffic.places.tryTake([job.lane], transfersTo(job.lane));
+  if (!place) return { retryInMs: noPlaceMs };
+  try {
+    return await new CopyAttempt({ ...parts, place }, job, hold).perform();
+  } finally {
+    place.release();
+  }
+}
+
+/** What the copies to a region are called where transfers have places. */
+function transfersTo(region: string): string {
+  return `copies to ${region}`;
+}

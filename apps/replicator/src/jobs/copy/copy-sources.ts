@@ -7,7 +7,16 @@ import { type EventData, isRefusal } from '@strongroom/contracts';
 import { type CopyCommand, type CopyState, copyDecider, copyId, copyRequest, regionsHolding } from '@strongroom/domain';
 import type { CausedLedger } from '@strongroom/ledger';
 import type { CopySourceOrder, Logger } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, isSpoilt, notHeld, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  endingWith,
+  isOutageOfVault,
+  isSpoilt,
+  notHeld,
+  type TransferPlace,
+  type Vault,
+  VaultFault,
+  type Vaults,
+} from '@strongroom/vault';
 import type { OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
 import { nearestFirst } from './nearest-first.js';
@@ -19,6 +28,8 @@ export interface CopySourcesParts {
   away: Pick<AwayRegions, 'faultOf'>;
   rates: Pick<TransferRates, 'to'>;
   config: { copySources: CopySourceOrder };
+  /** The places of the copy in the vaults that it moves bytes in. Default: there is room for all. */
+  place?: TransferPlace;
 }
 
 export class CopySources {
@@ -65,6 +76,7 @@ export class CopySources {
       try {
         await this.checkHeld(vault);
         await this.tellLosses(passed, region);
+        await this.parts.place?.also(region, this.signal);
         return { made: await make(vault), from: region };
       } catch (error) {
         if (this.signal.aborted || !(error instanceof VaultFault) || error.region !== region) throw error;

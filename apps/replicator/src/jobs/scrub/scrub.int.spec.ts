@@ -3,7 +3,7 @@ import type { EventData } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { newestOf, Verifications } from '@strongroom/read-model';
 import { Metrics } from '@strongroom/runtime';
-import { type Progress, type Vault, VaultFault, Vaults } from '@strongroom/vault';
+import { type Progress, Traffic, type Vault, VaultFault, Vaults } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 import { Scrub } from './scrub.js';
@@ -49,7 +49,17 @@ function scrubber({ vaults = world.vaults(), usual = 1_073_741_824 }: { vaults?:
   const { ledger, ids, log } = world;
   const metrics = new Metrics();
   const config = { scrub: { rate: { usual, byRegion: new Map([['ORD', 0]]) }, everyMs: 30 * day } };
-  const scrub = new Scrub({ ledger, ids, log, vaults, verifications, metrics, config, replicator: 'spec' });
+  const scrub = new Scrub({
+    ledger,
+    ids,
+    log,
+    vaults,
+    traffic: new Traffic(),
+    verifications,
+    metrics,
+    config,
+    replicator: 'spec',
+  });
   return { scrub, metrics };
 }
 

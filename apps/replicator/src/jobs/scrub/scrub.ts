@@ -17,11 +17,20 @@ import {
 import { LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Verifications } from '@strongroom/read-model';
 import { type Hold, type Metrics, type ScrubRate, scrubRateOf } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, isSpoilt, type Vault, VaultFault, type Vaults } from '@strongroom/vault';
+import {
+  endingWith,
+  isOutageOfVault,
+  isSpoilt,
+  type Traffic,
+  type Vault,
+  VaultFault,
+  type Vaults,
+} from '@strongroom/vault';
 import { ScrubPace } from './scrub-pace.js';
 
 export interface ScrubParts extends LeasedLedgerParts {
   vaults: Vaults;
+  traffic: Pick<Traffic, 'places'>;
   verifications: Verifications;
   metrics: Metrics;
   config: { scrub: { rate: ScrubRate; everyMs: number } };
@@ -41,6 +50,7 @@ const sliceMs = 60_000;
 const followEveryMs = 3_600_000;
 /** When nothing is due, or the vault is away. */
 const longestPauseMs = 60_000;
+const politeMs = 1_000;
 /** What a backup counts at the least. Otherwise small ones would be asked for as fast as the vault and the database answer. */
 const leastBytes = 1_048_576;
 
@@ -80,7 +90,7 @@ export class Scrub {
    * @throws the signal's reason when the lease is lost or the process stops
    */
   async pass(region: string, { signal }: Pick<Hold, 'signal'>): Promise<{ retryInMs: number }> {
-    const { config, log, vaults, verifications } = this.parts;
+    const { config, log, verifications } = this.parts;
     const { rate, everyMs } = config.scrub;
     if (scrubRateOf(rate, region) === 0) return { retryInMs: longestPauseMs };
     await this.follow(region);
@@ -90,7 +100,9 @@ export class Scrub {
         signal.throwIfAborted();
         const next = await verifications.next(region, everyMs);
         if ('dueInMs' in next) return { retryInMs: Math.min(next.dueInMs, longestPauseMs) };
-        await this.scrub(endingWith(vaults.of(region), signal), next.backupId, signal);
+        await this.scrubInPlace(region, next.backupId, signal);
+        // What is in no hurry leaves the place to others.
+        if (this.parts.traffic.places.isLimited(region)) return { retryInMs: politeMs };
       }
       return { retryInMs: 0 };
     } catch (error) {
@@ -106,6 +118,15 @@ export class Scrub {
     if (last !== undefined && performance.now() - last < followEveryMs) return;
     await this.parts.verifications.follow(region);
     this.followedAt.set(region, performance.now());
+  }
+
+  private async scrubInPlace(region: string, backupId: string, signal: AbortSignal): Promise<void> {
+    const place = await this.parts.traffic.places.take([region], 'scrub', signal);
+    try {
+      await this.scrub(endingWith(this.parts.vaults.of(region), signal), backupId, signal);
+    } finally {
+      place.release();
+    }
   }
 
   /** @throws {VaultFault} when the vault can't tell anything now */

@@ -4,6 +4,11 @@ import type { JobKind } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { BackupAttempt } from './backup-attempt.js';
 
+/** What backups are called where transfers have places. */
+const transfers = 'backups';
+/** When something else has just taken the last place. */
+const noPlaceMs = 500;
+
 export const backupJob: JobKind<SchedulerParts> = {
   kind: 'backup',
   queuedBy: askedWork.backup,
@@ -12,7 +17,16 @@ export const backupJob: JobKind<SchedulerParts> = {
   // A server that sends slowly holds its place for long. Some place is always left for other accounts.
   share: ({ config }) => Math.max(1, config.backupConcurrency - 1),
   missing: ({ unfinished }, after) => unfinished.backups(after),
-  perform: (parts, job, hold) => new BackupAttempt(parts, job, hold).perform(),
+  most: ({ traffic, homeRegion }) => traffic.places.mostFor(homeRegion, transfers),
+  async perform(parts, job, hold) {
+    const place = parts.traffic.places.tryTake([parts.homeRegion], transfers);
+    if (!place) return { retryInMs: noPlaceMs };
+    try {
+      return await new BackupAttempt(parts, job, hold).perform();
+    } finally {
+      place.release();
+    }
+  },
   measure({ jobs, metrics, home, homeRegion: region }, inHand) {
     metrics.gauge({
       name: 'strongroom_region_away',
