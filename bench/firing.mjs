@@ -16,13 +16,13 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { createDataSource, migrate } from '../dist/libs/database/src/index.js';
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
-import { openProcess } from './asked-process.mjs';
+import { openService } from './asked-process.mjs';
 import { before, fill, makeSchedules, minuteForSlots, minuteMs, outcomeOf } from './firing-ledger.mjs';
 import { nodeForAll, startPeers, versionOf } from './firing-peers.mjs';
 import { quantile } from './load.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
-import { Workplace } from './stack.mjs';
+import { peakMiB, Workplace } from './stack.mjs';
 
 const { values: asked } = parseArgs({
   options: {
@@ -98,7 +98,7 @@ async function firePeer(name, system, label) {
 async function meetTheMinute(query, url, node) {
   const schedulers = [];
   for (let n = 0; n < 2; n += 1)
-    schedulers.push(await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, node));
+    schedulers.push(await openService(place, join(here, 'firing-scheduler.mjs'), { url }, node));
   const slotAt = new Date(Math.ceil((Date.now() + 8_000) / minuteMs) * minuteMs);
   const few = 20;
   await makeDue(query, together - few, slotAt, `'many'`);
@@ -132,7 +132,7 @@ async function idle(query, url, node) {
   const [{ n: soon }] = await query(
     `select count(*)::int as n from slot_timer where next_slot_at < now() + interval '1 hour'`,
   );
-  const scheduler = await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, node);
+  const scheduler = await openService(place, join(here, 'firing-scheduler.mjs'), { url }, node);
   await scheduler.ask('serve');
   await delay(3_000);
   const count = async () =>
@@ -171,7 +171,7 @@ async function makeOurs(server, node, { name, count, processes }) {
   say(`${count} schedules were made in ${Math.round((performance.now() - begunAt) / 1_000)} s.`);
   const schedulers = [];
   for (let n = 0; n < processes; n += 1)
-    schedulers.push(await openProcess(place, join(here, 'firing-scheduler.mjs'), { url }, node));
+    schedulers.push(await openService(place, join(here, 'firing-scheduler.mjs'), { url }, node));
   const [query] = queries;
   for (const label of ['warm-up', 'second warm-up']) await fireOurs(query, schedulers, `${label} with ${count}`);
   return { url, query, schedulers };
@@ -215,6 +215,7 @@ async function main() {
     perRound.push(rates);
     say(JSON.stringify(rates, (_, value) => (typeof value === 'number' ? Math.round(value) : value)));
   }
+  const peak = Math.max(...[...ours.schedulers, ...withFew.schedulers].map(({ pid }) => peakMiB(pid)));
   for (const { ask } of [...ours.schedulers, ...withFew.schedulers, ...peers.values()]) await ask('close');
   const lag = await meetTheMinute(ours.query, ours.url, runtime);
   const quietly = await idle(ours.query, ours.url, runtime);
@@ -262,6 +263,12 @@ async function main() {
     aim: '0',
     ours: `${quietly.perSecond.toFixed(2)}/s`,
   });
+  rows.push({
+    what: 'peak of resident memory of any scheduler',
+    aim: '≤ 256 MiB',
+    ours: `${peak} MiB`,
+    isReached: peak <= 256,
+  });
   report('firing', {
     title: 'Firing due slots',
     rows,
@@ -284,7 +291,7 @@ async function main() {
       `Beside those that were due, the peers had ${idleOfPeers} idle schedules, and BullMQ none. Each has its trigger in Quartz, whose store arms it anew.`,
       ...leftOut,
     ],
-    raw: { perRound, lag, quietly },
+    raw: { perRound, lag, quietly, peak },
   });
 }
 

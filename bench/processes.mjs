@@ -15,7 +15,7 @@ import { pathOf, postSchedules } from '../dist/libs/contracts/src/index.js';
 import { createDataSource, migrate } from '../dist/libs/database/src/index.js';
 import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
-import { openProcess } from './asked-process.mjs';
+import { openService } from './asked-process.mjs';
 import { before, makeSchedules, minuteForSlots, outcomeOf, viewsAreThere } from './firing-ledger.mjs';
 import { load, median, request } from './load.mjs';
 import { quiet } from './quiet.mjs';
@@ -221,7 +221,7 @@ async function measureFiring(url, client, postmaster) {
     const query = async (text, values) => (await firing.query(text, values)).rows;
     const program = join(dirname(fileURLToPath(import.meta.url)), 'firing-scheduler.mjs');
     const schedulers = [];
-    for (let n = 0; n < more; n += 1) schedulers.push(await openProcess(place, program, { url: target.href }));
+    for (let n = 0; n < more; n += 1) schedulers.push(await openService(place, program, { url: target.href }));
     // The first firings of a process compile what it runs.
     await fire(schedulers, { query, postmaster });
     await fire(schedulers, { query, postmaster });

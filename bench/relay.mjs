@@ -25,7 +25,7 @@ import { median, quantile } from './load.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { countStatements, scratchKafka, scratchPostgres, statementsSince, withClient } from './scratch.mjs';
-import { root, Workplace } from './stack.mjs';
+import { peakMiB, root, Workplace } from './stack.mjs';
 import { subscribe, verdictOf } from './subscriber.mjs';
 
 const run = promisify(execFile);
@@ -210,9 +210,6 @@ async function appendSteadily(ledger, perSecond, appended) {
   return own;
 }
 
-const residentMiB = (pid) =>
-  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
-
 async function main() {
   say('Starting PostgreSQL and Kafka …');
   const [url, brokers] = await Promise.all([scratchPostgres(place), scratchKafka(place)]);
@@ -257,7 +254,7 @@ async function main() {
       drained.push(found);
       say(JSON.stringify(found, (_, value) => (typeof value === 'number' ? Math.round(value) : value)));
     }
-    const relayMiB = residentMiB(first.pid);
+    const relayMiB = peakMiB(first.pid);
     await bare.end();
     for (const { end } of Object.values(others)) await end();
     batches.length = 0;
@@ -348,7 +345,7 @@ async function main() {
           beside: looks('one'),
         },
         {
-          what: 'memory of the relay after the backlogs',
+          what: 'peak of resident memory of the relay in the backlogs',
           aim: '≤ 256 MiB',
           ours: `${relayMiB} MiB`,
           isReached: relayMiB <= 256,

@@ -23,7 +23,7 @@ import { inWords, processorTimes, usedSince } from './processor-time.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { all, Requests, timing } from './sent-requests.mjs';
-import { apps, Workplace } from './stack.mjs';
+import { apps, peakMiB, Workplace } from './stack.mjs';
 
 const rounds = Number(process.argv[2] ?? 5);
 const many = Number(process.argv[3] ?? 4_000);
@@ -103,9 +103,6 @@ async function tokensOfAccounts() {
   await delay(2_000);
   return made;
 }
-
-const residentMiB = (pid) =>
-  Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024);
 
 /** As many clients as accounts: all of one account, and one of each. @param made takes the ids of the first account's schedules */
 async function accountsApart(stack, ledger, made) {
@@ -235,7 +232,7 @@ async function main() {
     say(JSON.stringify(found, short));
   }
   const ofAccounts = await accountsApart(stack, ledger, requests.made);
-  const memory = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
+  const memory = Object.fromEntries(apps.map((app) => [app, peakMiB(stack.pids[app])]));
   const again = await requests.postAgain(200);
   const held = await invariants(stack, requests, again);
   reportAll({ raw, ofAccounts, held, memory });
@@ -313,7 +310,7 @@ function reportAll({ raw, ofAccounts, held, memory }) {
         ours: inWords(middleOfTimes(raw.map((each) => each[name].processorMicroseconds))),
       })),
       ...apps.map((app) => ({
-        what: `memory of the ${app} after all of it`,
+        what: `peak of resident memory of the ${app} in all of it`,
         aim: '≤ 256 MiB',
         ours: `${memory[app]} MiB`,
         isReached: memory[app] <= 256,

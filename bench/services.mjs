@@ -17,7 +17,9 @@ const regions = ['DFW', 'IAD'];
 export class Services {
   #running = { api: [], scheduler: [], replicator: [] };
 
-  constructor(place, { url, brokers, env = {} }) {
+  /** @param parts.node the program that runs them. Default: that of this process */
+  constructor(place, { url, brokers, env = {}, node = process.execPath }) {
+    this.node = node;
     const folder = join(place.folder, 'services');
     for (const region of regions) mkdirSync(join(folder, region), { recursive: true });
     const sha256 = createHash('sha256').update(token).digest('hex');
@@ -45,7 +47,7 @@ export class Services {
     for (const app of apps) {
       const running = this.#running[app];
       await Promise.all(running.splice(count).map(stop));
-      while (running.length < count) running.push(await startOne(app, this.env));
+      while (running.length < count) running.push(await startOne(app, this.env, this.node));
     }
   }
 
@@ -59,10 +61,10 @@ export class Services {
   }
 }
 
-async function startOne(app, all) {
+async function startOne(app, all, node) {
   const { STRONGROOM_SECRET_KEY_FILE: key, ...others } = all;
   const env = app === 'replicator' ? others : { ...others, STRONGROOM_SECRET_KEY_FILE: key };
-  const child = spawn(process.execPath, [join(root, 'dist', 'apps', app, 'src', 'main.js')], {
+  const child = spawn(node, [join(root, 'dist', 'apps', app, 'src', 'main.js')], {
     ...{ env, stdio: ['ignore', 'pipe', 'inherit'] },
   });
   const url = await new Promise((resolve, reject) => {

@@ -66,12 +66,13 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
-      rule: '503: an address has as many requests in hand as one may have. Behind a proxy that the operator has listed, the address is that of the client.',
+      rule: '503: an address has as many requests in hand as one may have, or as many bytes in bodies above 2 KiB. Behind a proxy that the operator has listed, the address is that of the client.',
       shown: [
         api(
           'edge/proxies.int.spec.ts',
           'a client with too many requests in hand is answered 503, and no other client of the proxy is',
         ),
+        api('edge/proxies.int.spec.ts', 'large bodies beyond their room are a 503, and small ones are taken'),
         api('edge/proxies.int.spec.ts', 'limits, log and audit go by the address that the proxy tells'),
         api('edge/proxies.int.spec.ts', 'without a listed proxy nobody is believed about addresses'),
       ],

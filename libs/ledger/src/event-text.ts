@@ -22,10 +22,19 @@ export interface EventText {
 /** A time that is none, such as infinity, is left to the reader of the event: it is of no known form. */
 const at = `coalesce(to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), at::text)`;
 
-/** The next events of a kind of aggregate beyond a position, in order: $1 is the kind, $2 the position, $3 how many. */
+/** The data of so many bytes together are read at a time: an event may have 64 KiB of certificates. */
+export const mostTextBytes = 4_000_000;
+
+/**
+ * The next events of a kind of aggregate beyond a position, in order: $1 is the kind, $2 the position, $3 how many, $4 with how many bytes
+ * of data. The event that goes beyond the bytes is the last.
+ */
 export const eventTexts = `select position, id, type, stream, version, account_id as "accountId", instance_id as "instanceId", ${at} as at,
-  context->>'requestId' as "requestId", context->>'correlationId' as "correlationId", data::text as data, context::text as context
-  from ledger_next_of_kind($1, $2, $3) order by position`;
+  context->>'requestId' as "requestId", context->>'correlationId' as "correlationId", written as data, context::text as context
+  from (
+    select e.*, written, sum(octet_length(written)) over (order by position rows unbounded preceding) - octet_length(written) as bytes_before
+    from ledger_next_of_kind($1, $2, $3) e cross join lateral (select e.data::text as written offset 0) of_data
+  ) bounded where bytes_before < $4 order by position`;
 
 /** SQL: the position of the newest event of a kind of aggregate, which another expression names; 0 before the first. */
 export function newestOfKind(aggregate: string): string {

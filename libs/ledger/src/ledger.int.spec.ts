@@ -271,6 +271,17 @@ describe('the ledger', () => {
     expect(texts[0]).toMatchObject({ requestId: context.requestId, correlationId: context.correlationId });
   });
 
+  it('gives the texts of as many events as have so many bytes together, and always one', async () => {
+    const before = await ledger.head();
+    for (let n = 0; n < 5; n += 1) await ledger.append(deletion(ids.next(), 0));
+    const all = await ledger.textsAfter('schedule', before, 10);
+    expect(all).toHaveLength(5);
+    const ofOne = JSON.stringify(JSON.parse(all[0]?.text ?? '').data).length;
+    expect(await ledger.textsAfter('schedule', before, 10, 1)).toEqual(all.slice(0, 1));
+    expect(await ledger.textsAfter('schedule', before, 10, 2 * ofOne)).toEqual(all.slice(0, 2));
+    expect(await ledger.textsAfter('schedule', before, 10, 100 * ofOne)).toEqual(all);
+  });
+
   it('wakes those who wait for appends', async () => {
     let woken = 0;
     const stop = await ledger.onAppend(() => {

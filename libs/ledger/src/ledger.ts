@@ -11,7 +11,7 @@ import { AppendNotices } from './append-notices.js';
 import type { AppendOutcome, AppendRequest, ExpectedStream, RelyingOutcome, RelyingRequest } from './append-request.js';
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
-import { type EventText, eventTextRows, eventTexts } from './event-text.js';
+import { type EventText, eventTextRows, eventTexts, mostTextBytes } from './event-text.js';
 import type { LedgerPlace } from './ledger-place.js';
 import { type NextLimits, type NextOfAccount, nextOfAccounts } from './next-of-accounts.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
@@ -247,9 +247,14 @@ export class Ledger {
     return tailRows.parse(rows);
   }
 
-  /** As `tail`, for a reader that does not look into the events. */
-  async textsAfter(aggregate: Aggregate, after: number, limit: number): Promise<EventText[]> {
-    return eventTextRows.parse(await this.dataSource.query(eventTexts, [aggregate, after, limit]));
+  /** As `tail`, for a reader that does not look into the events. @param mostBytes of data: beyond them there is no further event */
+  async textsAfter(
+    aggregate: Aggregate,
+    after: number,
+    limit: number,
+    mostBytes = mostTextBytes,
+  ): Promise<EventText[]> {
+    return eventTextRows.parse(await this.dataSource.query(eventTexts, [aggregate, after, limit, mostBytes]));
   }
 
   /** The events of an account beyond a position, in order, as the caller's transaction sees them. */

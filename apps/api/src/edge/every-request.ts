@@ -19,6 +19,7 @@ import { connectFeed } from '@strongroom/feed';
 import { hasRight, Identity, type Principal } from '@strongroom/identity';
 import { clientIdsOf, clientNetworkOf, type RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { BodiesInHand } from './bodies-in-hand.js';
 import { type Caller, rememberCaller, withoutRight } from './caller.js';
 import { HttpFaultFilter } from './http-fault.filter.js';
 import { HttpFault, quoted } from './http-fault.js';
@@ -61,10 +62,13 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
     // 5. The account has not made this request too often.
     if (operation) await notTooMany(operation, accountId, limits);
   });
-  // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
-  server.addHook('preParsing', (request, _, payload, done) =>
-    done(hasBody(request) ? notJson(request) : null, payload),
-  );
+  // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts. There is room for it.
+  const bodies = new BodiesInHand();
+  server.addHook('preParsing', (request, reply, payload, done) => {
+    const size = sizeOfBody(request);
+    const fault = size > 0 && (notJson(request) ?? bodies.begin(request.clientAddress, size, reply.raw));
+    done(fault || null, payload);
+  });
   app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
   // 7. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.
   // 8. The route parses the body with the contract's schema, runs a command, and answers with a resource.
@@ -177,8 +181,10 @@ async function notTooMany(operation: Operation, accountId: string, limits: RateL
   throw new HttpFault('overLimit', message, headers, undefined, { because: 'rate-limit' });
 }
 
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+/** How large the body is, in bytes, as it is told before it comes. One that is not told, or is told as too large, ends at the limit. */
+function sizeOfBody({ headers }: FastifyRequest): number {
+  if (headers['transfer-encoding'] !== undefined) return bodyLimit;
+  return Math.min(Number(headers['content-length'] ?? 0), bodyLimit);
 }
 
 /** Why a body is not read: it is of another type. */

@@ -1,11 +1,13 @@
 /**
- * Reads a body as JSON, and strictly. It is UTF-8 and is nested no deeper than the contract needs. No object has a name
- * twice, since readers differ on which of the two values holds.
+ * Reads a body as JSON, and strictly. It is UTF-8, is nested no deeper than the contract needs, and has no more values. No object has a
+ * name twice, since readers differ on which of the two values holds.
  */
 import { HttpFault } from './http-fault.js';
 
 /** A body that is nested deeper could exhaust the stack of the code that walks through it. */
 const deepest = 64;
+/** No body of the contract has half as many. Each may take the memory of a hundred bytes that are sent. */
+const mostValues = 512;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws {HttpFault} badRequest. The body is never quoted: there may be a password in it. */
@@ -13,6 +15,7 @@ export function readJson(body: Buffer): unknown {
   // A client may send the type of a body, and no body.
   if (body.length === 0) return undefined;
   const text = decoded(body);
+  refuseManyValues(text);
   const value = parsed(text);
   judge(text);
   return value;
@@ -23,6 +26,28 @@ function decoded(body: Buffer): string {
     return utf8.decode(body);
   } catch {
     throw new HttpFault('badRequest', 'The body is not UTF-8.');
+  }
+}
+
+/**
+ * Looks at the text before anything is made of it, which would take far more memory. A text that is no JSON is not judged further than
+ * where it breaks off.
+ * @throws {HttpFault} badRequest
+ */
+function refuseManyValues(text: string): void {
+  // Each value stands behind a comma or a bracket.
+  if (text.length < mostValues) return;
+  let values = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') {
+      at = endOfString(text, at);
+      if (at === -1) return;
+    } else if (character === ',' || character === '{' || character === '[') {
+      values += 1;
+      if (values > mostValues)
+        throw new HttpFault('badRequest', `The body has more than ${mostValues} commas and opening brackets.`);
+    }
   }
 }
 
@@ -91,13 +116,14 @@ function judge(text: string): void {
   }
 }
 
-/** Where the string ends that begins at a quote. A quote behind an odd number of backslashes is within it. */
+/** Where the string ends that begins at a quote; -1 when it does not. A quote behind an odd number of backslashes is within it. */
 function endOfString(text: string, begin: number): number {
-  for (let end = text.indexOf('"', begin + 1); ; end = text.indexOf('"', end + 1)) {
+  for (let end = text.indexOf('"', begin + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
     while (text[before] === '\\') before -= 1;
     if ((end - before) % 2 === 1) return end;
   }
+  return -1;
 }
 
 /** @param string the name in quotes, as it is written */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { deleteBackupsId, getAudit, getBackups, getEvents } from '@strongroom/contracts';
+import { deleteBackupsId, getAudit, getBackups, getEvents, pathOf, postInstances } from '@strongroom/contracts';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
 import { faultOf, nothing } from '../../fixtures/answers.js';
@@ -58,6 +58,24 @@ describe('behind a proxy that is listed', () => {
       expect((await gateway.call(getBackups, from('192.0.2.1'))).status).toBe(200);
     }, within);
   });
+
+  it('large bodies beyond their room are a 503, and small ones are taken', async () => {
+    gateway = await Gateway.open({ env: proxy });
+    const answers: (string | undefined)[] = [];
+    const waiting = Array.from({ length: 40 }, () => largeBody('192.0.2.1', (line) => answers.push(line)));
+    // There is room for 32 of 64 KiB.
+    await eventually(async () => expect(answers).toHaveLength(8), within);
+    expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 503 Service Unavailable']));
+    const large = { instance: { name: 'x'.repeat(5_000) } };
+    const post = (address: string, body: unknown) => gateway.call(postInstances, { body, ...from(address) });
+    expect(faultOf(await post('192.0.2.1', large))).toEqual([503, 'serviceUnavailable']);
+    expect(faultOf(await post('192.0.2.1', { instance: {} }))).toEqual([400, 'badRequest']);
+    expect(faultOf(await post('192.0.2.2', large))).toEqual([400, 'badRequest']);
+    for (const socket of waiting) socket.destroy();
+    await eventually(async () => {
+      expect(faultOf(await post('192.0.2.1', large))).toEqual([400, 'badRequest']);
+    }, within);
+  });
 });
 
 it('without a listed proxy nobody is believed about addresses', async () => {
@@ -87,4 +105,26 @@ async function stream(address: string): Promise<void> {
     ].join('\r\n'),
   );
   await once(socket, 'data');
+}
+
+/** A request whose body is told as large, and does not come. @param answered is called with the first line of an answer */
+function largeBody(address: string, answered: (line: string | undefined) => void): Socket {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  sockets.push(socket);
+  socket.on('error', () => {});
+  socket.once('data', (bytes) => answered(bytes.toString().split('\r\n', 1)[0]));
+  socket.write(
+    [
+      `POST ${pathOf(postInstances, { accountId })} HTTP/1.1`,
+      'Host: x',
+      'Content-Type: application/json',
+      'Content-Length: 65536',
+      `X-Forwarded-For: ${address}`,
+      `X-Auth-Token: ${gateway.tokenOf('admin')}`,
+      '',
+      '',
+    ].join('\r\n'),
+  );
+  return socket;
 }
