@@ -2,6 +2,7 @@ import { appendFile, chmod, mkdtemp, readdir, readFile, rename, rm, stat, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { newIdentity, X25519Identity } from '@strongroom/encryption';
 import pg from 'pg';
 import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
@@ -72,14 +73,37 @@ async function rows(port: number | null): Promise<unknown> {
 }
 
 describe('an instance that is built from a backup', () => {
-  it('is made of any member of a chain, from a region where the home vault has lost it, and runs whatever happens', async () => {
+  it('is made of any member of an encrypted chain, where its key is, from a region where the home vault has lost it, and runs whatever happens', async () => {
+    const key = newIdentity();
+    const { text: recipient } = new X25519Identity(key).recipient;
+    const encrypted = {
+      STRONGROOM_RECIPIENTS: JSON.stringify({ default: [{ key: recipient, name: 'office safe' }] }),
+      STRONGROOM_CHAIN_KEY: newIdentity(),
+    };
+    await scheduler.stop();
+    scheduler = await strongroom.start('scheduler', encrypted);
     const source = await strongroom.register(api, customer.server);
     const full = await strongroom.backUp(api, source, { copy_to: ['IAD', 'ORD'] });
     await strongroom.untilCopied(api, full);
     await customer.query("update ballast set filling = 'new' where id <= 10");
     const child = await strongroom.backUp(api, source, { parent_id: full, copy_to: ['IAD', 'ORD'] });
-    await strongroom.untilCopied(api, child);
+    expect(await strongroom.untilCopied(api, child)).toMatchObject({
+      type: 'incremental',
+      encrypted_for: ['office safe'],
+    });
     await strongroom.vaults.takeAway('DFW');
+
+    const locked = await restore(child);
+    expect(await until(locked, 'ERROR')).toMatchObject({
+      fault: {
+        code: 'key-missing',
+        message: expect.stringContaining(`opens with the key of office safe (${recipient})`),
+      },
+    });
+    await strongroom.client(api).instances.delete(locked);
+    const withKey = { ...encrypted, STRONGROOM_RESTORE_KEY: key };
+    await scheduler.stop();
+    scheduler = await strongroom.start('scheduler', withKey);
 
     const id = await restore(child);
     expect(await until(id, 'BUILD')).toMatchObject({ port: null });
@@ -89,7 +113,7 @@ describe('an instance that is built from a backup', () => {
     await hasOwnUser(id);
 
     await scheduler.kill();
-    scheduler = await strongroom.start('scheduler');
+    scheduler = await strongroom.start('scheduler', withKey);
     await eventually(async () => expect(await rows(built.port)).toEqual({ count: 5_000, new: 10 }), {
       withinMs: 60_000,
     });

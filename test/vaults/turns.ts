@@ -3,8 +3,25 @@
  * can be repeated. A process that is not drawn for long is frozen, and one that is never drawn again has died.
  */
 
-import { DirectoryVault, type Vault, VaultFiles, VaultRoot } from '@strongroom/vault';
+import { DirectoryStore, DirectoryVault, ObjectVault, type Vault, VaultFiles, VaultRoot } from '@strongroom/vault';
 import { isOpenFile } from './gated-files.js';
+import type { KindOfVault } from './late-attempts.js';
+import { StoreInTurns } from './store-in-turns.js';
+
+/** An object of a history has some pieces. */
+const smallPieceBytes = 400;
+
+/** The store of objects in a folder, as whoever looks from outside sees it. */
+export function storeIn(region: string, path: string): DirectoryStore {
+  return new DirectoryStore(new VaultRoot(region, path));
+}
+
+/** The vault in a folder, as whoever looks from outside sees it. */
+export function vaultIn(region: string, path: string, kind: KindOfVault): Vault {
+  return kind === 'objects'
+    ? new ObjectVault(region, storeIn(region, path), smallPieceBytes)
+    : new DirectoryVault(region, path);
+}
 
 /** Random numbers from 0 to below 1 that depend on a seed alone (mulberry32). */
 export function randomOf(seed: number): () => number {
@@ -40,8 +57,10 @@ export class Process {
     });
   }
 
-  /** The vault in a folder as this process sees it. Every operation waits for its turn. */
-  vault(region: string, path: string): Vault {
+  /** The vault in a folder as this process sees it. Every operation waits for its turn: one of files, or a call of the store. */
+  vault(region: string, path: string, kind: KindOfVault): Vault {
+    if (kind === 'objects')
+      return new ObjectVault(region, new StoreInTurns(region, storeIn(region, path), this), smallPieceBytes);
     return new DirectoryVault(region, path, new VaultRoot(region, path, new FilesInTurns(this)));
   }
 

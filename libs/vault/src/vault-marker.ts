@@ -31,6 +31,9 @@ export function readMarker(bytes: Buffer): Marker {
 /** Remembers nothing. */
 const nothing: VaultMemory = { vaultIdOf: async () => undefined, remember: async () => [] };
 
+/** For stores whose calls nothing ends. */
+const never = new AbortController().signal;
+
 /** The store of a vault, as its identity needs it. */
 export interface MarkedStore {
   region: string;
@@ -42,15 +45,15 @@ export interface MarkedStore {
   advice: { whenShared: string; whenAway: string };
   /** Runs operations of the store and makes a fault of their error. */
   doing<T>(what: string, operations: () => Promise<T>): Promise<T>;
-  read(): Promise<Buffer | undefined>;
+  read(signal: AbortSignal): Promise<Buffer | undefined>;
   /** Makes the marker, unless there is one. @returns false when this process may only read there */
-  make(bytes: Buffer): Promise<boolean>;
+  make(bytes: Buffer, signal: AbortSignal): Promise<boolean>;
   /**
    * Finds out by trying what the store is good for.
    * @param isMarked whether it was tried before it got its marker
    * @throws {VaultFault} `vault-misconfigured`, when it is not fit for a vault
    */
-  tried(isMarked: boolean): Promise<Pick<VaultIdentity, 'device' | 'weaknesses'>>;
+  tried(isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'device' | 'weaknesses'>>;
 }
 
 export class VaultMarker {
@@ -59,25 +62,25 @@ export class VaultMarker {
 
   constructor(private readonly store: MarkedStore) {}
 
-  async identify(memory: VaultMemory = nothing): Promise<VaultIdentity | undefined> {
+  async identify(memory: VaultMemory = nothing, signal = never): Promise<VaultIdentity | undefined> {
     this.memory = memory;
-    return this.establish(memory);
+    return this.establish(memory, signal);
   }
 
   /** Checks that this is the vault that was identified. It checks nothing when the vault was never identified. */
-  async check(): Promise<void> {
-    if (this.memory) await this.establish(this.memory);
+  async check(signal = never): Promise<void> {
+    if (this.memory) await this.establish(this.memory, signal);
   }
 
   /**
    * A region that has had a vault before is away while something else is there. Whoever writes to one disk could otherwise keep every
    * service from starting.
    */
-  private establish(memory: VaultMemory): Promise<VaultIdentity | undefined> {
+  private establish(memory: VaultMemory, signal: AbortSignal): Promise<VaultIdentity | undefined> {
     return this.store.doing('say who it is', async () => {
       const expected = this.known?.vaultId ?? (await memory.vaultIdOf(this.store.region));
       try {
-        return await this.found(memory, expected);
+        return await this.found(memory, expected, signal);
       } catch (error) {
         if (expected === undefined || !(error instanceof VaultFault) || error.code !== 'vault-misconfigured')
           throw error;
@@ -87,15 +90,19 @@ export class VaultMarker {
     });
   }
 
-  private async found(memory: VaultMemory, expected: string | undefined): Promise<VaultIdentity | undefined> {
+  private async found(
+    memory: VaultMemory,
+    expected: string | undefined,
+    signal: AbortSignal,
+  ): Promise<VaultIdentity | undefined> {
     const { region } = this.store;
-    const found = await this.read();
+    const found = await this.read(signal);
     if (found && found.region !== region) throw this.ofAnother(found.region);
     if (found && !this.isReadHere(found)) throw this.laidOutOtherwise(found);
     if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
     if (this.known) return this.known;
-    const tried = await this.store.tried(found !== undefined);
-    const marked = found ?? (await this.make());
+    const tried = await this.store.tried(found !== undefined, signal);
+    const marked = found ?? (await this.make(signal));
     if (!marked) return undefined;
     if (marked.region !== region) throw this.ofAnother(marked.region);
     const identity = { ...marked, ...tried };
@@ -107,8 +114,8 @@ export class VaultMarker {
     return identity;
   }
 
-  private async read(): Promise<Marker | undefined> {
-    const bytes = await this.store.read();
+  private async read(signal: AbortSignal): Promise<Marker | undefined> {
+    const bytes = await this.store.read(signal);
     if (!bytes) return undefined;
     try {
       return readMarker(bytes);
@@ -118,15 +125,15 @@ export class VaultMarker {
     }
   }
 
-  private async make(): Promise<Marker | undefined> {
+  private async make(signal: AbortSignal): Promise<Marker | undefined> {
     const made: Marker = {
       vaultId: randomUUID(),
       region: this.store.region,
       createdAt: new Date().toISOString(),
       ...(this.store.layout === layoutOfObjects && { layout: layoutOfObjects }),
     };
-    const isMade = await this.store.make(Buffer.from(`${JSON.stringify(made, null, 2)}\n`));
-    return isMade ? this.read() : undefined;
+    const isMade = await this.store.make(Buffer.from(`${JSON.stringify(made, null, 2)}\n`), signal);
+    return isMade ? this.read(signal) : undefined;
   }
 
   private isReadHere(found: Marker): boolean {

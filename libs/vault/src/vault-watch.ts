@@ -84,8 +84,8 @@ export class VaultWatch {
 
   /** Checks cheaply whether the vault answers. One probe runs at a time. */
   probe(): Promise<void> {
-    this.proving ??= this.over({ what: 'answer', isProbe: true, limitMs: probeMs, signals: [] }, () =>
-      this.vault.probe(),
+    this.proving ??= this.over({ what: 'answer', isProbe: true, limitMs: probeMs, signals: [] }, ({ signal }) =>
+      this.vault.under(signal).probe(),
     ).finally(() => {
       this.proving = undefined;
     });

@@ -161,6 +161,11 @@ export abstract class VaultUpload {
 export abstract class Vault {
   abstract readonly region: string;
 
+  /** The same vault, whose calls hand the signal to their store where that takes one. Default: itself. */
+  under(_signal: AbortSignal): Vault {
+    return this;
+  }
+
   /**
    * Begins an attempt. From now on no earlier attempt can seal, nor one of the same number that began before. What
    * earlier attempts left unsealed is removed, unless this one goes on with it; what they sealed stays until this attempt seals its own.

@@ -73,75 +73,75 @@ export class WatchedVault extends Vault {
 
   async begin(backupId: string, attempt: number, options: BeginOptions = {}): Promise<VaultUpload> {
     const signal = options.signal ?? this.ends;
-    const upload = await this.over(`begin attempt ${attempt} at backup ${backupId}`, backupId, () =>
-      this.vault.begin(backupId, attempt, { ...options, signal }),
+    const upload = await this.over(`begin attempt ${attempt} at backup ${backupId}`, backupId, (vault) =>
+      vault.begin(backupId, attempt, { ...options, signal }),
     );
     return new WatchedUpload(upload, this.watch, { backupId, space: this.space, ends: this.ends });
   }
 
   manifest(backupId: string): Promise<SealedManifest | undefined> {
-    return this.over(`read the manifest of backup ${backupId}`, backupId, () => this.vault.manifest(backupId));
+    return this.over(`read the manifest of backup ${backupId}`, backupId, (vault) => vault.manifest(backupId));
   }
 
   glance(backupId: string): Promise<SealedManifest | undefined> {
-    return this.over(`look at backup ${backupId}`, backupId, () => this.vault.glance(backupId));
+    return this.over(`look at backup ${backupId}`, backupId, (vault) => vault.glance(backupId));
   }
 
   locationOf(backupId: string): Promise<string | undefined> {
-    return this.over(`look for backup ${backupId}`, backupId, () => this.vault.locationOf(backupId));
+    return this.over(`look for backup ${backupId}`, backupId, (vault) => vault.locationOf(backupId));
   }
 
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
     const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
-    const chunks = this.each(doing, () => this.vault.read(backupId, objectName, range));
+    const chunks = this.each(doing, (ends) => this.vault.under(ends).read(backupId, objectName, range));
     return Readable.from(chunks, { objectMode: false });
   }
 
   keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
-    return this.over(`read the keys of backup ${backupId}`, backupId, () => this.vault.keys(backupId, of));
+    return this.over(`read the keys of backup ${backupId}`, backupId, (vault) => vault.keys(backupId, of));
   }
 
   replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
-    return this.over(`replace the keys of backup ${backupId}`, backupId, () =>
-      this.vault.replaceKeys(backupId, of, bytes, tag),
+    return this.over(`replace the keys of backup ${backupId}`, backupId, (vault) =>
+      vault.replaceKeys(backupId, of, bytes, tag),
     );
   }
 
   verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
     return this.watch.over(this.doing(`read back backup ${backupId}`, backupId, signal), (operation) =>
-      this.vault.verify(backupId, telling(operation, progress), operation.signal),
+      this.vault.under(operation.signal).verify(backupId, telling(operation, progress), operation.signal),
     );
   }
 
   list(signal?: AbortSignal): AsyncIterable<ListedBackup> {
-    return this.each(this.doing('list its backups', undefined, signal), (ends) => this.vault.list(ends));
+    return this.each(this.doing('list its backups', undefined, signal), (ends) => this.vault.under(ends).list(ends));
   }
 
   purge(backupId: string, attempt: number): Promise<Removed> {
-    return this.over(`remove backup ${backupId}`, backupId, () => this.vault.purge(backupId, attempt));
+    return this.over(`remove backup ${backupId}`, backupId, (vault) => vault.purge(backupId, attempt));
   }
 
   held(shard: number, signal?: AbortSignal): AsyncIterable<HeldBackup> {
     return this.each(this.doing(`be looked through, part ${shard}`, undefined, signal), (ends) =>
-      this.vault.held(shard, ends),
+      this.vault.under(ends).held(shard, ends),
     );
   }
 
   tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
-    return this.over(`tidy up beside backup ${backupId}`, backupId, () => this.vault.tidy(backupId, kept, before));
+    return this.over(`tidy up beside backup ${backupId}`, backupId, (vault) => vault.tidy(backupId, kept, before));
   }
 
   forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
-    return this.over(`forget backup ${backupId}`, backupId, () => this.vault.forget(backupId, attempt, before));
+    return this.over(`forget backup ${backupId}`, backupId, (vault) => vault.forget(backupId, attempt, before));
   }
 
   identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
     const doing = { ...this.doing('say who it is'), limitMs: identifyMs };
-    return this.watch.over(doing, () => this.vault.identify(memory));
+    return this.watch.over(doing, ({ signal }) => this.vault.under(signal).identify(memory));
   }
 
   override inside(backupId: string): Promise<InsideStore | undefined> {
-    return this.over(`look for backup ${backupId}`, backupId, () => this.vault.inside(backupId));
+    return this.over(`look for backup ${backupId}`, backupId, (vault) => vault.inside(backupId));
   }
 
   probe(): Promise<void> {
@@ -149,7 +149,7 @@ export class WatchedVault extends Vault {
   }
 
   override keepUntil(backupId: string, until: Date): Promise<boolean> {
-    return this.over(`keep backup ${backupId}`, backupId, () => this.vault.keepUntil(backupId, until));
+    return this.over(`keep backup ${backupId}`, backupId, (vault) => vault.keepUntil(backupId, until));
   }
 
   override get keeps(): boolean {
@@ -157,19 +157,20 @@ export class WatchedVault extends Vault {
   }
 
   override keptUntil(backupId: string): Promise<Date | undefined> {
-    return this.over(`tell until when it keeps backup ${backupId}`, backupId, () => this.vault.keptUntil(backupId));
+    return this.over(`tell until when it keeps backup ${backupId}`, backupId, (vault) => vault.keptUntil(backupId));
   }
 
   override roomBytes(): Promise<number | undefined> {
-    return this.watch.over({ ...this.doing('tell its room'), limitMs: identifyMs }, () => this.vault.roomBytes());
+    const doing = { ...this.doing('tell its room'), limitMs: identifyMs };
+    return this.watch.over(doing, ({ signal }) => this.vault.under(signal).roomBytes());
   }
 
   override mustHold(bytes: number): Promise<void> {
     return this.space.mustHold(bytes);
   }
 
-  private over<T>(what: string, backupId: string, run: () => Promise<T>): Promise<T> {
-    return this.watch.over(this.doing(what, backupId), run);
+  private over<T>(what: string, backupId: string, run: (vault: Vault) => Promise<T>): Promise<T> {
+    return this.watch.over(this.doing(what, backupId), ({ signal }) => run(this.vault.under(signal)));
   }
 
   private doing(what: string, backupId?: string, signal?: AbortSignal): Doing {

@@ -5,8 +5,6 @@ import { type ObjectStore, WriteRefused } from './object-store.js';
 import { digestOf, smallObject } from './small-objects.js';
 import { tryStore } from './store-trial.js';
 
-const never = new AbortController().signal;
-
 export class MarkedStoreOfObjects implements MarkedStore {
   readonly advice = {
     whenShared:
@@ -28,14 +26,14 @@ export class MarkedStoreOfObjects implements MarkedStore {
     return operations();
   }
 
-  async read(): Promise<Buffer | undefined> {
-    return (await smallObject(this.store, markerName, never))?.bytes;
+  async read(signal: AbortSignal): Promise<Buffer | undefined> {
+    return (await smallObject(this.store, markerName, signal))?.bytes;
   }
 
-  async make(bytes: Buffer): Promise<boolean> {
+  async make(bytes: Buffer, signal: AbortSignal): Promise<boolean> {
     try {
       // When there is one already, that one counts.
-      await this.store.put(markerName, bytes, { sha256: digestOf(bytes), if: 'absent' }, never);
+      await this.store.put(markerName, bytes, { sha256: digestOf(bytes), if: 'absent' }, signal);
       return true;
     } catch (error) {
       if (error instanceof WriteRefused) return false;
@@ -43,9 +41,9 @@ export class MarkedStoreOfObjects implements MarkedStore {
     }
   }
 
-  async tried(): Promise<Pick<VaultIdentity, 'weaknesses'>> {
+  async tried(_isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'weaknesses'>> {
     try {
-      await tryStore(this.region, this.store, never);
+      await tryStore(this.region, this.store, signal);
     } catch (error) {
       // A process that may only read keeps nothing apart here either.
       if (!(error instanceof WriteRefused)) throw error;

@@ -63,25 +63,33 @@ export class ObjectVault extends Vault {
   private readonly marker: VaultMarker;
   private readonly apart: AttemptsApart;
   private readonly pieceBytes: number;
+  /** Ends every call of the store, but those of uploads, which have their own. */
+  private readonly signal: AbortSignal;
 
   /** @param pieceBytes the size of the first pieces of an object. Default: 16 MiB */
   constructor(
     readonly region: string,
     private readonly store: ObjectStore,
     pieceBytes = usualPieceBytes,
+    { marker, signal }: { marker?: VaultMarker; signal?: AbortSignal } = {},
   ) {
     super();
+    this.signal = signal ?? never;
     this.pieceBytes = Math.min(pieceBytes, store.mostObjectBytes);
     this.states = new ObjectStates(region, store);
     this.places = new ObjectPlaces(region, store);
-    this.marker = new VaultMarker(new MarkedStoreOfObjects(region, store));
+    this.marker = marker ?? new VaultMarker(new MarkedStoreOfObjects(region, store));
     this.apart = new AttemptsApart(region);
+  }
+
+  override under(signal: AbortSignal): ObjectVault {
+    return new ObjectVault(this.region, this.store, this.pieceBytes, { marker: this.marker, signal });
   }
 
   async begin(backupId: string, attempt: number, options: BeginOptions = {}): Promise<VaultUpload> {
     const { copyOf, signal } = options;
     const folder = folderOf(backupId, this.region);
-    await this.marker.check();
+    await this.marker.check(this.signal);
     const begun = newUuid();
     let isGoingOn = false;
     let isNew = true;
@@ -94,7 +102,7 @@ export class ObjectVault extends Vault {
       const open: OpenPlace = { ...(before ?? fresh), begun, ...(copyOf !== undefined && { copyOf }) };
       return { attempt, open, ...(state.sealed && { sealed: state.sealed }) };
     });
-    if (!isNew) await this.places.clear(backupId, now, never).catch(() => {});
+    if (!isNew) await this.places.clear(backupId, now, this.signal).catch(() => {});
     const { open } = now.state;
     if (!open) throw new TypeError('a change opened no place');
     return new ObjectUpload(
@@ -105,8 +113,9 @@ export class ObjectVault extends Vault {
         places: this.places,
         apart: this.apart,
         segmentBytes: this.pieceBytes,
-        checkVault: () => this.marker.check(),
-        changeState: (of, next) => this.changeState(of, next),
+        // An attempt that was told to end cleans up all the same, and is given up by whoever waits for it.
+        checkVault: () => this.marker.check(never),
+        changeState: (of, next) => this.under(never).changeState(of, next),
       },
       { backupId, attempt, open, isGoingOn, folder, signal },
     );
@@ -148,11 +157,11 @@ export class ObjectVault extends Vault {
   }
 
   async replaceKeys(backupId: string, of: KeysOf, bytes: Buffer, tag: string): Promise<boolean> {
-    await this.marker.check();
+    await this.marker.check(this.signal);
     const place = await this.sealedPlace(backupId);
     if (!place) throw notHeld(backupId, this.region);
     const key = this.readerAt(backupId, place).keyOf(keysNames[of]);
-    return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, never)) !== undefined;
+    return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, this.signal)) !== undefined;
   }
 
   async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
@@ -168,7 +177,7 @@ export class ObjectVault extends Vault {
     return verified;
   }
 
-  async *list(signal: AbortSignal = never): AsyncGenerator<ListedBackup> {
+  async *list(signal: AbortSignal = this.signal): AsyncGenerator<ListedBackup> {
     await this.probe();
     for await (const { backupId } of backupsUnder(this.store, allBackups, signal)) {
       try {
@@ -183,10 +192,10 @@ export class ObjectVault extends Vault {
 
   async purge(backupId: string, attempt: number): Promise<Removed> {
     folderOf(backupId, this.region);
-    await this.marker.check();
-    const found = await this.states.readToReplace(backupId, never);
+    await this.marker.check(this.signal);
+    const found = await this.states.readToReplace(backupId, this.signal);
     // A process that wakes up late may have put something after the backup was forgotten.
-    if (found.tag === undefined) found.state.seq = newestOf(await this.places.of(backupId, never));
+    if (found.tag === undefined) found.state.seq = newestOf(await this.places.of(backupId, this.signal));
     const isDone = found.state.gone === true && found.state.attempt >= attempt;
     if (!isDone && found.state.attempt <= attempt) await this.refuseLocked(backupId, found.state.sealed);
     // This comes before anything is removed. Every attempt that begins or seals after it is refused.
@@ -200,10 +209,10 @@ export class ObjectVault extends Vault {
           },
           found,
         );
-    return this.places.clear(backupId, gone, never);
+    return this.places.clear(backupId, gone, this.signal);
   }
 
-  async *held(shard: number, signal: AbortSignal = never): AsyncGenerator<HeldBackup> {
+  async *held(shard: number, signal: AbortSignal = this.signal): AsyncGenerator<HeldBackup> {
     await this.probe();
     for await (const { backupId, places, changedAt } of backupsUnder(this.store, shardPrefix(shard), signal)) {
       try {
@@ -217,31 +226,31 @@ export class ObjectVault extends Vault {
   }
 
   async tidy(backupId: string, kept: { attempt: number; location: string }, before: Date): Promise<Removed> {
-    await this.marker.check();
-    const found = await this.states.read(backupId, never);
+    await this.marker.check(this.signal);
+    const found = await this.states.read(backupId, this.signal);
     this.apart.refuseUnlessKept(backupId, this.holding(backupId, found), kept);
     const closed = found.state.open === undefined ? found : await this.closed(backupId, kept);
-    return this.places.clear(backupId, closed, never, before);
+    return this.places.clear(backupId, closed, this.signal, before);
   }
 
   async forget(backupId: string, attempt: number, before: Date): Promise<boolean> {
-    await this.marker.check();
-    const found = await this.states.read(backupId, never);
+    await this.marker.check(this.signal);
+    const found = await this.states.read(backupId, this.signal);
     if (!found.state.gone || found.state.attempt > attempt || found.changedAt >= before) return false;
-    await this.places.clear(backupId, found, never, before);
-    if ((await this.places.of(backupId, never)).size > 0) return false;
-    await this.store.delete([this.states.keyOf(backupId)], never);
+    await this.places.clear(backupId, found, this.signal, before);
+    if ((await this.places.of(backupId, this.signal)).size > 0) return false;
+    await this.store.delete([this.states.keyOf(backupId)], this.signal);
     return true;
   }
 
   identify(memory?: VaultMemory): Promise<VaultIdentity | undefined> {
-    return this.marker.identify(memory);
+    return this.marker.identify(memory, this.signal);
   }
 
   /** It writes nothing: a bucket that keeps every version would keep it for ever. */
   async probe(): Promise<void> {
-    await this.store.head('vault.json', never);
-    await this.marker.check();
+    await this.store.head('vault.json', this.signal);
+    await this.marker.check(this.signal);
   }
 
   override async keepUntil(backupId: string, until: Date): Promise<boolean> {
@@ -250,11 +259,11 @@ export class ObjectVault extends Vault {
       async (place) => {
         const { manifest } = await this.manifestAt(backupId, place);
         const reader = this.readerAt(backupId, place);
-        const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, never);
+        const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, this.signal);
         if (!(await keep('manifest.json'))) return false;
         for (const of of isEncrypted(manifest) ? allKeys : [])
           if (!(await keep(keysNames[of]))) throw reader.missing(keysNames[of]);
-        const locking = new InFlight(lockedAtATime, never);
+        const locking = new InFlight(lockedAtATime, this.signal);
         for (const object of manifest.objects) {
           for (const { name } of piecesOf(object, place.pieceBytes)) {
             await locking.add(async () => {
@@ -284,11 +293,11 @@ export class ObjectVault extends Vault {
   override async keptUntil(backupId: string): Promise<Date | undefined> {
     const place = await this.sealedPlace(backupId);
     if (!place) return undefined;
-    return (await this.store.head(this.readerAt(backupId, place).keyOf('manifest.json'), never))?.lockedUntil;
+    return (await this.store.head(this.readerAt(backupId, place).keyOf('manifest.json'), this.signal))?.lockedUntil;
   }
 
   override roomBytes(): Promise<number | undefined> {
-    return this.store.roomBytes(never);
+    return this.store.roomBytes(this.signal);
   }
 
   /** @param next gives the new state for the one that was found, or throws when it may not be changed */
@@ -297,9 +306,9 @@ export class ObjectVault extends Vault {
     next: (found: FoundState) => NextState,
     from?: FoundState,
   ): Promise<FoundState> {
-    let found = from ?? (await this.states.readToReplace(backupId, never));
+    let found = from ?? (await this.states.readToReplace(backupId, this.signal));
     for (let conflicts = 0; conflicts < mostConflicts; conflicts += 1) {
-      const { outcome, now } = await this.states.change(backupId, found, next(found), { signal: never });
+      const { outcome, now } = await this.states.change(backupId, found, next(found), { signal: this.signal });
       if (outcome === 'changed') return now;
       found = now;
     }
@@ -324,7 +333,7 @@ export class ObjectVault extends Vault {
   /** @throws {VaultFault} `object-locked`, with the date */
   private async refuseLocked(backupId: string, sealed: SealedPlace | undefined): Promise<void> {
     if (!sealed) return;
-    const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), never);
+    const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), this.signal);
     if (!facts?.lockedUntil) return;
     const message = `The vault of ${this.region} keeps backup ${backupId} until ${facts.lockedUntil.toISOString()}.`;
     throw new VaultFault('object-locked', this.region, message);
@@ -332,9 +341,9 @@ export class ObjectVault extends Vault {
 
   /** Before this says that no backup is sealed, it checks that this is still the vault. */
   private async sealedPlace(backupId: string): Promise<SealedPlace | undefined> {
-    const { state } = await this.states.read(backupId, never);
+    const { state } = await this.states.read(backupId, this.signal);
     if (state.sealed) return state.sealed;
-    await this.marker.check();
+    await this.marker.check(this.signal);
     return undefined;
   }
 
@@ -355,15 +364,15 @@ export class ObjectVault extends Vault {
       yield* reader.chunks(object, range);
     } catch (error) {
       // Before this says that the backup is lost, it checks that this is still the vault.
-      if (isSpoilt(error)) await this.marker.check();
+      if (isSpoilt(error)) await this.marker.check(this.signal);
       throw error;
     }
   }
 
-  private readerAt(backupId: string, place: SealedPlace, signal = never): ObjectReader {
+  private readerAt(backupId: string, place: SealedPlace): ObjectReader {
     const folder = this.locationAt(backupId, place);
     const { region } = this;
-    return new ObjectReader(this.store, { region, backupId, folder, pieceBytes: place.pieceBytes }, signal);
+    return new ObjectReader(this.store, { region, backupId, folder, pieceBytes: place.pieceBytes }, this.signal);
   }
 
   private locationAt(backupId: string, { place }: SealedPlace): string {
@@ -371,7 +380,7 @@ export class ObjectVault extends Vault {
   }
 
   private async heldOf(backupId: string, places: ReadonlySet<string>, putAt: Date): Promise<HeldBackup> {
-    const found = await this.states.read(backupId, never);
+    const found = await this.states.read(backupId, this.signal);
     const { state } = found;
     return {
       backupId,

@@ -8,6 +8,7 @@ import { type Vault, Vaults, type VaultUpload } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from './backup-attempt.js';
+import { HomeOutage } from './home-outage.js';
 
 const server = { host: '127.0.0.1', port: 1, user: 'backup', password: 'open sesame' };
 let world: RunnerWorld;
@@ -98,7 +99,15 @@ it.each(Object.entries(cases))(
     const from = world.told.length;
     const runner = processName('scheduler');
     await new BackupAttempt(
-      { ...world, runner, vault: vault(), vaults: { regions: ['DFW'] }, takerFor: () => engine },
+      // A process of its own, which knows of no outage yet.
+      {
+        ...world,
+        home: new HomeOutage(world),
+        runner,
+        vault: vault(),
+        vaults: { regions: ['DFW'] },
+        takerFor: () => engine,
+      },
       world.job('backup', backupId),
       world.hold(),
     ).perform();
