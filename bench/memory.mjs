@@ -10,6 +10,7 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getEvents, getSchedules, pathOf, postInstances, postSchedules } from '../dist/libs/contracts/src/index.js';
@@ -37,6 +38,20 @@ const largeBodies = {
   text: `{"schedule": {"hour": 14.0, "a": "Ā${'a'.repeat(65_000)}"}}`,
 };
 const say = (text) => process.stdout.write(`${text}\n`);
+
+/** Sends a request on a connection of its own. @returns the status of its answer; 0 when there is none */
+function answerTo(url, text) {
+  const { hostname: host, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port) }, () => socket.write(text));
+    socket.on('error', () => resolve(0));
+    socket.on('close', () => resolve(0));
+    socket.on('data', (bytes) => {
+      resolve(Number(bytes.toString('latin1', 9, 12)));
+      socket.destroy();
+    });
+  });
+}
 
 /** One Node: its services, and what they are asked. */
 class Trial {
@@ -105,14 +120,17 @@ class Trial {
   /** Each client sends a body of the largest size, of which much is made. Those that find no room are refused. */
   async large(name) {
     const path = pathOf(postSchedules, { accountId });
-    const text = request('POST', path, { token, key: 'KEY' }).trimEnd();
-    const body = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(largeBodies[name])}\r\n\r\n${largeBodies[name]}`;
-    const requestOf = () => `${text.replace('KEY', randomUUID())}\r\n${body}`;
-    const { statuses } = await this.#asked(clients, clients, requestOf);
-    const { 400: wrong = 0, 503: withoutRoom = 0 } = statuses;
+    const body = largeBodies[name];
+    const head = request('POST', path, { token, key: 'KEY' }).trimEnd();
+    const ofBody = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    const url = this.services.urls[0];
+    const statuses = await Promise.all(
+      Array.from({ length: clients }, () => answerTo(url, `${head.replace('KEY', randomUUID())}\r\n${ofBody}`)),
+    );
+    const count = (wanted) => statuses.filter((status) => status === wanted).length;
     this.#hold(
-      `of ${clients} large bodies of ${name} at a time ${wrong} were judged and ${withoutRoom} refused`,
-      wrong + withoutRoom === clients && wrong > 0,
+      `of ${clients} large bodies of ${name} at a time ${count(400)} were judged and ${count(503)} refused`,
+      count(400) + count(503) === clients && count(400) > 0,
     );
   }
 
