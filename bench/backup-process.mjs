@@ -1,14 +1,15 @@
 /**
  * A process that takes one backup into a folder, as a scheduler does, tells what that cost, and reads it back once more: `node backup-process.mjs JSON`, with the
- * `port` and the `password` of a PostgreSQL on this machine, and the address of a `vault`.
+ * `port` and the `password` of a PostgreSQL on this machine, the address of a `vault`, and whether it `isEncrypted`.
  */
 import { randomUUID } from 'node:crypto';
+import { newIdentity, recipientFrom, X25519Identity } from '../dist/libs/encryption/src/index.js';
 import { EnginesApart, storeBackup } from '../dist/libs/engines/src/index.js';
 import { openVaults } from '../dist/libs/vault/src/index.js';
 import { processorTimeOf } from './processor-time.mjs';
 import { childrenOf, peakMiB } from './stack.mjs';
 
-const { port, password, vault: url } = JSON.parse(process.argv[2]);
+const { port, password, vault: url, isEncrypted = false } = JSON.parse(process.argv[2]);
 const vaults = openVaults(new Map([['DFW', new URL(url)]]));
 await vaults.identify({ warn: () => {}, info: () => {}, error: () => {} });
 const apart = new EnginesApart({ memoryBytes: 512 * 1_048_576 });
@@ -30,6 +31,12 @@ function peakOf(pid) {
   }
 }
 
+function encryptionForOne() {
+  const [owner, chain] = [newIdentity(), newIdentity()].map((text) => new X25519Identity(text));
+  const [recipients, chainRecipients] = [owner, chain].map(({ recipient }) => [recipientFrom(recipient.text, 'bench')]);
+  return { recipients, chainRecipients, chainIdentities: [chain] };
+}
+
 const backupId = randomUUID();
 const cpu = process.cpuUsage();
 const begun = performance.now();
@@ -48,6 +55,7 @@ const stored = await storeBackup({
     startedAt: new Date(),
   },
   attempt: 1,
+  encryption: isEncrypted ? encryptionForOne() : undefined,
   signal: new AbortController().signal,
 });
 const seconds = (performance.now() - begun) / 1_000;

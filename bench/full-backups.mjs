@@ -1,37 +1,31 @@
 /**
  * Measures full backups beside `pg_basebackup -Z client-zstd:level=3,workers=2`, in turns: of a server whose rows compress as databases do,
- * and of one with random bytes.
+ * and of one with random bytes. Ours is taken encrypted as well.
  *
  *     npm run build && node bench/full-backups.mjs [--gigabytes 1] [--rounds 5]
  *
  * Both are of the PostgreSQL that the system has: the one that npm brings has no pg_basebackup, and that of the tests knows no zstd. Ours
  * reads everything back and compares it. TMPDIR says on which disk it is done.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
 import { fillWithRandomBytes, fillWithRows } from './fillings.mjs';
 import { measured } from './measured.mjs';
-import { quiet } from './quiet.mjs';
-import { ratio, report } from './report.mjs';
-import { root, Workplace } from './stack.mjs';
+import { report } from './report.mjs';
+import { askedRounds, Rounds, say, told } from './rounds.mjs';
+import { Workplace } from './stack.mjs';
 
-const { values: asked } = parseArgs({
-  options: { gigabytes: { type: 'string', default: '1' }, rounds: { type: 'string', default: '5' } },
-});
-const gigabytes = Number(asked.gigabytes);
-const rounds = Number(asked.rounds);
-const mostMiB = 256;
+const asked = askedRounds();
+const { gigabytes } = asked;
 const compression = 'client-zstd:level=3,workers=2';
 /** The ends of both logs of changes differ by so much at the most. */
 const logBytes = 64 * 1_048_576;
 const place = new Workplace();
 const { folder } = place;
-const say = (text) => process.stdout.write(`${text}\n`);
 
 /** The newest PostgreSQL of the system whose pg_basebackup knows zstd. */
 function systemPostgres() {
@@ -78,22 +72,11 @@ async function startServer(name, fill, programs) {
   return { server, password };
 }
 
-async function ours({ server, password }) {
+async function ours({ server, password }, isEncrypted) {
   const vault = join(folder, 'vault');
   rmSync(vault, { recursive: true, force: true });
   mkdirSync(vault);
-  const job = JSON.stringify({ port: server.port, password, vault: pathToFileURL(vault).href });
-  const child = spawn(process.execPath, [join(root, 'bench', 'backup-process.mjs'), job], {
-    env: { ...process.env, NODE_OPTIONS: '--max-old-space-size=128' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let told = '';
-  child.stdout.on('data', (text) => {
-    told += text;
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`the backup ended with ${code}`);
-  return JSON.parse(told);
+  return told('backup-process.mjs', { port: server.port, password, vault: pathToFileURL(vault).href, isEncrypted });
 }
 
 async function theirs({ server }, bin) {
@@ -117,71 +100,58 @@ function unpackedBytes() {
 try {
   const system = systemPostgres();
   const programs = asPackage(system);
+  const rounds = new Rounds(asked);
   const rows = [];
   const invariants = [];
-  const raw = {};
-  let wasQuiet = true;
-  let peak = 0;
+  const own = [];
   for (const [name, fill] of Object.entries({ rows: fillWithRows, 'random bytes': fillWithRandomBytes })) {
     say(`Filling a server with ${gigabytes} GB: ${name} …`);
     const server = await startServer(name, fill, programs);
-    const taken = { ours: [], theirs: [] };
-    for (let round = 0; round < rounds; round += 1) {
-      const turns = [
-        async () => taken.ours.push(await ours(server)),
-        async () => taken.theirs.push(await theirs(server, system.bin)),
-      ];
-      for (const turn of round % 2 === 0 ? turns : turns.reverse()) {
-        wasQuiet = (await quiet({ withinMs: 5_000 })) && wasQuiet;
-        await turn();
-      }
-      const [a, b] = [taken.ours.at(-1), taken.theirs.at(-1)];
-      say(
-        `${name}: ours ${a.seconds.toFixed(2)} s, CPU ${a.cpuSeconds.toFixed(2)} s (engine ${a.engineCpuSeconds.toFixed(2)}), ${a.peakMiB} MiB; pg_basebackup ${b.seconds.toFixed(2)} s, CPU ${b.cpuSeconds.toFixed(2)} s`,
-      );
-    }
-    const difference = Math.abs(taken.ours.at(-1).rawBytes - unpackedBytes());
+    const encrypted = `${name}, encrypted`;
+    const peer = `${name}, pg_basebackup`;
+    own.push(name, encrypted);
+    const noted = async (as, taking) => {
+      const figures = await taking;
+      rounds.note(as, { ...figures, gigabytes: (figures.rawBytes ?? unpackedBytes()) / 1e9 });
+    };
+    await rounds.run([
+      [
+        () => noted(name, ours(server, false)),
+        () => noted(encrypted, ours(server, true)),
+        () => noted(peer, theirs(server, system.bin)),
+      ],
+    ]);
     await server.server.stop();
-    const gb = taken.ours[0].rawBytes / 1e9;
-    const middle = (of, key) => ratio(taken[of].map((each) => each[key])).median;
-    const told = (of) =>
-      `${Math.round((gb * 1_000) / middle(of, 'seconds'))} MB/s, ${(middle(of, 'cpuSeconds') / gb).toFixed(2)} s CPU/GB, ${(middle(of, 'sizeBytes') / 1e9).toFixed(2)} GB stored`;
-    const faster = ratio(taken.theirs.map(({ seconds }, at) => seconds / taken.ours[at].seconds));
-    const cheaper = ratio(taken.ours.map(({ cpuSeconds }, at) => cpuSeconds / taken.theirs[at].cpuSeconds));
-    const beside = told('theirs');
-    rows.push({
-      what: `full backup of ${gb.toFixed(2)} GB, ${name}, read back, beside pg_basebackup`,
-      aim: '≥ 1 ×',
-      ours: told('ours'),
-      beside,
-      ratio: faster,
-      isReached: faster.median >= 1,
-    });
-    rows.push({ what: 'the same: the processors’ time', ours: '', beside: '', ratio: cheaper });
-    invariants.push({
-      what: `every backup was read once more, and was what had been stored (${name})`,
-      held: taken.ours.every(({ isWhole }) => isWhole),
-    });
-    invariants.push({ what: `the server gave both as much, but for its log (${name})`, held: difference < logBytes });
-    peak = Math.max(peak, ...taken.ours.map(({ peakMiB }) => peakMiB));
-    raw[name] = taken;
+    const [size, theirSize] = [name, peer].map((each) => rounds.found[each].at(-1).gigabytes);
+    rows.push(
+      rounds.speed(`full backup of ${size.toFixed(2)} GB, ${name}, read back, beside pg_basebackup`, name, peer, 1),
+      rounds.cost('the same: the processors’ time', name, peer),
+      rounds.speed('the same encrypted, beside not encrypted', encrypted, name),
+      rounds.cost('the same: the processors’ time', encrypted, name),
+    );
+    invariants.push(
+      {
+        what: `every backup was read once more, and was what had been stored (${name})`,
+        held: [name, encrypted].every((each) => rounds.found[each].every(({ isWhole }) => isWhole)),
+      },
+      {
+        what: `the server gave both as much, but for its log (${name})`,
+        held: Math.abs(size - theirSize) * 1e9 < logBytes,
+      },
+    );
   }
-  rows.push({
-    what: 'memory of the process that stores the backup',
-    aim: `≤ ${mostMiB} MiB`,
-    ours: `${peak} MiB`,
-    isReached: peak <= mostMiB,
-  });
+  rows.push(rounds.memory('memory of the process that stores the backup', own));
   report('full-backups', {
     title: 'Full backups',
     rows,
     invariants,
-    isQuiet: wasQuiet,
+    isQuiet: rounds.isQuiet,
     notes: [
       `PostgreSQL ${system.version[0]} of the system, \`-Z ${compression} -X fetch -c fast --manifest-checksums=SHA256\`. Both are on the disk at their end; ours was read back too.`,
       'The processors’ time is of the client, ours with the process that speaks with the server; the server’s own is the same for both.',
+      'What is encrypted is so in age’s format for one recipient, before it leaves the process.',
     ],
-    raw,
+    raw: rounds.found,
   });
 } finally {
   await place.clear();

@@ -12,40 +12,19 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import pg from 'pg';
-import { Client } from '../dist/libs/client/src/index.js';
-import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
+import { backUpAndCopy, secondsOf, startCustomer } from './customers.mjs';
 import { fillWithRandomBytes, fillWithRows } from './fillings.mjs';
 import { apps, postgresTool, root, Workplace } from './stack.mjs';
 
 const run = promisify(execFile);
 const gigabytes = Number(process.argv[2] ?? 2);
-const sampleMs = 250;
 const limitMiB = 256;
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const place = new Workplace();
 const { folder } = place;
-
-async function startCustomer(name, fill) {
-  const password = 'bench';
-  const server = await PostgresServer.start({
-    directory: join(folder, name),
-    password,
-    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB' },
-    logFile: join(folder, `${name}.log`),
-  });
-  place.undo.push(() => server.stop());
-  const client = new pg.Client({ connectionString: server.url() });
-  await client.connect();
-  await fill(client, gigabytes);
-  await client.query('checkpoint');
-  await client.end();
-  return { server, password };
-}
 
 function residentMiB(pid) {
   const found = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -94,29 +73,15 @@ async function peers(server, vaultFolder) {
   return result;
 }
 
-async function backUpAndCopy(stack, name, fill) {
+async function measure(stack, name, fill) {
   say(`Filling a server with ${gigabytes} GB: ${name} …`);
-  const { server, password } = await startCustomer(name.replace(' ', '-'), fill);
-  const client = new Client({ baseUrl: stack.api, accountId: stack.accountId, token: stack.tokens.admin });
-  const connection = { host: '127.0.0.1', port: server.port, user: 'postgres', password, database: 'postgres' };
-  const datastore = { type: 'postgresql', version: '18' };
-  const instance = await client.instances.register({ name: 'bench', datastore, connection });
-  const idle = Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
-  const asked = { name: 'bench', instance: instance.id, copy_to: ['IAD', 'ORD'] };
-  const backup = await client.backups.create(asked);
+  const server = await startCustomer(place, name.replace(' ', '-'), fill, gigabytes);
+  const resident = () => Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])]));
+  const idle = resident();
   const samples = [];
-  let seen = backup;
-  const isOver = () =>
-    seen.status === 'FAILED' || (seen.copies.length === 2 && seen.copies.every(({ status }) => status === 'COMPLETED'));
   say('Backing up and copying …');
-  while (!isOver()) {
-    await delay(sampleMs);
-    samples.push(Object.fromEntries(apps.map((app) => [app, residentMiB(stack.pids[app])])));
-    if (samples.length % 4 === 0) seen = await client.backups.get(backup.id);
-  }
-  if (seen.status === 'FAILED') throw new Error(seen.fault.message);
-  const seconds = ({ started, completed }) => (Date.parse(completed) - Date.parse(started)) / 1_000;
-  const ofBackup = join(fileURLToPath(stack.vaults.DFW), 'backups', backup.id.slice(-2), backup.id);
+  const seen = await backUpAndCopy(stack, server, { to: ['IAD', 'ORD'], sampled: () => samples.push(resident()) });
+  const ofBackup = join(fileURLToPath(stack.vaults.DFW), 'backups', seen.id.slice(-2), seen.id);
   const state = readdirSync(ofBackup)
     .filter((name) => name.startsWith('state.'))
     .sort()
@@ -128,8 +93,8 @@ async function backUpAndCopy(stack, name, fill) {
     filling: name,
     rawBytes: manifest.objects.reduce((sum, object) => sum + object.rawBytes, 0),
     storedBytes: seen.size_bytes,
-    backupSeconds: seconds(seen),
-    copySeconds: Object.fromEntries(seen.copies.map((copy) => [copy.region, seconds(copy)])),
+    backupSeconds: secondsOf(seen),
+    copySeconds: Object.fromEntries(seen.copies.map((copy) => [copy.region, secondsOf(copy)])),
     residentMiB: memoryOf(samples, idle),
     samples: samples.length,
     peerSeconds: await peers(server, vaultFolder),
@@ -177,7 +142,7 @@ try {
   const stack = await place.startStack();
   const runs = [];
   for (const [name, fill] of Object.entries({ rows: fillWithRows, 'random bytes': fillWithRandomBytes })) {
-    const result = await backUpAndCopy(stack, name, fill);
+    const result = await measure(stack, name, fill);
     report(result);
     runs.push(result);
   }

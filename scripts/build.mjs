@@ -11,6 +11,12 @@ const stamp = join(root, 'dist', '.built-of');
 /** The migrations read SQL files when they run. */
 const functions = join('libs', 'database', 'src', 'functions');
 
+/** The lock file is one of them: packages are part of the programs. */
+const sources = [
+  ...['apps', 'libs', 'package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json'],
+  ...['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs'].map((name) => join('scripts', name)),
+];
+
 /** One digest of the names and contents of all that the build is made of. */
 function digestOfSources() {
   const hash = createHash('sha256');
@@ -19,7 +25,7 @@ function digestOfSources() {
       for (const name of readdirSync(join(root, path)).sort()) add(join(path, name));
     } else hash.update(path).update(readFileSync(join(root, path)));
   };
-  for (const path of ['apps', 'libs', 'package.json', 'nest-cli.json', 'tsconfig.json']) add(path);
+  for (const path of sources) add(path);
   return hash.digest('hex');
 }
 
@@ -27,7 +33,7 @@ export function isBuilt() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === digestOfSources();
 }
 
-/** A service keeps the map of each file that it has loaded. The lines of a stack trace need no copy of the sources in it. */
+/** A process keeps the map of each file that it has loaded. The lines of a stack trace need no copy of the sources in it. */
 function leaveSourcesOutOfMaps() {
   const folder = join(root, 'dist');
   for (const name of readdirSync(folder, { recursive: true })) {
@@ -54,6 +60,9 @@ export async function build() {
   leaveSourcesOutOfMaps();
   // The compiler copies nothing but TypeScript.
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
+  // Whoever asks only whether there is a build has not installed the packages yet.
+  const { bundleAll } = await import('./bundle.mjs');
+  await bundleAll(root);
   writeFileSync(stamp, digest);
 }
 

@@ -24,6 +24,7 @@ import { allOf } from './services/all-of.js';
 import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { type Feed, feedForTests } from './services/feed.js';
+import { backupsInClear } from './services/in-clear.js';
 import { giveServicesRoles, urlOfService } from './services/service-roles.js';
 import { VaultFolders } from './vault-folders.js';
 
@@ -116,6 +117,7 @@ export class Deployment {
         STRONGROOM_DELETION_DELAY_SECONDS: '0',
         STRONGROOM_CUSTOMER_NETWORKS: '127.0.0.0/8,::1',
         STRONGROOM_SUPERVISED: '1',
+        ...backupsInClear,
         ...this.options.env,
         ...env,
       },

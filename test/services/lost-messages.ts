@@ -23,6 +23,7 @@ import {
 import type { DataSource } from 'typeorm';
 import { builtServersIn } from './built-servers.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
+import { backupsInClear } from './in-clear.js';
 
 export const accountId = 'acme';
 const namespace = 'lost';
@@ -106,6 +107,7 @@ export class LostMessages {
       STRONGROOM_HTTP_PORT: '0',
       STRONGROOM_VAULTS: regions.map(vault).join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
+      ...backupsInClear,
       ...(app === 'scheduler' && builtServersIn(this.folder)),
     });
     const parts = runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));

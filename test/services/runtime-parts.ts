@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ConfigOf, createLogger, loadConfig, type RuntimeParts, runtimeParts } from '@strongroom/runtime';
 import { builtServersIn } from './built-servers.js';
+import { backupsInClear } from './in-clear.js';
 
 export class SpecRuntime {
   private constructor(private readonly folder: string) {}
@@ -29,6 +30,7 @@ export class SpecRuntime {
         .map((region) => `${region}=${pathToFileURL(join(this.folder, region)).href}`)
         .join(','),
       STRONGROOM_SECRET_KEY: randomBytes(32).toString('base64'),
+      ...backupsInClear,
       ...(app === 'scheduler' && builtServersIn(this.folder)),
     });
     return runtimeParts(config, createLogger({ app, level: 'silent', to: { write() {} } }));

@@ -6,7 +6,7 @@ import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-
 import { describe, it } from '@jest/globals';
 import { ChildService, freePort } from '@strongroom/server-processes';
 import { eventually } from './eventually.js';
-import { goTool } from './go-program.js';
+import { versityTool } from './go-program.js';
 import { lacks } from './outside-parts.js';
 import { pythonPackages } from './python-packages.js';
 
@@ -15,7 +15,7 @@ const region = 'us-east-1';
 
 /** A `describe` of what only an S3 server can show, on Versity S3 Gateway. Where it can't be built, it is listed as not run. */
 export function describeWithVersity(title: string, tests: (start: () => Promise<S3Server>) => void): void {
-  const { path, why } = goTool('libs/local-services/versitygw', 'github.com/versity/versitygw', 'cmd/versitygw');
+  const { path, why } = versityTool();
   describe(title, () => {
     if (path !== undefined) return tests(() => S3Server.versity(path));
     lacks('versity', why);

@@ -31,6 +31,7 @@ import {
   keyRingOf,
   type Logger,
   loggerToken,
+  messageOfOutage,
   RegionOutages,
   type RuntimeParts,
   ServerLogins,
@@ -170,7 +171,11 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
     {
       provide: RegionOutages,
       inject: [DataSource],
-      useFactory: (dataSource: DataSource) => new RegionOutages(dataSource),
+      useFactory: (dataSource: DataSource) => {
+        const outages = new RegionOutages(dataSource);
+        health.addDegradation('regions', async () => [...(await outages.known()).values()].map(messageOfOutage));
+        return outages;
+      },
     },
     {
       provide: SetAside,

@@ -1,6 +1,7 @@
 /** `strongroom keys`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
 import type { RotateOptions } from './keys.js';
+import { addNewKey } from './new-key-command.js';
 import { addRewrap } from './rewrap-command.js';
 
 const fileOption = [
@@ -12,6 +13,7 @@ export function addKeys(program: Command): void {
   const keys = program
     .command('keys')
     .description('Look after the keys that seal the credentials of instances, and after those that open backups.');
+  addNewKey(keys);
   addRewrap(keys);
   keys
     .command('list')

@@ -60,12 +60,14 @@ describe('strongroom list', () => {
     const { code, out, err } = await run();
     expect({ code, err }).toEqual({ code: 0, err: '' });
     const [heading, ...lines] = out.trimEnd().split('\n');
-    expect(heading).toMatch(/^BACKUP +INSTANCE +TYPE +PARENT +COMPLETED +SIZE$/);
+    expect(heading).toMatch(/^BACKUP +INSTANCE +TYPE +PARENT +COMPLETED +SIZE +ENCRYPTED FOR$/);
     expect(lines).toEqual([
       expect.stringMatching(
         new RegExp(`^${cut} +billing +incremental .* its parent is not in IAD: it can't be restored`),
       ),
-      expect.stringMatching(new RegExp(`^${full} +orders +full +- +2026-11-14T02:00:00.000Z +1.5 MB$`)),
+      expect.stringMatching(
+        new RegExp(`^${full} +orders +full +- +2026-11-14T02:00:00.000Z +1.5 MB +\\(not encrypted\\)$`),
+      ),
       expect.stringMatching(new RegExp(`^${incremental} +orders +incremental +${full} +2026-11-15T02:00:00.000Z`)),
     ]);
     expect(await readdir(join(folder, 'IAD'))).toEqual(['backups']);
@@ -106,6 +108,7 @@ describe('strongroom list', () => {
         .update(sealed?.bytes ?? '')
         .digest('hex'),
       location: await vault.locationOf(whole),
+      encryptedFor: null,
     });
     expect(lines.find(({ backupId }) => backupId === bad)).toEqual({
       backupId: bad,

@@ -11,8 +11,8 @@ interface Line {
   backupId: string;
   /** Absent when the backup is encrypted. */
   instanceName?: string;
-  /** Whose keys open the backup, when it is encrypted, as its keys say. */
-  encryptedFor?: string[];
+  /** Whose keys open the backup, as its keys say; null when it is not encrypted. Absent when that can't be read. */
+  encryptedFor?: string[] | null;
   instanceId?: string;
   accountId?: string;
   type?: string;
@@ -40,7 +40,10 @@ export function addList(program: Command): void {
         // JSON is printed as backups are found. A table has to be sorted first.
         const holders = await holdersOf(vault, listed);
         const lockedUntil = await lockOf(vault, listed);
-        const more = { ...(holders && { encryptedFor: holders }), ...(lockedUntil !== undefined && { lockedUntil }) };
+        const more = {
+          ...(holders !== undefined && { encryptedFor: holders }),
+          ...(lockedUntil !== undefined && { lockedUntil }),
+        };
         if (options.json) sayJson({ ...lineOf(listed), ...more });
         else rows.push(rowOf(listed, holders, lockedUntil));
       }
@@ -69,10 +72,10 @@ function lineOf(listed: ListedBackup): Line {
   return { backupId, ...instanceName, instanceId, accountId, type, parentId, completedAt, sizeBytes, sha256, location };
 }
 
-/** Whose keys open a backup, as its keys say; undefined when it is not encrypted. */
-async function holdersOf(vault: Vault, listed: ListedBackup): Promise<string[] | undefined> {
-  if ('fault' in listed || !isEncrypted(listed.sealed.manifest)) return undefined;
-  return encryptedFor(vault, listed.backupId);
+/** Whose keys open a backup, as its keys say; null when it is not encrypted, and undefined when that can't be read. */
+async function holdersOf(vault: Vault, listed: ListedBackup): Promise<string[] | null | undefined> {
+  if ('fault' in listed) return undefined;
+  return isEncrypted(listed.sealed.manifest) ? encryptedFor(vault, listed.backupId) : null;
 }
 
 interface Row {
@@ -83,12 +86,16 @@ interface Row {
   note: string;
 }
 
-function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, lockedUntil: string | undefined): Row {
+function rowOf(
+  listed: ListedBackup,
+  holders: readonly string[] | null | undefined,
+  lockedUntil: string | undefined,
+): Row {
   const { backupId: id } = listed;
   if ('fault' in listed) {
     return {
       id,
-      cells: [id, '?', '?', '', '', ''],
+      cells: [id, '?', '?', '', '', '', '?'],
       completedAt: '',
       parentId: null,
       note: inLine(listed.fault.message),
@@ -97,11 +104,12 @@ function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, loc
   const { manifest } = listed.sealed;
   const { type, parentId, completedAt } = manifest;
   // The names in the keys are those that whoever wrote them gave.
-  const instance = isEncrypted(manifest) ? `(for ${holders?.join(', ') || 'nobody'})` : manifest.instanceName;
+  const opens = holders ? holders.join(', ') || 'nobody' : '(not encrypted)';
+  const instance = isEncrypted(manifest) ? '-' : manifest.instanceName;
   const size = `${(storedBytes(listed.sealed) / 1_000_000).toFixed(1)} MB`;
   return {
     id,
-    cells: [id, inLine(instance), type, parentId ?? '-', completedAt, size],
+    cells: [id, inLine(instance), type, parentId ?? '-', completedAt, size, inLine(opens)],
     completedAt,
     parentId,
     note: lockedUntil === undefined ? '' : `locked until ${lockedUntil}`,
@@ -112,7 +120,7 @@ function rowOf(listed: ListedBackup, holders: readonly string[] | undefined, loc
 function table(rows: Row[], region: string): string {
   if (rows.length === 0) return `The vault of ${region} holds no backups.`;
   const there = new Set(rows.map(({ id }) => id));
-  const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE'];
+  const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE', 'ENCRYPTED FOR'];
   const sorted = [...rows].sort((one, other) => one.completedAt.localeCompare(other.completedAt));
   const widths = heading.map((name, column) =>
     Math.max(name.length, ...sorted.map(({ cells }) => cells[column]?.length ?? 0)),

@@ -8,13 +8,16 @@ import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 export function addShow(program: Command): void {
   withVault(program.command('show'))
-    .description('Print the manifest of a backup in a vault, and its SHA-256, as JSON.')
+    .description('Print the manifest of a backup in a vault, for whom it is encrypted, and its SHA-256, as JSON.')
     .action(async (backupId: string, options: VaultOptions) => {
       const vault = vaultOf(options);
       const sealed = await vault.manifest(backupId);
       if (!sealed) throw notHeld(backupId, options.from);
-      const holders = isEncrypted(sealed.manifest) && { encryptedFor: await encryptedFor(vault, backupId) };
+      const holders = isEncrypted(sealed.manifest) ? await encryptedFor(vault, backupId) : null;
       const lockedUntil = vault.keeps ? await vault.keptUntil(backupId) : undefined;
-      sayJson({ ...sealed.manifest, ...holders, sha256: sealed.sha256, ...(lockedUntil && { lockedUntil }) }, 2);
+      sayJson(
+        { ...sealed.manifest, encryptedFor: holders, sha256: sealed.sha256, ...(lockedUntil && { lockedUntil }) },
+        2,
+      );
     });
 }

@@ -40,6 +40,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   away: AwayRegions;
   verifications: Verifications;
   rates: TransferRates;
+  onHealed: (region: string) => void;
   sweep: Sweep;
   scrub: Scrub;
   /** The consumer group of the replicators. */
@@ -71,6 +72,11 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
   const jobs = new Jobs(dataSource);
   const verifications = new Verifications(dataSource);
   const replicator = processName('replicator');
+  const healed = metrics.counter({
+    name: 'strongroom_copies_healed_total',
+    help: 'Backups that this process has brought back whole into a region that had lost them.',
+    labels: ['region'],
+  });
   log.info({ runner: replicator }, `this process is ${replicator} in its events`);
   return {
     config,
@@ -105,6 +111,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
       replicator,
     }),
     rates: new TransferRates(dataSource),
+    onHealed: (region) => healed.inc({ region }),
     putBack: new PutBack(metrics, log),
     setAside,
     onAppend: (wake) => ledger.onAppend(wake),

@@ -11,6 +11,7 @@ import {
   Jobs,
   jobWork,
   type Logger,
+  messageOfOutage,
   probeLanes,
   type RuntimeParts,
   WorkLoop,
@@ -58,6 +59,7 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
   const { dataSource, log } = parts;
   // A vault that is away delays its own region's copies and nothing else: it does not make the process unready.
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
+  health.addDegradation('regions', () => parts.away.known().map(messageOfOutage));
   const stranded = new StrandedCopies(parts);
   const work = jobWork(replicatorJobs, parts);
   health.addReadiness('jobs', () => probeLanes(work));

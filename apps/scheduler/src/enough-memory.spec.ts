@@ -59,7 +59,7 @@ function configOf(...schedulers: string[]) {
     STRONGROOM_SECRET_KEY: Buffer.alloc(32).toString('base64'),
     STRONGROOM_SECRET_KEY_FILE: undefined,
     // The keys of backups are files in the container.
-    STRONGROOM_RECIPIENTS: undefined,
+    STRONGROOM_RECIPIENTS: 'none',
     STRONGROOM_RECIPIENTS_FILE: undefined,
     STRONGROOM_CHAIN_KEY_FILE: undefined,
     STRONGROOM_RESTORE_KEY_FILE: undefined,

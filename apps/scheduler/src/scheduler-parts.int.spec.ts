@@ -9,6 +9,7 @@ import { createDataSource } from '@strongroom/database';
 import { createLogger, loadConfig, runtimeParts } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { backupsInClear } from '../../../test/services/in-clear.js';
 import { ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
 import { schedulerParts } from './scheduler-parts.js';
@@ -41,6 +42,7 @@ function partsWith(env: Record<string, string> = {}) {
     STRONGROOM_FEED: 'embedded',
     STRONGROOM_VAULTS: `DFW=${pathToFileURL(folder)}`,
     STRONGROOM_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+    ...backupsInClear,
     ...env,
   });
   return schedulerParts(runtimeParts(config, log), dataSource);

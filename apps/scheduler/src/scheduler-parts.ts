@@ -24,6 +24,7 @@ import {
   keyRingOf,
   PutBack,
   processName,
+  RegionOutages,
   type RuntimeParts,
   ServerLogins,
   SetAside,
@@ -35,6 +36,7 @@ import type { DataSource } from 'typeorm';
 import { warnOfMemory } from './enough-memory.js';
 import { AccountsEncryption } from './jobs/backup/backup-encryption.js';
 import { ExpectedSeals } from './jobs/backup/expected-seals.js';
+import { HomeOutage } from './jobs/backup/home-outage.js';
 import { ServerLineage } from './jobs/backup/server-lineage.js';
 import { SkippedSlots } from './jobs/backup/skipped-slots.js';
 import { checkConfinement, checkEngineUsers } from './jobs/built-server/confinement.js';
@@ -66,6 +68,8 @@ export interface SchedulerParts extends Omit<Runtime, 'health'>, JobWorkParts {
   homeRegion: string;
   /** The home region's. */
   vault: Vault;
+  /** Whether that region can be reached. */
+  home: HomeOutage;
   expectedSeals: ExpectedSeals;
   lineage: ServerLineage;
   encryption: AccountsEncryption;
@@ -103,6 +107,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
   setAside.measure(metrics);
   const views = new Views(dataSource, ledger, setAside);
   const vault = vaults.of(homeRegion);
+  const jobs = new Jobs(dataSource);
   const encryption = new AccountsEncryption(config.encryption);
   const { chainIdentities } = encryption;
   const { engineMemoryBytes: memoryBytes, longestRestoreMs, restoreConcurrency: mostRestores, engineUser } = config;
@@ -142,6 +147,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     limits,
     traffic,
     vault,
+    home: new HomeOutage({ dataSource, jobs, clock, log, vault, outages: new RegionOutages(dataSource), runner }),
     homeRegion,
     runner,
     actor: runner,
@@ -162,7 +168,7 @@ export async function schedulerParts(runtime: Runtime, dataSource: DataSource): 
     backups: new Backups(dataSource),
     copies: new Copies(dataSource),
     unfinished: new Unfinished(dataSource),
-    jobs: new Jobs(dataSource),
+    jobs,
     credentials: new Credentials(dataSource, keyRingOf(config)),
     expectedSeals: new ExpectedSeals(dataSource),
     lineage: new ServerLineage({ dataSource, ledger, views, ids, log, engineFor, vault, chainIdentities }),

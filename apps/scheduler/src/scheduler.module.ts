@@ -10,6 +10,7 @@ import {
   type JobKind,
   Jobs,
   jobWork,
+  messageOfOutage,
   probeLanes,
   type RuntimeParts,
   WorkLoop,
@@ -38,6 +39,7 @@ const hostSweepMs = 120_000;
 const setAsideMs = 60_000;
 /** An operator who sets a limit sees it count within seconds. */
 const transferLimitsMs = 5_000;
+const homeOutageMs = 10_000;
 const partsToken = Symbol('SchedulerParts');
 
 @Module({})
@@ -85,6 +87,9 @@ function workOf(
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);
   const work = jobWork(kinds, parts);
+  health.addDegradation('regions', () =>
+    [parts.home.now()].flatMap((outage) => (outage ? [messageOfOutage(outage)] : [])),
+  );
   health.addReadiness('slots', () => slots.probe());
   health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
@@ -117,6 +122,12 @@ function workOf(
         await views.retryAccountsSetAside(log);
         await setAside.forgetGone();
       },
+    }),
+    new WorkLoop({
+      name: 'search for the home region while it is away',
+      intervalMs: homeOutageMs,
+      log,
+      pass: () => parts.home.look(),
     }),
     new WorkLoop({
       name: 'reading of limits of transfers',

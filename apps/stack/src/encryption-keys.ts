@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newIdentity, X25519Identity } from '@strongroom/encryption';
+import { newIdentityFile, X25519Identity } from '@strongroom/encryption';
 import { writeWhole } from './whole-file.js';
 
 export interface EncryptionKeys {
@@ -36,11 +36,7 @@ export function readOrMakeKeys(folder: string): EncryptionKeys {
 
 /** @returns the recipient of the key in the file */
 function readOrMake(path: string, what: string): string {
-  if (!existsSync(path)) {
-    const identity = newIdentity();
-    const { recipient } = new X25519Identity(identity);
-    writeWhole(path, `# ${what}\n# public key: ${recipient.text}\n${identity}\n`);
-  }
+  if (!existsSync(path)) writeWhole(path, newIdentityFile(what).text);
   const [identity] = keyForm.exec(readFileSync(path, 'utf8')) ?? [];
   if (identity === undefined) throw new Error(`${path} has no key. Put the key back that was there.`);
   return new X25519Identity(identity).recipient.text;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { findVersity, VersityGateway, versityRegion } from '@strongroom/local-services';
+import { findGoProgram, VersityGateway, versityRegion, versitySource } from '@strongroom/local-services';
 import { UsageFault } from './options.js';
 import { portOf } from './ports.js';
 import { readOrMakeStoreKeys } from './secrets.js';
@@ -61,15 +61,15 @@ function folders({ data, regions }: VaultWishes): VaultStore {
 
 async function buckets(wishes: VaultWishes): Promise<VaultStore> {
   const { data, regions, projectFolder, env, logFile, onBuild, signal } = wishes;
-  const sources = join(projectFolder, 'libs', 'local-services', 'versitygw');
-  const found = await findVersity(join(projectFolder, '.strongroom'), sources, { onBuild, signal, env });
+  const programs = join(projectFolder, '.strongroom');
+  const found = await findGoProgram(programs, versitySource(projectFolder), { onBuild, signal, env });
   signal.throwIfAborted();
-  if (found.program === undefined) {
+  if (found.path === undefined) {
     throw new Error(
       `--vaults s3: no S3 server is available: ${found.reason}. To have one, ${found.remedy}. Without --vaults s3, new data keep the backups in folders.`,
     );
   }
-  const { program } = found;
+  const { path: program } = found;
   const directory = join(data, 's3');
   mkdirSync(directory, { recursive: true });
   await VersityGateway.endLeftover(directory);

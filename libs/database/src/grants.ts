@@ -105,6 +105,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       steady_time: whole,
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
+      region_outage: whole,
     },
     functions: appending,
     appends: ['instance', 'backup', 'copy'],

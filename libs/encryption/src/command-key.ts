@@ -1,10 +1,10 @@
 /**
  * A key that a command keeps, such as one of a KMS. The command gets `wrap` or `unwrap` and the name of the key as its arguments. It gets
- * the bytes on its standard input as base64, and gives others on its standard output, as base64 as well. It is run without a shell.
+ * the bytes on its standard input as padded base64, and gives others on its standard output, as base64 as well. It is run without a shell.
  */
 import { spawn } from 'node:child_process';
 import { altered, EncryptionFault } from './encryption-fault.js';
-import { base64, type Stanza } from './header.js';
+import type { Stanza } from './header.js';
 import type { Identity, Recipient } from './keys.js';
 
 /** What such a key is written like, wherever a key may stand: `command:/usr/local/bin/our-kms NAME`. */
@@ -12,6 +12,7 @@ export const commandPrefix = 'command:';
 const stanzaType = 'strongroom.command';
 const withinMs = 30_000;
 const mostBytes = 65_536;
+const mostOfWords = 500;
 const form = /^(\/[^\s]+) ([!-~]+)$/;
 
 export class CommandKey implements Recipient, Identity {
@@ -45,21 +46,24 @@ export class CommandKey implements Recipient, Identity {
   }
 
   private async run(what: 'wrap' | 'unwrap', input: Buffer): Promise<Buffer> {
-    const child = spawn(this.program, [what, this.key], { stdio: ['pipe', 'pipe', 'pipe'], timeout: withinMs });
-    const said: string[] = [];
+    const late = AbortSignal.timeout(withinMs);
+    const child = spawn(this.program, [what, this.key], { stdio: 'pipe', signal: late, killSignal: 'SIGKILL' });
+    let said = '';
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output = `${output}${text}`.slice(0, mostBytes);
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = `${said}${text}`.slice(0, mostOfWords);
+    });
     // A program that needs no input may have ended by then.
     child.stdin.on('error', () => {});
-    child.stdin.end(`${base64(input)}\n`);
+    child.stdin.end(`${input.toString('base64')}\n`);
     const how = await new Promise<string | undefined>((resolve) => {
-      child.once('error', (error) => resolve(error.message));
+      child.once('error', (error) => resolve(late.aborted ? `it took more than ${withinMs / 1_000} s` : error.message));
       child.once('close', (code, signal) => resolve(code === 0 ? undefined : `it ended with ${signal ?? code}`));
     });
-    if (how !== undefined) throw this.failed(what, `${how}. ${said.join('').trim().slice(0, 500)}`);
+    if (how !== undefined) throw this.failed(what, `${how}. ${said.trim()}`);
     const bytes = Buffer.from(output.trim(), 'base64');
     if (bytes.length === 0)
       throw what === 'unwrap' ? altered('its key can not be unwrapped') : this.failed(what, 'it gave nothing');

@@ -3,6 +3,15 @@
 import { EncryptionFault } from './encryption-fault.js';
 import type { Identity } from './keys.js';
 import { identityFrom } from './recipients.js';
+import { newIdentity, X25519Identity } from './x25519.js';
+
+/** A new identity, as `age-keygen` writes it. */
+export function newIdentityFile(...comments: readonly string[]): { text: string; recipient: string } {
+  const identity = newIdentity();
+  const recipient = new X25519Identity(identity).recipient.text;
+  const lines = [...comments, `public key: ${recipient}`].map((line) => `# ${line}`);
+  return { text: `${[...lines, identity].join('\n')}\n`, recipient };
+}
 
 /** @throws {EncryptionFault} `key-invalid`, which names the line and shows nothing of it */
 export function parseIdentities(text: string): Identity[] {

@@ -3,7 +3,7 @@ export { CommandKey, commandPrefix } from './command-key.js';
 export { altered, EncryptionFault, type EncryptionFaultCode, encryptionFaultCodes } from './encryption-fault.js';
 export { newFileKey } from './file-key.js';
 export { type Header, parseHeader, type Stanza } from './header.js';
-export { parseIdentities } from './identity-file.js';
+export { newIdentityFile, parseIdentities } from './identity-file.js';
 export {
   type Identity,
   type NamedRecipient,

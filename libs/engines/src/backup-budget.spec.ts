@@ -19,6 +19,7 @@ const target = {
 
 /** A server that sends chunks of this size, with this pause between them, and ends only when it is told to. */
 class EndlessEngine {
+  readonly readByIncrementals = [];
   constructor(
     private readonly chunkBytes: number,
     private readonly pauseMs: number,

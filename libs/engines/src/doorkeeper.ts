@@ -37,6 +37,7 @@ export class Doorkeeper {
   /** What takes backups, with the doorkeeper before it. */
   before(taker: BackupTaker): BackupTaker {
     return {
+      readByIncrementals: taker.readByIncrementals,
       backup: (target, options) => this.through(target, options.signal, (allowed) => taker.backup(allowed, options)),
     };
   }

@@ -48,8 +48,8 @@ export interface OpenedBackup extends SealedBackup, RestoreSource {
 
 /** Takes backups: an engine, or a process of its own that has one. */
 export interface BackupTaker {
-  /** The objects that an incremental reads of its parent, by their names without a suffix. Default: none. */
-  readonly readByIncrementals?: readonly string[];
+  /** The objects that an incremental reads of its parent, by their names without a suffix. */
+  readonly readByIncrementals: readonly string[];
   backup(target: EngineTarget, options: BackupOptions & { parent?: OpenedBackup | undefined }): Promise<EngineBackup>;
 }
 

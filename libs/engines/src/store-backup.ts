@@ -121,8 +121,7 @@ export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
 
 async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<SealedBackup> {
   const { encryption, seals, signal } = options;
-  const keys =
-    encryption && newFileKeys((options.engine.readByIncrementals ?? []).map((name) => `${name}${extension}`));
+  const keys = encryption && newFileKeys(options.engine.readByIncrementals.map((name) => `${name}${extension}`));
   const manifest = await transfer(upload, options, keys);
   const bytes = manifestBytes(keys ? await withoutServer(manifest, upload, keys) : manifest);
   const sha256 = createHash('sha256').update(bytes).digest('hex');

@@ -13,7 +13,7 @@ import {
 } from '@strongroom/server-processes';
 
 export interface VersityOptions {
-  /** The program's file, from `findVersity`. */
+  /** The program's file, from `findGoProgram`. */
   program: string;
   /** The folder with the data, which stays between starts. */
   directory: string;

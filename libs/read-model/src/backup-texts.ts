@@ -34,7 +34,7 @@ const textOfCopy = objectText<CopyResource>({
   checksum: escapedText('c.sha256'),
   verified: `'true'`,
   verified_at: utcText('greatest(c.ended_at, cv.verified_at)'),
-  verified_by: verifierText('c.ended_at', 'cv'),
+  verified_by: verifierText('c', 'cv'),
   state: `'"WHOLE"'`,
   locationRef: locationText('c'),
   fault: `'null'`,
@@ -62,7 +62,7 @@ const textOfBackup = objectText<BackupResource>({
   locationRef: locationText('b'),
   whole_in: `array_to_json(array(select region from unnest(copies.regions || b.region) as whole(region) order by region collate "C"))::text`,
   verified_at: utcText('greatest(b.ended_at, bv.verified_at)'),
-  verified_by: verifierText('b.ended_at', 'bv'),
+  verified_by: verifierText('b', 'bv'),
   datastore: objectText<BackupResource['datastore']>({
     type: escapedText('b.datastore_type'),
     version: escapedText('b.datastore_version'),
@@ -101,9 +101,10 @@ function locationText(row: string): string {
   return escapedText(`'strongroom://' || ${row}.region || '/' || nullif(${row}.location, '')`);
 }
 
-/** Whoever completed it has read it back. */
-function verifierText(endedAt: string, verification: string): string {
-  return `case when ${verification}.verified_at >= ${endedAt} then ${escapedText(`${verification}.verified_by`)} else '"read"' end`;
+/** As `newestOf` says it. */
+function verifierText(row: string, verification: string): string {
+  const isOfAttempt = `${verification}.verified_at >= least(${row}.started_at, ${row}.ended_at)`;
+  return `case when ${isOfAttempt} then ${escapedText(`${verification}.verified_by`)} else '"read"' end`;
 }
 
 const settled = `b.status = 'COMPLETED' and b.sha256 is not null

@@ -17,9 +17,9 @@ export interface Verification {
 
 /** What the region in $1 holds, as far as the views know. Where a backup was made, it lies until a copy is owed to that place. */
 const there = `
-  select c.backup_id, c.ended_at from copy_view c where c.region = $1 and c.status = 'COMPLETED'
+  select c.backup_id, c.started_at, c.ended_at from copy_view c where c.region = $1 and c.status = 'COMPLETED'
   union all
-  select b.id, b.ended_at from backup_view b
+  select b.id, b.started_at, b.ended_at from backup_view b
   where b.region = $1 and b.status in ('COMPLETED', 'MARKED') and b.sha256 is not null
     and not exists (select from copy_view c where c.backup_id = b.id and c.region = $1)`;
 
@@ -36,12 +36,13 @@ export class Verifications {
   async follow(region: string): Promise<void> {
     await this.dataSource.query(
       `with there as materialized (${there})
-       insert into verification (backup_id, region, verified_at, looked_at)
-       select t.backup_id, $1, t.ended_at, t.ended_at
+       insert into verification (backup_id, region, verified_at, looked_at, verified_by)
+       select t.backup_id, $1, t.ended_at, t.ended_at,
+         case when v.verified_by = 'server' and v.verified_at >= t.started_at then 'server' else 'read' end
        from there t left join verification v on v.backup_id = t.backup_id and v.region = $1
        where v.backup_id is null or v.verified_at < t.ended_at
        on conflict (backup_id, region) do update
-         set verified_at = excluded.verified_at, looked_at = excluded.looked_at, verified_by = 'read'`,
+         set verified_at = excluded.verified_at, looked_at = excluded.looked_at, verified_by = excluded.verified_by`,
       [region],
     );
     await this.dataSource.query(
@@ -119,9 +120,16 @@ export class Verifications {
   }
 }
 
-/** When the bytes that completed at a time were last proven, and how: whoever completed them has read them back. */
-export function newestOf(completedAt: Date | null, verification: Verification | undefined): Verification | undefined {
-  if (!completedAt) return undefined;
-  if (verification && verification.verifiedAt >= completedAt) return verification;
-  return { verifiedAt: completedAt, verifiedBy: 'read' };
+/**
+ * When the bytes that completed at a time were last proven, and how: whoever completed them has read them back. What the store has compared
+ * is noted before the completion is recorded, by the attempt that completes it: a process that dies between the two hides nothing.
+ */
+export function newestOf(
+  { startedAt, endedAt }: { startedAt: Date | null; endedAt: Date | null },
+  verification: Verification | undefined,
+): Verification | undefined {
+  if (!endedAt) return undefined;
+  if (verification && verification.verifiedAt >= endedAt) return verification;
+  const isOfAttempt = verification && startedAt !== null && verification.verifiedAt >= startedAt;
+  return { verifiedAt: endedAt, verifiedBy: isOfAttempt ? verification.verifiedBy : 'read' };
 }

@@ -3,13 +3,17 @@
  * fail to load where all tests pass.
  */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import { exitConfigInvalid } from './bootstrap.js';
 
 const run = promisify(execFile);
-const mainOf = (app: string) => join(__dirname, '..', '..', '..', 'dist', 'apps', app, 'src', 'main.js');
+const root = join(__dirname, '..', '..', '..');
+const mainOf = (app: string) => join(root, 'dist', 'apps', app, 'src', 'main.js');
 const services = ['api', 'scheduler', 'replicator'];
 
 it.each(services)(
@@ -48,9 +52,43 @@ describe('variables that count while libraries are loaded', () => {
 });
 
 it('a service keeps no source maps of libraries, where Node can tell them apart', async () => {
-  const first = join(__dirname, '..', '..', '..', 'dist', 'libs', 'runtime', 'src', 'free-this-process.js');
+  const first = join(root, 'dist', 'libs', 'runtime', 'src', 'free-this-process.js');
   const ask = `import module from 'node:module'; await import(${JSON.stringify(first)});
     const tell = module.getSourceMapsSupport; console.log(tell ? tell().enabled && !tell().nodeModules : true);`;
   const { stdout } = await run(process.execPath, ['--enable-source-maps', '--input-type=module', '-e', ask]);
   expect(stdout).toBe('true\n');
+});
+
+describe('a built program', () => {
+  let elsewhere: string;
+  beforeEach(async () => {
+    elsewhere = await mkdtemp(join(tmpdir(), 'strongroom-alone-'));
+  });
+  afterEach(() => rm(elsewhere, { recursive: true, force: true }));
+
+  it.each([...services, 'cli', 'stack'])(
+    '%s is one file, which loads no package but one of native code',
+    async (app) => {
+      const main = join(elsewhere, relative(root, mainOf(app)));
+      await mkdir(dirname(main), { recursive: true });
+      await cp(mainOf(app), main);
+      await cp(join(root, 'package.json'), join(elsewhere, 'package.json'));
+      await cp(join(root, 'apps', 'stack', 'help.txt'), join(elsewhere, 'apps', 'stack', 'help.txt'));
+      await mkdir(join(elsewhere, 'node_modules'));
+      await symlink(join(root, 'node_modules', '@mongodb-js'), join(elsewhere, 'node_modules', '@mongodb-js'));
+      const says = run(process.execPath, [main, '--help'], { env: { PATH: process.env.PATH } });
+      if (services.includes(app)) await expect(says).rejects.toMatchObject({ code: exitConfigInvalid });
+      else expect((await says).stdout).toContain('--help');
+    },
+    60_000,
+  );
+
+  it.each([...services, 'cli', 'stack'])('%s has a map with the lines of our sources alone', async (app) => {
+    const { sources } = z
+      .object({ sources: z.array(z.string()) })
+      .parse(JSON.parse(await readFile(`${mainOf(app)}.map`, 'utf8')));
+    const paths = sources.map((source) => relative(root, resolve(dirname(mainOf(app)), source)));
+    expect(paths).toContain(`apps/${app}/src/main.ts`);
+    expect(paths.filter((path) => !/^(apps|libs)\/[\w-]+\/src\/.*\.ts$/.test(path))).toEqual([]);
+  });
 });

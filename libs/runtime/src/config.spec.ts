@@ -66,7 +66,6 @@ describe('the configuration', () => {
       mostBuiltServers: 16,
       guests: { users: undefined, mostProcesses: 256, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
-      encryption: { recipients: { usual: [], byAccount: new Map() } },
       mostSchedules: 10_000,
       quotas: {
         instances: { usual: 10_000, byAccount: new Map() },

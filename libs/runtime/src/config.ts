@@ -12,6 +12,7 @@ import {
   problemsOfSyslog,
   problemsOfVaults,
 } from './config-problems.js';
+import { type EncryptionConfig, encryptionOf } from './encryption-config.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -19,7 +20,6 @@ import { type OwnService, ownServicesOf } from './own-services.js';
 import * as audit from './settings/audit.js';
 import * as built from './settings/built-servers.js';
 import * as deletion from './settings/deletion.js';
-import * as encryption from './settings/encryption.js';
 import { type ConfigProblem, GivenSettings } from './settings/given-settings.js';
 import * as identity from './settings/identity.js';
 import * as ledgerAndFeed from './settings/ledger-and-feed.js';
@@ -34,6 +34,7 @@ import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
 
+export type { EncryptionConfig } from './encryption-config.js';
 export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { OwnService } from './own-services.js';
@@ -64,13 +65,6 @@ export interface DeletionConfig {
   minimumRetention: deletion.MinimumRetention;
   /** 0: nobody has to approve a deletion. */
   bulkLimit: number;
-}
-
-/** For whom backups are encrypted, and which keys a scheduler has. */
-export interface EncryptionConfig {
-  recipients: encryption.Recipients;
-  chainKeys?: readonly string[] | undefined;
-  restoreKeys?: readonly string[] | undefined;
 }
 
 /** What holds for the deletions of one account. */
@@ -169,7 +163,8 @@ export interface AppConfig {
   /** The user of the processes that take backups, where this process is root's. */
   engineUser?: { uid: number; gid: number };
   deletion: DeletionConfig;
-  encryption: EncryptionConfig;
+  /** Only the scheduler has it. */
+  encryption?: EncryptionConfig;
   mostSchedules: number;
   quotas: quota.Quotas;
   mostConnections: number;
@@ -188,7 +183,7 @@ export interface AppConfig {
 /** The settings that one app cannot do without, beside those that every app needs. */
 export interface ConfigOf extends Record<AppName, AppConfig> {
   api: AppConfig & { identity: IdentityConfig; secretKey: Buffer };
-  scheduler: AppConfig & { secretKey: Buffer };
+  scheduler: AppConfig & { secretKey: Buffer; encryption: EncryptionConfig };
   replicator: AppConfig;
 }
 
@@ -306,11 +301,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       minimumRetention: given.value(deletion.minimumRetention),
       bulkLimit: given.value(deletion.bulkDeletionLimit),
     },
-    encryption: {
-      recipients: given.value(encryption.recipients),
-      chainKeys: given.valueIfSet(encryption.chainKey),
-      restoreKeys: given.valueIfSet(encryption.restoreKey),
-    },
+    ...(app === 'scheduler' && { encryption: encryptionOf(given) }),
     mostSchedules: given.value(limits.mostSchedules),
     quotas: given.value(quota.quotas),
     mostConnections: given.value(limits.mostConnections),

@@ -30,3 +30,23 @@ describe('what strangers are told of the readiness', () => {
     expect(await health.statusForAll()).toBe('not-ready');
   });
 });
+
+describe('what a process does without', () => {
+  it('is told to operators, and does not make the process unready', async () => {
+    const health = new Health();
+    health.addReadiness('database', async () => {});
+    const outages: string[] = [];
+    health.addDegradation('regions', () => outages);
+    expect(await health.readiness()).not.toHaveProperty('degraded');
+    outages.push('Region ORD has been out of use since 2026-11-24T02:00:00Z: its bucket is gone.');
+    const told = await health.readiness();
+    expect(told).toMatchObject({ status: 'ready', degraded: { regions: outages } });
+    expect(await health.statusForAll()).toBe('ready');
+  });
+
+  it('is left out when it can not be told', async () => {
+    const health = new Health();
+    health.addDegradation('regions', () => Promise.reject(new Error('the database is away')));
+    expect(await health.readiness()).toEqual({ status: 'ready', checks: {} });
+  });
+});

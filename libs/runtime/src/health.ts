@@ -16,6 +16,8 @@ export type CheckResult = { ok: true; ms: number } | { ok: false; ms: number; pr
 export interface Readiness {
   status: 'ready' | 'not-ready' | 'stopping';
   checks: Record<string, CheckResult>;
+  /** What the process does without at the moment, in whole sentences. It is ready all the same. Left out when there is nothing. */
+  degraded?: Record<string, string[]>;
 }
 
 interface ReadinessCheck {
@@ -30,6 +32,7 @@ const toldForMs = 1_000;
 
 export class Health implements OnModuleDestroy {
   private readonly checks = new Map<string, ReadinessCheck>();
+  private readonly degradations = new Map<string, () => string[] | Promise<string[]>>();
   private stopping = false;
   private known: string | undefined;
   private told: { status: Promise<Readiness['status']>; untilMs: number } | undefined;
@@ -46,6 +49,12 @@ export class Health implements OnModuleDestroy {
     this.checks.set(name, { check, withinMs, inHand: undefined });
   }
 
+  /** Adds what the process can do without for a while. @param tell the sentences that operators are shown, none when all is well */
+  addDegradation(name: string, tell: () => string[] | Promise<string[]>): void {
+    if (this.degradations.has(name)) throw new Error(`degradation ${name} is there already; give it another name`);
+    this.degradations.set(name, tell);
+  }
+
   async readiness(): Promise<Readiness> {
     if (this.stopping) return { status: 'stopping', checks: {} };
     const results = await Promise.all(
@@ -53,7 +62,23 @@ export class Health implements OnModuleDestroy {
     );
     const problems = results.flatMap(([name, result]) => (result.ok ? [] : [`${name}: ${result.problem}`]));
     this.tellChange(problems.join('; '));
-    return { status: problems.length === 0 ? 'ready' : 'not-ready', checks: Object.fromEntries(results) };
+    const degraded = await this.degraded();
+    return {
+      status: problems.length === 0 ? 'ready' : 'not-ready',
+      checks: Object.fromEntries(results),
+      ...(Object.keys(degraded).length > 0 && { degraded }),
+    };
+  }
+
+  /** What can't be told now is left out: what the telling needs has a check of its own. */
+  private async degraded(): Promise<Record<string, string[]>> {
+    const told = await Promise.all(
+      [...this.degradations].map(async ([name, tell]) => {
+        const sentences = await within(defaultWithinMs, async () => tell()).catch(() => []);
+        return [name, sentences] as const;
+      }),
+    );
+    return Object.fromEntries(told.filter(([, sentences]) => sentences.length > 0));
   }
 
   /** What anybody may ask for as often as he likes. It is a second old at most, and at once when the process stops. */

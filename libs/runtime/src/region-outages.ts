@@ -14,6 +14,11 @@ export interface RegionOutage {
   reason: string;
 }
 
+/** Says of an outage which region is away or full, since when, and why. */
+export function messageOfOutage({ region, since, reason }: Omit<RegionOutage, 'code'>): string {
+  return `Region ${region} has been out of use since ${since.toISOString().slice(0, 19)}Z: ${reason}`;
+}
+
 const rows = z.array(z.object({ region: z.string(), since: z.date(), code: z.string(), reason: z.string() }));
 
 export class RegionOutages {

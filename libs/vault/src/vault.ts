@@ -119,7 +119,7 @@ export abstract class VaultUpload {
   /**
    * Streams one object into the vault and hashes it on the way; memory use does not grow with its size. An error of the
    * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`. A vault that keeps objects in
-   * segments cuts them where a chunk of the source ends.
+   * segments cuts them where a chunk of the source ends. A chunk is not looked at any more when the next one is asked for.
    * @param fileKey encrypts the object under it, each segment by itself, before anything leaves this process
    * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
    * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one

@@ -7,6 +7,7 @@ import { DirectoryStore } from './directory/directory-store.js';
 import { DirectoryVault } from './directory/directory-vault.js';
 import { VaultFiles } from './directory/vault-files.js';
 import { VaultRoot } from './directory/vault-root.js';
+import { StorePace } from './flow/store-pace.js';
 import { GcsStore } from './gcs/gcs-store.js';
 import { ObjectVault } from './object/object-vault.js';
 import { S3Store } from './s3/s3-store.js';
@@ -15,27 +16,39 @@ import { VaultFault } from './vault-fault.js';
 import type { WatchOptions } from './vault-watch.js';
 import { type WatchedVault, watched } from './watched-vault.js';
 
-type OpenVault = (region: string, url: URL, mostAtATime: number) => Vault;
+/** What vaults of the process have in common. */
+interface Shared {
+  /** How many threads a folder may keep. */
+  mostAtATime: number;
+  /** How the region's store is asked, when it is behind a network. */
+  pace: StorePace;
+}
+
+type OpenVault = (region: string, url: URL, shared: Shared) => Vault;
 
 /** The kinds of vaults, by the scheme of their URL. */
 const kinds: ReadonlyMap<string, OpenVault> = new Map<string, OpenVault>([
   [
     'file:',
-    (region, url, mostAtATime) => new DirectoryVault(region, fileURLToPath(url), folderAt(region, url, mostAtATime)),
+    (region, url, { mostAtATime }) =>
+      new DirectoryVault(region, fileURLToPath(url), folderAt(region, url, mostAtATime)),
   ],
   // A folder in which backups lie as in a store of objects: `objects:///vaults/DFW`.
   [
     'objects:',
-    (region, url, mostAtATime) => {
+    (region, url, { mostAtATime }) => {
       const path = new URL('file:///');
       path.pathname = url.pathname;
       if (url.host !== '') throw new Error('the path of its folder must begin behind objects://');
       return new ObjectVault(region, new DirectoryStore(folderAt(region, path, mostAtATime)));
     },
   ],
-  ['s3:', (region, url) => new ObjectVault(region, new S3Store(region, right(s3Address(url))))],
-  ['gs:', (region, url) => new ObjectVault(region, new GcsStore(region, right(gcsAddress(url))))],
-  ['az:', (region, url) => new ObjectVault(region, new AzureStore(region, right(azureAddress(url))))],
+  ['s3:', (region, url, { pace }) => new ObjectVault(region, new S3Store(region, right(s3Address(url)), { pace }))],
+  ['gs:', (region, url, { pace }) => new ObjectVault(region, new GcsStore(region, right(gcsAddress(url)), { pace }))],
+  [
+    'az:',
+    (region, url, { pace }) => new ObjectVault(region, new AzureStore(region, right(azureAddress(url)), { pace })),
+  ],
 ]);
 
 function right<T>(address: T | string): T {
@@ -129,7 +142,9 @@ class SeenTogether implements VaultMemory {
 /** @throws {VaultFault} `vault-misconfigured`, when there is no kind of vault for a URL */
 export function openVaults(urls: ReadonlyMap<string, URL>, options: WatchOptions = {}): Vaults {
   const mostAtATime = threadsOfEach(urls.size);
-  return new Vaults(new Map([...urls].map(([region, url]) => [region, openVault(region, url, mostAtATime)])), options);
+  const paceOf = (region: string) => options.traffic?.paceOf(region) ?? new StorePace();
+  const open = (region: string, url: URL) => openVault(region, url, { mostAtATime, pace: paceOf(region) });
+  return new Vaults(new Map([...urls].map(([region, url]) => [region, open(region, url)])), options);
 }
 
 /** How many threads one vault may keep. Vaults that hang must leave some to everything else. */
@@ -138,10 +153,10 @@ function threadsOfEach(vaults: number): number {
   return Math.max(1, Math.floor(((threads || usualThreads) - othersThreads) / Math.max(1, vaults)));
 }
 
-function openVault(region: string, url: URL, mostAtATime: number): Vault {
+function openVault(region: string, url: URL, shared: Shared): Vault {
   const open = kinds.get(url.protocol);
   try {
-    if (open) return open(region, url, mostAtATime);
+    if (open) return open(region, url, shared);
   } catch (error) {
     throw misconfigured(region, url, messageOf(error));
   }

@@ -63,6 +63,19 @@ describe('compression in frames', () => {
     expect((await decompressed(stored)).equals(bytes)).toBe(true);
   });
 
+  it('stores as it is what PostgreSQL keeps of bytes that do not get smaller: only its own headers would', async () => {
+    const page = () => {
+      const bytes = Buffer.alloc(8_192);
+      // Four parts of a large value, each after its header; the head of the page is before them.
+      for (let at = 192; at < bytes.length; at += 2_000) randomBytes(1_996).copy(bytes, at + 4);
+      return bytes;
+    };
+    const bytes = Buffer.concat(Array.from({ length: 24 * 128 }, page));
+    const stored = await compressed(bytes);
+    expect(rawFramesIn(stored)).toBeGreaterThan(12);
+    expect((await decompressed(stored)).equals(bytes)).toBe(true);
+  });
+
   it('compresses again soon after what did not get smaller has ended', async () => {
     const bytes = Buffer.concat([randomBytes(8 * mebibyte), Buffer.alloc(32 * mebibyte, 'abcdefgh')]);
     const stored = await compressed(bytes);

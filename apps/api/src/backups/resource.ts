@@ -300,13 +300,13 @@ function wholeRegions({ status, region: madeIn, sha256 }: ShownBackup, copies: r
 }
 
 function homeProven(
-  { status, region, endedAt }: ShownBackup,
+  { status, region, startedAt, endedAt }: ShownBackup,
   copies: readonly CopyResource[],
   verification: Verification | undefined,
 ): Pick<BackupResource, 'verified_at' | 'verified_by'> {
   const putBack = copies.find((copy) => copy.region === region);
   if (putBack) return { verified_at: putBack.verified_at, verified_by: putBack.verified_by };
-  return provenFields(status === 'COMPLETED' ? newestOf(endedAt, verification) : undefined);
+  return provenFields(status === 'COMPLETED' ? newestOf({ startedAt, endedAt }, verification) : undefined);
 }
 
 export function anotherServerResource({

@@ -158,11 +158,12 @@ function copyResource(
 
 /** A copy in the region where its backup was made is there only because that region has lost the backup. */
 function verifiedFields(
-  { status, region, endedAt, owedAt, createdAt }: ShownCopy,
+  { status, region, startedAt, endedAt, owedAt, createdAt }: ShownCopy,
   backup: ShownBackup,
   verification: Verification | undefined,
 ): Pick<CopyResource, 'verified_at' | 'verified_by' | 'state'> {
-  if (status === 'COMPLETED') return { ...provenFields(newestOf(endedAt, verification)), state: 'WHOLE' };
+  if (status === 'COMPLETED')
+    return { ...provenFields(newestOf({ startedAt, endedAt }, verification)), state: 'WHOLE' };
   const isLost = region === backup.region || owedAt > createdAt;
   return { ...provenFields(undefined), state: isLost ? 'LOST' : 'OWED' };
 }

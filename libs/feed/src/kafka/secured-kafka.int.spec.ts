@@ -181,8 +181,14 @@ describeWithKafka('a Kafka that takes only TLS', () => {
     'brings the events, %s',
     async (_, feed) => {
       world = await FeedWorld.create(feed());
-      await world.member();
+      const { ledger } = world;
+      const member = await world.member();
       const events = await world.append(world.ids.next(), 3);
+      // The ledger gives events without Kafka, too. What Kafka has taken is behind the relay's cursor.
+      await eventually(async () => expect(await world?.cursor('schedule')).toBe(await ledger.head()), {
+        withinMs: 60_000,
+      });
+      await eventually(async () => expect(await member.unready()).toBeUndefined(), { withinMs: 60_000 });
       expect((await world.settled(events, 60_000)).map(({ eventId }) => eventId)).toEqual(events);
     },
     120_000,

@@ -37,10 +37,11 @@ const file = z.strictObject({ default: list, accounts: z.record(accountId, list)
 
 export const recipients = {
   name: 'STRONGROOM_RECIPIENTS',
-  meaning: `Whose keys open backups, in the format of [age](https://age-encryption.org). A backup is encrypted for all of them before anything leaves the process, and nobody else can read it: not who holds a vault, and not Strongroom. Without their keys it can’t be restored, so keep those apart from Strongroom. \`default\` is for every account that \`accounts\` does not name. \`command:/path/of/program NAME\` stands for a key that a program keeps, such as one of a KMS; the page on [operations](operations.md#encryption) says what it must do. With \`${notEncrypted}\` backups are not encrypted.`,
+  meaning: `Whose keys open backups, in the format of [age](https://age-encryption.org). A backup is encrypted for all of them before anything leaves the process, and nobody else can read it: not who holds a vault, and not Strongroom. Without their keys it can’t be restored, so keep those apart from Strongroom. \`default\` is for every account that \`accounts\` does not name. \`command:/path/of/program NAME\` stands for a key that a program keeps, such as one of a KMS; the page on [operations](operations.md#encryption) says what it must do. With \`${notEncrypted}\` backups are not encrypted, and whoever has a vault can read them. It has no default: whoever runs Strongroom says which of the two it is.`,
   form: parsedText(recipientsForm, recipientsIn),
   usedBy,
-  default: notEncrypted,
+  isRequired: true,
+  wayOn: `Say who can open the backups: strongroom keys new FILE makes a key, and prints the recipient that STRONGROOM_RECIPIENTS takes; keep FILE apart from Strongroom, in two places. Or set STRONGROOM_RECIPIENTS=${notEncrypted}: then backups are not encrypted, and whoever has a vault can read them.`,
   mayBeFile: true,
 } satisfies Setting<Recipients>;
 

@@ -81,11 +81,15 @@ export class GivenSettings {
   }
 
   private problemOf(setting: Setting<unknown>): ConfigProblem | undefined {
-    const { name: variable, form, isSecret } = setting;
+    const { name: variable, form, isSecret, wayOn } = setting;
     const text = this.textOf(setting);
     if (text === undefined) {
       const need = this.needOf(setting);
-      return need === undefined ? undefined : { variable, problem: `is not set; it ${mustBe(form.says)}${need}` };
+      if (need === undefined) return undefined;
+      return {
+        variable,
+        problem: `is not set${wayOn === undefined ? `; it ${mustBe(form.says)}${need}` : `. ${wayOn}`}`,
+      };
     }
     const parsed = form.schema.safeParse(text);
     if (parsed.success) return undefined;

@@ -28,6 +28,8 @@ export interface Setting<T> {
   default?: Default;
   /** The services that use it do not start without it. */
   isRequired?: true;
+  /** What to do where it is required and not set, in whole sentences. Default: the form says it. */
+  wayOn?: string;
   /** They do not start without it when another setting has this value. */
   requiredWhen?: { name: string; is: string };
   /** No log and no error shows its value. */

@@ -4,8 +4,7 @@ import type { AzureAddress } from '@strongroom/contracts';
 import { z } from 'zod';
 import { keysIn } from '../object/key-file.js';
 import { optionalSdk } from '../object/optional-sdk.js';
-import type { Patience } from '../object/patience.js';
-import { RemoteStore, type Wire } from '../object/remote-store.js';
+import { RemoteStore, type StoreOptions, type Wire } from '../object/remote-store.js';
 import { saidIn, type ToldStore } from '../object/store-fault.js';
 import { refusalIn } from './azure-answer.js';
 import { AzureWire } from './azure-wire.js';
@@ -26,9 +25,9 @@ export class AzureStore extends RemoteStore {
   constructor(
     region: string,
     protected readonly address: AzureAddress,
-    patience: Partial<Patience> = {},
+    options: StoreOptions = {},
   ) {
-    super(region, patience);
+    super(region, options);
     this.told = toldOf(region, address);
   }
 

@@ -17,12 +17,9 @@ import { type BackupStates, isDead } from './backup-state.js';
 import { KeysFiles } from './keys-files.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
-import { stepBytes } from './read-ahead.js';
 import type { OpenFile } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
-
-/** So many chunks are written at a time at the most, however small they are. */
-const mostChunks = 256;
+import { WriteSteps } from './write-steps.js';
 
 export interface UploadParts {
   root: VaultRoot;
@@ -63,35 +60,28 @@ export class DirectoryUpload extends VaultUpload {
 
   /**
    * Makes an object. All of it is on the disk when this returns.
-   * @param look is shown every byte, while another thread writes it
+   * @param look is shown every byte, while another thread writes those before it
    * @returns its size
    */
   private async write(name: string, source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): Promise<number> {
     const { root } = this.parts;
     const file = await this.create(checkedObjectName(name, root.region));
-    let sizeBytes = 0;
+    const steps = new WriteSteps((bytes) =>
+      root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll([bytes])),
+    );
     try {
-      for await (const chunks of inSteps(source)) {
-        const writing = root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll(chunks));
-        // When the look fails, that is what counts.
-        writing.catch(() => {});
-        try {
-          for (const chunk of chunks) {
-            look(chunk);
-            sizeBytes += chunk.length;
-          }
-        } catch (error) {
-          await writing.catch(() => {});
-          throw error;
-        }
-        await writing;
+      for await (const chunk of source) {
+        look(chunk);
+        await steps.take(chunk);
       }
+      await steps.end();
       // After a failed sync it is not known what the disk holds of the file.
       await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
     } finally {
+      await steps.close();
       await file.close();
     }
-    return sizeBytes;
+    return steps.doneBytes;
   }
 
   async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
@@ -201,19 +191,4 @@ async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): Async
   const writer = new PayloadWriter(fileKey);
   for await (const chunk of source) yield* writer.update(chunk);
   yield* writer.end();
-}
-
-/** Collects chunks until they are as much as one operation writes. */
-async function* inSteps(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer[], void, undefined> {
-  let chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of source) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes < stepBytes && chunks.length < mostChunks) continue;
-    yield chunks;
-    chunks = [];
-    bytes = 0;
-  }
-  if (bytes > 0) yield chunks;
 }

@@ -3,6 +3,7 @@
  * of regions and of the process. They may be changed while everything runs. Without any, nothing waits.
  */
 import type { Logger, Metrics } from '@strongroom/runtime';
+import { StorePace } from './store-pace.js';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
 
 /** Bytes a second, by what they limit: `ORD`, `DFW:ORD` or `process`. null: no limit, whatever the settings say. */
@@ -37,6 +38,7 @@ export function pairOf(from: string, to: string): string {
 
 export class Traffic {
   private readonly buckets = new Map<string, TokenBucket>();
+  private readonly paces = new Map<string, StorePace>();
   private readonly first: LimitsByScope;
   private readonly measured: ReturnType<typeof meters> | undefined;
 
@@ -68,6 +70,23 @@ export class Traffic {
       return wait !== undefined ? [this.timed(scope, wait)] : [];
     });
     return waits.length > 0 ? Promise.all(waits) : undefined;
+  }
+
+  /** How the store of a region is asked by this process, as far as it keeps up. */
+  paceOf(region: string): StorePace {
+    const known = this.paces.get(region);
+    if (known) return known;
+    const pace = new StorePace({
+      onBusy: () => this.measured?.busy.inc({ region }),
+      onWaited: (ms) => this.measured?.busyWaitSeconds.inc({ region }, ms / 1_000),
+    });
+    this.paces.set(region, pace);
+    return pace;
+  }
+
+  /** How many requests at a time this process makes to stores that do not keep up, by region. */
+  requestLimits(): [region: string, atATime: number][] {
+    return [...this.paces].flatMap(([region, { limit }]) => (limit === undefined ? [] : [[region, limit]]));
   }
 
   /** So many bytes were read from the vault of a region, or written to it. */
@@ -120,7 +139,26 @@ function meters(metrics: Metrics, traffic: Traffic) {
       for (const [limit, bytesPerSecond] of traffic.limits()) gauge.set({ limit }, bytesPerSecond);
     },
   });
+  metrics.gauge({
+    name: 'strongroom_store_request_limit',
+    help: 'How many requests at a time this process makes to the store of a region that has answered that it is busy. Absent: as many as there are.',
+    labels: ['region'],
+    measure: (gauge) => {
+      gauge.reset();
+      for (const [region, atATime] of traffic.requestLimits()) gauge.set({ region }, atATime);
+    },
+  });
   return {
+    busy: metrics.counter({
+      name: 'strongroom_store_busy_total',
+      help: 'Answers of the store of a region that it is asked for too much: 503, 429 or SlowDown.',
+      labels: ['region'],
+    }),
+    busyWaitSeconds: metrics.counter({
+      name: 'strongroom_store_busy_wait_seconds_total',
+      help: 'How long requests of this process to the store of a region have waited because it was busy, all of them together.',
+      labels: ['region'],
+    }),
     moved: metrics.counter({
       name: 'strongroom_vault_bytes_total',
       help: 'Bytes that this process has read from vaults and written to them, by region.',

@@ -6,8 +6,7 @@ import type { GcsAddress } from '@strongroom/contracts';
 import { z } from 'zod';
 import { keysIn } from '../object/key-file.js';
 import { optionalSdk } from '../object/optional-sdk.js';
-import type { Patience } from '../object/patience.js';
-import { RemoteStore, type Wire } from '../object/remote-store.js';
+import { RemoteStore, type StoreOptions, type Wire } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
 import { GcsConnection, refusalIn, type Signing } from './gcs-request.js';
 import { GcsWire } from './gcs-wire.js';
@@ -25,9 +24,9 @@ export class GcsStore extends RemoteStore {
   constructor(
     region: string,
     protected readonly address: GcsAddress,
-    patience: Partial<Patience> = {},
+    options: StoreOptions = {},
   ) {
-    super(region, patience);
+    super(region, options);
     this.told = toldOf(region, address);
   }
 

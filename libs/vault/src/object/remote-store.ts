@@ -4,6 +4,7 @@
  * it says on the wire.
  */
 import type { Readable } from 'node:stream';
+import { StorePace } from '../flow/store-pace.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { type ObjectFacts, ObjectStore, type PutOptions, WriteRefused } from './object-store.js';
@@ -70,16 +71,24 @@ export interface Wire {
   refusesAccess(error: unknown): boolean;
 }
 
+/** How a store is asked. */
+export interface StoreOptions extends Partial<Patience> {
+  /** That of all requests of the process to the store. Default: one of its own. */
+  pace?: StorePace;
+}
+
 /** @typeParam W what its kind says on the wire, where it says more than every kind does */
 export abstract class RemoteStore<W extends Wire = Wire> extends ObjectStore {
   protected readonly patience: Patience;
+  private readonly pace: StorePace;
   private connecting: Promise<W> | undefined;
 
   constructor(
     protected readonly region: string,
-    patience: Partial<Patience> = {},
+    { pace = new StorePace(), ...patience }: StoreOptions = {},
   ) {
     super();
+    this.pace = pace;
     this.patience = { ...usualPatience, ...patience };
   }
 
@@ -227,7 +236,7 @@ export abstract class RemoteStore<W extends Wire = Wire> extends ObjectStore {
   }
 
   private asking(signal: AbortSignal): Asking {
-    return { patience: this.patience, signal, refusalIn: this.told.refusalIn };
+    return { patience: this.patience, signal, refusalIn: this.told.refusalIn, pace: this.pace };
   }
 
   private fault(error: unknown, what: string): VaultFault {

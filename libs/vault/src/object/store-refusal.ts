@@ -36,14 +36,33 @@ const passingOnTheWay: ReadonlySet<string> = new Set([
 /** Not implemented, and no room. */
 const lasting: ReadonlySet<number> = new Set([501, 507]);
 
+/** What stores say when they are asked for too much, beside 429 and 503. */
+const busy: ReadonlySet<string> = new Set([
+  'SlowDown',
+  'RequestThrottled',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+  'TooManyRequestsException',
+  'ServerBusy',
+  'OperationTimedOut',
+  'rateLimitExceeded',
+  'userRateLimitExceeded',
+]);
+
+/** Whether the store asks for fewer requests, or can't keep up with them. */
+export function isBusy({ code, status }: Pick<StoreRefusal, 'code' | 'status'>): boolean {
+  return status === 429 || status === 503 || busy.has(code);
+}
+
 /** Whether the way to the store, or the store as a whole, may be well in a moment. */
 export function mayPass(code: string, status: number | undefined): boolean {
-  if (passingOnTheWay.has(code)) return true;
+  if (passingOnTheWay.has(code) || busy.has(code)) return true;
   return status !== undefined && (status === 408 || status === 429 || (status >= 500 && !lasting.has(status)));
 }
 
-/** @param seconds what an answer says behind `retry-after` */
-export function waitMsOf(seconds: string | undefined): number | undefined {
-  const asked = Number(seconds);
-  return asked > 0 ? asked * 1_000 : undefined;
+/** @param after what an answer says behind `retry-after`: seconds, or the time of a clock as HTTP writes it (RFC 9110, 10.2.3) */
+export function waitMsOf(after: string | undefined, now = Date.now()): number | undefined {
+  const seconds = Number(after ?? '');
+  const asked = Number.isNaN(seconds) ? Date.parse(after ?? '') - now : seconds * 1_000;
+  return asked > 0 ? asked : undefined;
 }

@@ -1,8 +1,7 @@
 /** A store of objects in a bucket of S3, or of a store that speaks its protocol. */
 import type { S3Address } from '@strongroom/contracts';
 import type { ObjectFacts, ObjectStore } from '../object/object-store.js';
-import type { Patience } from '../object/patience.js';
-import { RemoteStore } from '../object/remote-store.js';
+import { RemoteStore, type StoreOptions } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
 import { areOneStore } from './s3-copy.js';
 import { toldOf } from './s3-fault.js';
@@ -19,9 +18,9 @@ export class S3Store extends RemoteStore<S3Wire> {
   constructor(
     region: string,
     protected readonly address: S3Address,
-    patience: Partial<Patience> = {},
+    options: StoreOptions = {},
   ) {
-    super(region, patience);
+    super(region, options);
     this.told = toldOf(region, address);
   }
 

@@ -234,11 +234,14 @@ describe('a region that has lost a backup', () => {
     await world.lose(backup, 'DFW');
     await world.damage(backup, 'IAD', 'altered');
     await world.requestCopy(backup, 'DFW', 'IAD');
+    const healedBefore = world.healed.length;
     await world.attempt(backup, 'DFW');
     expect(await world.isWhole(backup, 'DFW')).toBe(true);
     expect((await world.typesOf(backup, 'IAD')).at(-1)).toBe('CopyLost');
     expect(await rowOf(backup.backupId, 'IAD')).toMatchObject({ status: 'PENDING', fault: { code: 'object-altered' } });
     await world.attempt(backup, 'IAD');
+    // The first copies to IAD and ORD have healed nothing.
+    expect(world.healed.slice(healedBefore)).toEqual(['DFW', 'IAD']);
     expect(await world.isWhole(backup, 'IAD')).toBe(true);
     expect(await rowOf(backup.backupId, 'IAD')).toMatchObject({ status: 'COMPLETED', fault: null });
   });

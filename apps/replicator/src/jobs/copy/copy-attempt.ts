@@ -38,7 +38,7 @@ import { endingWith, isOutageOfVault, keepFor, VaultFault, type Vaults } from '@
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
-import { attemptsInVain, countsInVain, isAsking, isOutageTold, isTold } from './copy-history.js';
+import { attemptsInVain, countsInVain, isAsking, isHealing, isOutageTold, isTold } from './copy-history.js';
 import { withinLongest } from './copy-limit.js';
 import { CopySources } from './copy-sources.js';
 import type { TransferRates } from './transfer-rates.js';
@@ -51,6 +51,8 @@ export interface CopyAttemptParts extends LeasedLedgerParts {
   /** For how long a vault that can is to keep the copy from everybody, and where the operator has copies come from. */
   config: { deletion: DeletionConfig; copySources: CopySourceOrder };
   rates: Pick<TransferRates, 'to' | 'measured'>;
+  /** Called when a region that had lost a backup has it whole again. */
+  onHealed?: (region: string) => void;
   /** The name of the process, which makes the copy. */
   replicator: string;
   /** The pause after the first failed attempt, in milliseconds. It doubles with each further one. */
@@ -225,22 +227,24 @@ export class CopyAttempt {
   }
 
   private async complete(toMake: ToMake, made: CopyMade, startedAt: Date): Promise<Performed> {
-    const { log, thisAttempt } = toMake;
+    const { log, thisAttempt, backup } = toMake;
     const { verifiedBy, transferMs, ...proven } = made;
     const { sizeBytes, sha256, sourceRegion } = proven;
     const result = { ...proven, startedAt: startedAt.toISOString() };
     // The store's own copying says nothing of the way between two regions.
     if (verifiedBy === 'read') await this.measure(toMake, made);
-    this.parts.away.tellSuccess(toMake.copy.request.region);
+    const { region, backupId } = toMake.copy.request;
+    this.parts.away.tellSuccess(region);
+    // Before the event, so that a copy which nobody has read is never shown as read; and after it, where a list was made between the two.
+    const isByServer = verifiedBy === 'server';
+    if (isByServer) await this.parts.verifications.copiedByServer(region, backupId);
     const completed = await this.record(toMake, { type: 'CompleteCopy', ...thisAttempt, ...result });
     if (isRefusal(completed)) {
       log.warn(`copy not completed: ${completed.message}`);
       return this.afterRefusal(toMake, completed);
     }
-    if (verifiedBy === 'server') {
-      const { region, backupId } = toMake.copy.request;
-      await this.parts.verifications.copiedByServer(region, backupId);
-    }
+    if (isByServer) await this.parts.verifications.copiedByServer(region, backupId);
+    if (isHealing(toMake.history, region, backup)) this.parts.onHealed?.(region);
     log.info({ sizeBytes, sha256, source: sourceRegion, verifiedBy, ms: Math.round(transferMs) }, 'copy completed');
     return 'finished';
   }

@@ -1,5 +1,5 @@
 /** What the events of a copy say of the attempts at it: what asked for them, and how many have failed since. */
-import type { RecordedEvent } from '@strongroom/contracts';
+import type { EventData, RecordedEvent } from '@strongroom/contracts';
 import { isOutageOfVault } from '@strongroom/vault';
 import { type AncestorFound, parentNotCopied } from './ancestor.js';
 
@@ -23,6 +23,15 @@ export function isOutageTold(history: readonly RecordedEvent[]): boolean {
 /** Whether the event makes the copy owed: it was asked for, or its region has lost it. */
 export function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
   return event.type === 'CopyRequested' || event.type === 'CopyLost';
+}
+
+/** Whether the region had the backup before, and has lost it. Where the backup was made it lies without a copy, until it is lost. */
+export function isHealing(
+  history: readonly RecordedEvent[],
+  region: string,
+  { region: madeIn }: Pick<EventData<'BackupCompleted'>, 'region'>,
+): boolean {
+  return region === madeIn || history.findLast(isAsking)?.type === 'CopyLost';
 }
 
 /** How many attempts have failed since the copy was asked for, as far as they count. */

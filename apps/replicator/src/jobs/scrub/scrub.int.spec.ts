@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventData } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
-import { Verifications } from '@strongroom/read-model';
+import { newestOf, Verifications } from '@strongroom/read-model';
 import { Metrics } from '@strongroom/runtime';
 import { type Progress, type Vault, VaultFault, Vaults } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
@@ -101,6 +101,41 @@ const ageOf = async ({ backupId }: { backupId: string }, region: string) => {
   const found = (await verifications.ofBackups([backupId])).get(`${backupId} ${region}`);
   return found && Math.round((Date.now() - found.verifiedAt.getTime()) / day);
 };
+
+describe('a copy that the store has made by itself', () => {
+  const shownOf = async ({ backupId }: Backup, region: string) => {
+    await world.views.catchUp(accountId);
+    const row = (await world.copies.ofBackups([backupId])).get(backupId)?.find((copy) => copy.region === region);
+    if (!row) throw new Error('there is no copy');
+    return newestOf(row, (await verifications.ofBackups([backupId])).get(`${backupId} ${region}`))?.verifiedBy;
+  };
+  /** A process notes what the store has compared, records the copy, and dies. */
+  const copiedByServer = async (backup: Backup, attempt: number) => {
+    const id = await world.startCopy(backup, 'IAD', attempt);
+    await verifications.copiedByServer('IAD', backup.backupId);
+    const { sizeBytes, sha256 } = backup;
+    const result = { location: 'spec', sizeBytes, sha256, startedAt: new Date().toISOString() };
+    await world.onCopy(backup, 'IAD', { type: 'CompleteCopy', copyId: id, attempt, ...result });
+  };
+
+  it('is not shown as read though its process dies as soon as it is recorded, nor after the list follows the views', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'IAD');
+    await copiedByServer(backup, 1);
+    expect(await shownOf(backup, 'IAD')).toBe('server');
+    await verifications.follow('IAD');
+    expect(await shownOf(backup, 'IAD')).toBe('server');
+  });
+
+  it('is shown as read when a later attempt has read it, which an earlier one had left there', async () => {
+    const backup = await world.backUp('DFW');
+    await world.requestCopy(backup, 'IAD');
+    await world.startCopy(backup, 'IAD', 1);
+    await verifications.copiedByServer('IAD', backup.backupId);
+    await world.attempt(backup, 'IAD');
+    expect(await shownOf(backup, 'IAD')).toBe('read');
+  });
+});
 
 describe('what a vault holds', () => {
   it('is read again when nobody has for so long, and not before', async () => {

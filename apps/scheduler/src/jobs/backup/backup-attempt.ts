@@ -18,7 +18,6 @@ import {
   backupDecider,
   fold,
   instanceDecider,
-  leftOfWindow,
   mustBelong,
   type NextTry,
   nextTry,
@@ -47,17 +46,20 @@ import {
 } from '@strongroom/runtime';
 import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
 import type { AccountsEncryption } from './backup-encryption.js';
-import { canPass, InstanceForgotten, isOutageOfParent } from './backup-faults.js';
+import { canPass, InstanceForgotten, isOutageOfParent, unended } from './backup-faults.js';
 import { delayOf } from './delays.js';
 import type { ExpectedSeals } from './expected-seals.js';
+import { type HomeOutage, whyAway } from './home-outage.js';
+import { leftOfLateness } from './late-limit.js';
 import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 import type { SkippedSlots } from './skipped-slots.js';
 
 /** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
 const mostLost = 5;
-/** Somebody waits for a backup that a client has asked for, and can ask again. So it fails sooner than one of a slot. */
-const longestForClientsMs = 900_000;
+/** The first and the longest pause of a backup that waits for its home region. It is woken when the region is back. */
+const firstWaitMs = 5_000;
+const longestWaitMs = 300_000;
 
 export interface BackupAttemptParts extends LeasedLedgerParts {
   clock: Clock;
@@ -67,6 +69,8 @@ export interface BackupAttemptParts extends LeasedLedgerParts {
   vaults: Pick<Vaults, 'regions'>;
   /** The vault of the home region. */
   vault: Vault;
+  /** Whether that region can be reached. */
+  home: Pick<HomeOutage, 'now' | 'tell' | 'look' | 'waits' | 'waitedFor'>;
   expectedSeals: Pick<ExpectedSeals, 'of' | 'forget'>;
   lineage: Pick<ServerLineage, 'identify'>;
   /** For whom backups are encrypted. Default: they are not. */
@@ -129,7 +133,33 @@ export class BackupAttempt {
     }
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
     const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
-    return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.begin(asked);
+    return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.prepare(asked);
+  }
+
+  /**
+   * No attempt begins while the home region is known to be away. The backup waits for as long as it may be late, counted from when it
+   * was due or the region went away, and is told as failed then.
+   */
+  private async prepare(asked: Asked): Promise<Performed> {
+    const { home, clock } = this.parts;
+    const outage = home.now();
+    if (!outage) return this.begin(asked);
+    const { backup, request, log } = asked;
+    const now = clock.now();
+    const dueAt = Date.parse(backup.retries?.last.retryAt ?? request.at);
+    const leftMs = await this.leftMs(backup, now.getTime() - Math.max(dueAt, outage.since.getTime()), now, false);
+    if (leftMs > 0) {
+      log.debug('backup not begun: the outage of its home region goes on');
+      home.waits(this.backupId);
+      const pauseMs = Math.min(firstWaitMs * 2 ** Math.min(this.job.failures, 30), longestWaitMs, leftMs);
+      return { retryInMs: pauseMs, hasFailed: true };
+    }
+    await home.look();
+    if (!home.now()) return this.begin(asked);
+    const reason = whyAway(outage, backup.retries !== undefined);
+    log.error(`backup failed: ${reason}`);
+    await this.fail(asked, { code: outage.code, reason });
+    return 'finished';
   }
 
   private async failAsLost(asked: Asked): Promise<Performed> {
@@ -140,8 +170,9 @@ export class BackupAttempt {
 
   private async begin(asked: Asked): Promise<Performed> {
     const { backup, request, ledger, log } = asked;
-    const { runner, vault, clock } = this.parts;
-    const delay = delayOf(backup, request.at, clock.now());
+    const { runner, vault, clock, home } = this.parts;
+    const waitedFor = home.waitedFor(this.backupId);
+    const delay = delayOf(backup, { askedAt: request.at, waitedFor }, clock.now());
     const start = { type: 'StartBackup', ...this.thisAttempt, region: vault.region, runner, delay } as const;
     const begun = await ledger.record(backupDecider, this.backupId, start);
     if (!isRefusal(begun)) {
@@ -162,6 +193,7 @@ export class BackupAttempt {
       stored = await this.store(asked, startedAt);
     } catch (error) {
       if (this.hold.signal.aborted || isForNewerVersion(error)) throw error;
+      await this.parts.home.tell(error);
       return this.endInVain(asked, error, performance.now() - begunMs);
     }
     if (stored) await this.complete(asked, stored, startedAt);
@@ -182,20 +214,8 @@ export class BackupAttempt {
     return 'finished';
   }
 
-  /**
-   * How long the backup is still tried again. One that a client has asked for makes up for a slot that was skipped because of
-   * it: the slot's own backup would have been tried for longer.
-   */
-  private async leftMs(backup: OpenBackup, attemptMs: number, now: Date): Promise<number> {
-    const { retryWindowMs } = this.parts;
-    const { trigger } = backup.request;
-    const windowMs = trigger === 'slot' ? retryWindowMs : Math.min(retryWindowMs, longestForClientsMs);
-    const leftMs = leftOfWindow(backup.retries, attemptMs, windowMs);
-    if (leftMs > 0 || trigger === 'slot' || retryWindowMs === 0) return leftMs;
-    const skipped = await this.ledger.outlast('looking for slots that were skipped', () =>
-      this.parts.skipped.newestFor(backup.accountId, { ...backup.request, backupId: this.backupId }),
-    );
-    return skipped ? skipped.getTime() + retryWindowMs - now.getTime() : leftMs;
+  private leftMs(backup: OpenBackup, attemptMs: number, now: Date, isTried = true): Promise<number> {
+    return leftOfLateness({ ...backup, backupId: this.backupId }, { attemptMs, now, isTried }, this.parts, this.ledger);
   }
 
   /** What the attempt left in the vault does not count. Should it have sealed the backup, the next attempt takes that. */
@@ -209,6 +229,7 @@ export class BackupAttempt {
       return 'finished';
     }
     this.parts.onAttemptFailed?.(code);
+    if (this.parts.home.now()) this.parts.home.waits(backupId);
     log.warn({ err: error, ...next }, `attempt failed: ${reason} The backup is tried again at ${next.retryAt}`);
     return { retryInMs };
   }
@@ -390,13 +411,4 @@ export class BackupAttempt {
       `another server was found behind the instance than that of backup ${formerBackupId}: ${reason} Retention counts its backups apart`,
     );
   }
-}
-
-/**
- * How many attempts began and told no end. An older version that can't read the stream loses the job without having begun an
- * attempt, and such a loss says nothing about the backup.
- */
-function unended(history: readonly RecordedEvent[]): number {
-  const count = (type: RecordedEvent['type']) => history.filter((event) => event.type === type).length;
-  return count('BackupStarted') - count('BackupAttemptFailed');
 }

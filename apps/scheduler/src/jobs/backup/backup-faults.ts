@@ -1,5 +1,5 @@
 /** What ends an attempt at a backup, and whether another attempt can help. */
-import { Fault, faultOf } from '@strongroom/contracts';
+import { Fault, faultOf, type RecordedEvent } from '@strongroom/contracts';
 import { IncrementalNotPossible } from '@strongroom/engines';
 import { isOutageOfVault, isSpoilt, VaultFault } from '@strongroom/vault';
 
@@ -27,4 +27,13 @@ export function isOutageOfParent(error: unknown): error is IncrementalNotPossibl
   if (!(error instanceof IncrementalNotPossible)) return false;
   const { cause } = error;
   return cause instanceof VaultFault && isOutageOfVault(cause.code);
+}
+
+/**
+ * How many attempts began and told no end. An older version that can't read the stream loses the job without having begun an
+ * attempt, and such a loss says nothing about the backup.
+ */
+export function unended(history: readonly RecordedEvent[]): number {
+  const count = (type: RecordedEvent['type']) => history.filter((event) => event.type === type).length;
+  return count('BackupStarted') - count('BackupAttemptFailed');
 }

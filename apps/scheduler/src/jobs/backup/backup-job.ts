@@ -13,7 +13,13 @@ export const backupJob: JobKind<SchedulerParts> = {
   share: ({ config }) => Math.max(1, config.backupConcurrency - 1),
   missing: ({ unfinished }, after) => unfinished.backups(after),
   perform: (parts, job, hold) => new BackupAttempt(parts, job, hold).perform(),
-  measure({ jobs, metrics }, inHand) {
+  measure({ jobs, metrics, home, homeRegion: region }, inHand) {
+    metrics.gauge({
+      name: 'strongroom_region_away',
+      help: 'Whether this process begins no backups, because the vault of their home region can not be reached: 1 or 0.',
+      labels: ['region'],
+      measure: (gauge) => gauge.set({ region }, home.now() ? 1 : 0),
+    });
     metrics.gauge({
       name: 'strongroom_backups_running',
       help: 'Backups that this process is running.',

@@ -1,5 +1,6 @@
+import { rename } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EventData, streamOf } from '@strongroom/contracts';
 import { whySkipped } from '@strongroom/domain';
 import type { Clock, LeasedJob, Performed } from '@strongroom/runtime';
@@ -9,6 +10,7 @@ import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { EventfulVault } from '../../../fixtures/eventful-vault.js';
 import { RunnerWorld } from '../../../fixtures/runner-world.js';
 import { BackupAttempt } from './backup-attempt.js';
+import { HomeOutage } from './home-outage.js';
 
 let customer: CustomerDatabase;
 let world: RunnerWorld;
@@ -31,7 +33,7 @@ const windowMs = 60_000;
 const attempt = (
   backupId: string,
   job: Partial<LeasedJob> = {},
-  { vault = world.vault, ...parts }: { vault?: Vault; retryWindowMs?: number; clock?: Clock } = {},
+  { vault = world.vault, ...parts }: { vault?: Vault; retryWindowMs?: number; clock?: Clock; home?: HomeOutage } = {},
 ): Promise<Performed> =>
   new BackupAttempt(
     { ...world, retryWindowMs: windowMs, ...parts, vault, vaults: { regions: ['DFW', 'IAD'] } },
@@ -91,6 +93,92 @@ describe('a backup whose vault is away', () => {
     await world.vault.purge(parentId, 1);
     expect(await attempt(backupId, { attempt: 2 })).toBe('finished');
     expect(await lastOf(backupId)).toMatchObject({ type: 'BackupCompleted', data: { type: 'full', attempt: 2 } });
+  });
+});
+
+describe('backups whose home region is away for hours', () => {
+  const hour = 3_600_000;
+  const awayFolder = () => `${world.folder}.away`;
+  let lateMs: number;
+  let outage: { clock: Clock; home: HomeOutage; retryWindowMs: number };
+  beforeEach(async () => {
+    lateMs = 0;
+    const clock = { now: () => new Date(Date.now() + lateMs) };
+    outage = { clock, home: new HomeOutage({ ...world, clock }), retryWindowMs: 6 * hour };
+    await rename(world.folder, awayFolder());
+  });
+  afterEach(() => rename(awayFolder(), world.folder).catch(() => {}));
+
+  const onInstances = async (count: number) => {
+    const ids: string[] = [];
+    for (let made = 0; made < count; made += 1) {
+      instanceId = await world.register(customer.server);
+      ids.push(await ofSlot());
+    }
+    return ids;
+  };
+  const pausesOf = async (ids: readonly string[]): Promise<number[]> => {
+    const rows: { ms: number }[] = await world.dataSource.query(
+      `select extract(epoch from ready_at - now())::float8 * 1000 as ms from job where kind = 'backup' and id = any($1::uuid[])`,
+      [ids],
+    );
+    return rows.map(({ ms }) => ms);
+  };
+
+  it('record it once, are not begun while it goes on, and are due and made when the region is back', async () => {
+    const ids = await onInstances(3);
+    const [first = '', ...others] = ids;
+    expect(await attempt(first, {}, outage)).toEqual({ retryInMs: 5_000 });
+    for (let failures = 0; failures < 8; failures += 1) {
+      lateMs += hour / 2;
+      await outage.home.look();
+      for (const id of others) {
+        const waits = await attempt(id, { attempt: failures + 1, failures }, outage);
+        expect(waits).toEqual({ retryInMs: Math.min(5_000 * 2 ** failures, 300_000), hasFailed: true });
+      }
+    }
+    expect(await world.eventTypesOf(first)).toEqual(['BackupRequested', 'BackupStarted', 'BackupAttemptFailed']);
+    for (const id of others) expect(await world.eventTypesOf(id)).toEqual(['BackupRequested']);
+    expect([...(await world.outages.known()).values()]).toMatchObject([{ region: 'DFW', code: 'vault-unavailable' }]);
+
+    await world.dataSource.query(`update job set ready_at = now() + interval '1 hour' where kind = 'backup'`);
+    await rename(awayFolder(), world.folder);
+    await outage.home.look();
+    expect((await world.outages.known()).size).toBe(0);
+    for (const ms of await pausesOf(ids)) expect(ms).toBeLessThanOrEqual(0);
+    for (const id of ids) {
+      expect(await attempt(id, { attempt: 20 }, outage)).toBe('finished');
+      expect(await lastOf(id)).toMatchObject({ type: 'BackupCompleted' });
+      const delayed = (await eventsOf(id)).find(({ type }) => type === 'BackupDelayed');
+      expect(delayed).toMatchObject({ data: { ground: 'home-away', reason: expect.stringContaining('DFW') } });
+    }
+  }, 60_000);
+
+  it('are told as failed with the outage as the reason when they may be late no longer, and nothing is tried for that', async () => {
+    const [first = '', waiting = ''] = await onInstances(2);
+    await attempt(first, {}, outage);
+    lateMs = 6 * hour - 60_000;
+    expect(await attempt(waiting, {}, outage)).toMatchObject({ hasFailed: true });
+    lateMs = 6 * hour + 60_000;
+    expect(await attempt(waiting, { attempt: 2 }, outage)).toBe('finished');
+    expect(await world.eventTypesOf(waiting)).toEqual(['BackupRequested', 'BackupFailed']);
+    expect(await lastOf(waiting)).toMatchObject({
+      data: {
+        code: 'vault-unavailable',
+        reason: expect.stringMatching(/^Region DFW .* no attempt at the backup was begun/),
+      },
+    });
+    expect(await attempt(first, { attempt: 2 }, outage)).toBe('finished');
+    expect(await lastOf(first)).toMatchObject({ type: 'BackupFailed', data: { code: 'vault-unavailable' } });
+  });
+
+  it('are made all the same when the region turns out to be back at the last moment', async () => {
+    const [first = '', waiting = ''] = await onInstances(2);
+    await attempt(first, {}, outage);
+    await rename(awayFolder(), world.folder);
+    lateMs = 7 * hour;
+    expect(await attempt(waiting, {}, outage)).toBe('finished');
+    expect(await lastOf(waiting)).toMatchObject({ type: 'BackupCompleted' });
   });
 });
 

@@ -1,14 +1,27 @@
 /** Tells why an attempt at a backup is begun later than it should be, as far as the backup's own events show it. */
 import type { BackupState, Delay } from '@strongroom/domain';
-import { shownName } from '@strongroom/runtime';
+import { messageOfOutage, type RegionOutage, shownName } from '@strongroom/runtime';
 
 type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
 
 /** A delay that is shorter than this one is not worth telling. */
 const shortestMs = 60_000;
 
-/** @param askedAt when the backup was asked for */
-export function delayOf({ attempt, begun, retries }: OpenBackup, askedAt: string, now: Date): Delay | undefined {
+/**
+ * @param askedAt when the backup was asked for
+ * @param waitedFor the outage of the home region that it has waited for, as far as that is known
+ */
+export function delayOf(
+  { attempt, begun, retries }: OpenBackup,
+  { askedAt, waitedFor }: { askedAt: string; waitedFor?: RegionOutage | undefined },
+  now: Date,
+): Delay | undefined {
+  if (waitedFor)
+    return {
+      ground: 'home-away',
+      reason: `${messageOfOutage(waitedFor)} It is back.`,
+      delayMs: sinceMs(retries?.last.retryAt ?? askedAt, now),
+    };
   if (!begun) return waited(askedAt, 'it was asked for', now);
   if (retries?.last.attempt === attempt) return waited(retries.last.retryAt, 'the next attempt was due', now);
   return {

@@ -26,6 +26,7 @@ beforeEach(async () => {
 
 /** A server of a few bytes, which counts how often it was asked for a backup. */
 class CountedEngine implements BackupTaker {
+  readonly readByIncrementals = [];
   asked = 0;
 
   async backup(): ReturnType<BackupTaker['backup']> {

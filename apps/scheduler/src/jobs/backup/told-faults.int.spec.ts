@@ -2,7 +2,7 @@ import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { type Engine, type EngineBackup, EngineFault } from '@strongroom/engines';
+import { type BackupTaker, type EngineBackup, EngineFault } from '@strongroom/engines';
 import { processName } from '@strongroom/runtime';
 import { type Vault, Vaults, type VaultUpload } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
@@ -33,7 +33,9 @@ const unforeseen = () =>
   );
 
 /** Gives a backup of one chunk. */
-class ChunkEngine implements Pick<Engine, 'backup'> {
+class ChunkEngine implements BackupTaker {
+  readonly readByIncrementals = [];
+
   async backup(): Promise<EngineBackup> {
     const chunk = async function* () {
       yield Buffer.from('a chunk');

@@ -1,0 +1,45 @@
+/** `strongroom keys new`: makes a key that opens backups. It is on the disk before anybody can encrypt for it. */
+import { closeSync, fsyncSync, openSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { messageOf } from '@strongroom/contracts';
+import { newIdentityFile } from '@strongroom/encryption';
+import type { Command } from 'commander';
+import { note, say } from './output.js';
+import { UsageFault } from './vault-options.js';
+
+export function addNewKey(keys: Command): void {
+  keys
+    .command('new')
+    .description(
+      'Make a key of age that opens backups, in a new file that only its owner can read, and print its recipient for STRONGROOM_RECIPIENTS. Needs no service. Whoever loses the file loses the backups: keep it apart from Strongroom, in two places.',
+    )
+    .argument('<file>', 'a file that is not there yet')
+    .action((path: string) => {
+      const { text, recipient } = newIdentityFile('It opens the backups of Strongroom. Whoever loses it loses them.');
+      keep(path, text);
+      say(recipient);
+      note(
+        `The key is in ${path}. Keep it apart from Strongroom, in two places: nothing else opens what is encrypted for it.`,
+      );
+    });
+}
+
+/** @throws {UsageFault} when something is there already, or nothing can be written there */
+function keep(path: string, text: string): void {
+  try {
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    const folder = openSync(dirname(path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const why = isThere ? 'it is there already, and a key is never replaced. Give another name' : messageOf(error);
+    throw new UsageFault(`No key was made in ${path}: ${why}`, { cause: error });
+  }
+}
