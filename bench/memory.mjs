@@ -2,14 +2,15 @@
  * Measures the most memory that each service has in each kind of load, beside what it has with nothing to do, with Kafka as the feed, on the
  * oldest and the newest Node that Strongroom is tested on.
  *
- *     npm run build && node bench/memory.mjs [SHARE]
+ *     npm run build && node bench/memory.mjs [SHARE] [oldest|newest]
  *
- * SHARE of the load is taken, such as 0.2 for a short trial. The peak is that of the operating system, which is set back before each load.
+ * SHARE of the load is taken, such as 0.2 for a short trial, and one Node alone where it is named. The peak is that of the operating system, which is set back before each load.
  * How busy the machine is makes no difference to it.
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getEvents, getSchedules, pathOf, postInstances, postSchedules } from '../dist/libs/contracts/src/index.js';
@@ -20,7 +21,7 @@ import { stepsOf, writeStep } from './history.mjs';
 import { load, request } from './load.mjs';
 import { report } from './report.mjs';
 import { scratchKafka, scratchPostgres, withClient } from './scratch.mjs';
-import { accountId, namespace, Services, token } from './services.mjs';
+import { accountId, Services, token } from './services.mjs';
 import { apps, peakMiB, root, Workplace } from './stack.mjs';
 
 const share = Number(process.argv[2] ?? 1);
@@ -38,11 +39,25 @@ const largeBodies = {
 };
 const say = (text) => process.stdout.write(`${text}\n`);
 
+/** Sends a request on a connection of its own. @returns the status of its answer; 0 when there is none */
+function answerTo(url, text) {
+  const { hostname: host, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect({ host, port: Number(port) }, () => socket.write(text));
+    socket.on('error', () => resolve(0));
+    socket.on('close', () => resolve(0));
+    socket.on('data', (bytes) => {
+      resolve(Number(bytes.toString('latin1', 9, 12)));
+      socket.destroy();
+    });
+  });
+}
+
 /** One Node: its services, and what they are asked. */
 class Trial {
   invariants = [];
   peaks = {};
-  #made = 0;
+  #handledTo = 0;
   #accepted = [];
 
   constructor({ place, services, client, version }) {
@@ -105,14 +120,17 @@ class Trial {
   /** Each client sends a body of the largest size, of which much is made. Those that find no room are refused. */
   async large(name) {
     const path = pathOf(postSchedules, { accountId });
-    const text = request('POST', path, { token, key: 'KEY' }).trimEnd();
-    const body = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(largeBodies[name])}\r\n\r\n${largeBodies[name]}`;
-    const requestOf = () => `${text.replace('KEY', randomUUID())}\r\n${body}`;
-    const { statuses } = await this.#asked(clients, clients, requestOf);
-    const { 400: wrong = 0, 503: withoutRoom = 0 } = statuses;
+    const body = largeBodies[name];
+    const head = request('POST', path, { token, key: 'KEY' }).trimEnd();
+    const ofBody = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    const url = this.services.urls[0];
+    const statuses = await Promise.all(
+      Array.from({ length: clients }, () => answerTo(url, `${head.replace('KEY', randomUUID())}\r\n${ofBody}`)),
+    );
+    const count = (wanted) => statuses.filter((status) => status === wanted).length;
     this.#hold(
-      `of ${clients} large bodies of ${name} at a time ${wrong} were judged and ${withoutRoom} refused`,
-      wrong + withoutRoom === clients && wrong > 0,
+      `of ${clients} large bodies of ${name} at a time ${count(400)} were judged and ${count(503)} refused`,
+      count(400) + count(503) === clients && count(400) > 0,
     );
   }
 
@@ -145,26 +163,26 @@ class Trial {
 
   /** Many events are there at once: they are relayed, handled and folded. */
   async backlog(accounts) {
-    for (const [number, step] of stepsOf(1).slice(0, 2).entries()) {
-      await writeStep(this.client, { prefix: `backlog-${this.#made}`, accounts, step, number });
-    }
-    this.#made += 1;
+    const [step] = stepsOf(1);
+    await writeStep(this.client, { prefix: 'backlog', accounts, step, number: 0 });
     await this.query(`select pg_notify('strongroom_ledger', '')`);
     await this.handled();
   }
 
+  /** Waits until everything was sent to Kafka and handled by the scheduler. It forgets in time what it has handled. */
   async handled() {
-    const unhandled = `select (ledger_head() - (select min(position) from relay_cursor where topic = '${namespace}.schedules'))
-      + (select count(*) from ledger_event e where e.type = 'ScheduleCreated' and not exists
-          (select from feed_handled h where h.position = e.position and h.consumer_group like '%scheduler')) as left`;
-    for (let calm = 0, last; ; ) {
+    const [{ head }] = await this.query('select ledger_head()::int as head');
+    const unhandled = `select count(*)::int as left from ledger_event e where e.position > $1 and e.position <= $2
+      and not exists (select from feed_handled h where h.position = e.position and h.consumer_group like '%scheduler')`;
+    for (let still = 0, last; ; ) {
       await delay(500);
-      const [{ left }] = await this.query(unhandled);
-      if (Number(left) === 0) return;
-      calm = left === last ? calm + 1 : 0;
+      const [{ left }] = await this.query(unhandled, [this.#handledTo, head]);
+      if (left === 0) break;
+      still = left === last ? still + 1 : 0;
       last = left;
-      if (calm > 240) throw new Error(`${left} events are not handled`);
+      if (still > 240) throw new Error(`${left} events are not handled`);
     }
+    this.#handledTo = head;
   }
 
   async fire(due) {
@@ -236,8 +254,10 @@ async function measure(version) {
       await trial.during(`${clients} clients, each with a body of 64 KiB`, async () => {
         for (let round = 0; round < 3; round += 1) for (const name of Object.keys(largeBodies)) await trial.large(name);
       });
-      const accounts = of(20_000);
-      await trial.during(`relay and views of ${2 * accounts} events at once`, () => trial.backlog(accounts));
+      // The lists, the streams and the large bodies have their events handled meanwhile.
+      await trial.handled();
+      const accounts = of(40_000);
+      await trial.during(`relay and views of ${accounts} events at once`, () => trial.backlog(accounts));
       const due = of(10_000);
       await trial.during(`${due} slots due in one minute`, () => trial.fire(due));
       await trial.check();
@@ -251,7 +271,8 @@ async function measure(version) {
 const inWords = (peaks) => apps.map((app) => `${app} ${peaks[app]} MiB`).join(', ');
 
 const trials = [];
-for (const version of Object.values(testedNodes)) trials.push(await measure(version));
+const versions = process.argv[3] ? [testedNodes[process.argv[3]]] : Object.values(testedNodes);
+for (const version of versions) trials.push(await measure(version));
 report('memory', {
   title: 'The memory of each service',
   rows: trials.flatMap(({ version, peaks }) => {
