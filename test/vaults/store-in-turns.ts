@@ -1,12 +1,16 @@
 /** A store of objects as a simulated process sees it: each call waits for its turn, and may fail before or after it is done. */
 import { type ObjectFacts, ObjectStore, type PutOptions, VaultFault } from '@strongroom/vault';
-import type { Process } from './turns.js';
+
+/** Somebody whose operations are done one at a time, when it is their turn. */
+interface InTurns {
+  inTurn<T>(perform: () => Promise<T>): Promise<T>;
+}
 
 export class StoreInTurns extends ObjectStore {
   constructor(
     private readonly region: string,
     private readonly store: ObjectStore,
-    private readonly process: Process,
+    private readonly process: InTurns,
   ) {
     super();
   }

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { storeSample } from '../../fixtures/sample-backup.js';
-import { DirectoryStore } from '../directory/directory-store.js';
-import { VaultRoot } from '../directory/vault-root.js';
-import type { Vault } from '../vault.js';
-import { endingWith } from '../watched-vault.js';
-import type { ObjectStore } from './object-store.js';
-import { ObjectVault } from './object-vault.js';
+import { storeSample } from '../fixtures/sample-backup.js';
+import { DirectoryStore } from './directory/directory-store.js';
+import { VaultRoot } from './directory/vault-root.js';
+import type { ObjectStore } from './object/object-store.js';
+import { ObjectVault } from './object/object-vault.js';
+import type { Vault } from './vault.js';
+import { endingWith } from './watched-vault.js';
 
 /** A store of which one call never answers, and ends with its signal alone. */
 class HangingStore extends DirectoryStore {
