@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { serviceMemory } from '../dist/libs/runtime/src/index.js';
 import { quiet } from './quiet.mjs';
 import { ratio } from './report.mjs';
 import { root } from './stack.mjs';
@@ -27,7 +28,7 @@ export function askedRounds({ gigabytes = 1, rounds = 5 } = {}) {
 /** Runs one of our scripts in a process of its own, with the memory of a service. @returns what it tells */
 export async function told(script, job) {
   const child = spawn(process.execPath, [join(root, 'bench', script), JSON.stringify(job)], {
-    env: { ...process.env, NODE_OPTIONS: '--max-old-space-size=128' },
+    env: { ...process.env, ...serviceMemory() },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';

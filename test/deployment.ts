@@ -25,6 +25,7 @@ import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { type Feed, feedForTests } from './services/feed.js';
 import { backupsInClear } from './services/in-clear.js';
+import { onceReached } from './services/once-reached.js';
 import { giveServicesRoles, urlOfService } from './services/service-roles.js';
 import { VaultFolders } from './vault-folders.js';
 
@@ -172,12 +173,13 @@ export class Deployment {
   /** Registers a server and returns the instance's id. */
   async register(api: AppProcess, server: CustomerServer): Promise<string> {
     const { host, port, user, password, tls = 'disable' } = server;
-    const { id } = await this.client(api).instances.register({
-      name: `customer-${randomUUID().slice(0, 8)}`,
-      datastore: { type: 'postgresql', version: '18' },
-      connection: { host, port, user, password, database: 'postgres', tls },
-    });
-    return id;
+    const registering = () =>
+      this.client(api).instances.register({
+        name: `customer-${randomUUID().slice(0, 8)}`,
+        datastore: { type: 'postgresql', version: '18' },
+        connection: { host, port, user, password, database: 'postgres', tls },
+      });
+    return (await onceReached(registering)).id;
   }
 
   /** Creates a schedule and returns its id. By default its slots are far from now. */
