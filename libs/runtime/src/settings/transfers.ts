@@ -46,25 +46,28 @@ export function transferRate(text: string): number | undefined {
 }
 
 function limitsOf(text: string): FirstTransferLimits | string {
-  const limits = new Map<string, number>();
-  for (const part of text.split(',')) {
-    const [name = '', rate = '', ...more] = part.trim().split('=');
-    const scope = transferScope(name);
-    const bytesPerSecond = transferRate(rate);
-    if (scope === undefined || bytesPerSecond === undefined || more.length > 0 || limits.has(scope))
-      return mustBe(form);
-    limits.set(scope, bytesPerSecond);
-  }
-  return limits;
+  return numbersByName(text, transferScope, transferRate) ?? mustBe(form);
 }
 
 function placesOf(text: string): TransfersAtATime | string {
-  const places = new Map<string, number>();
+  const region = (name: string) => (regionName.safeParse(name).success ? name : undefined);
+  const most = (number: string) => (/^([1-9]\d{0,2}|1000)$/.test(number) ? Number(number) : undefined);
+  return numbersByName(text, region, most) ?? mustBe(placesForm);
+}
+
+/** Reads a list like `A=1,B=2`. @returns undefined when a name or a number is none, or a name is there twice */
+function numbersByName(
+  text: string,
+  nameOf: (text: string) => string | undefined,
+  numberOf: (text: string) => number | undefined,
+): Map<string, number> | undefined {
+  const found = new Map<string, number>();
   for (const part of text.split(',')) {
-    const [region = '', most = '', ...more] = part.trim().split('=');
-    const isRight = regionName.safeParse(region).success && /^[1-9]\d{0,3}$/.test(most) && Number(most) <= 1_000;
-    if (!isRight || more.length > 0 || places.has(region)) return mustBe(placesForm);
-    places.set(region, Number(most));
+    const [left = '', right = '', ...more] = part.trim().split('=');
+    const name = nameOf(left);
+    const number = numberOf(right);
+    if (name === undefined || number === undefined || more.length > 0 || found.has(name)) return undefined;
+    found.set(name, number);
   }
-  return places;
+  return found;
 }

@@ -8,6 +8,9 @@ import type { Metrics } from '@strongroom/runtime';
 /** At most so many at a time, by region. A region that is left out has no limit. */
 export type PlacesByRegion = ReadonlyMap<string, number>;
 
+/** How long a job waits when something else has just taken the last place, in milliseconds. */
+const noPlaceMs = 500;
+
 interface Waiting {
   begin(): boolean;
 }
@@ -83,6 +86,21 @@ export class TransferPlaces {
   /** @returns undefined when one of the regions has no place free */
   tryTake(regions: readonly string[], by: string): TransferPlace | undefined {
     return this.took(regions, by) ? new TransferPlace(this, by, regions) : undefined;
+  }
+
+  /** Performs a job where the region has a place for it. Otherwise nothing is begun, and it is to be tried again. */
+  async perform<T>(
+    region: string,
+    by: string,
+    perform: (place: TransferPlace) => Promise<T>,
+  ): Promise<T | { retryInMs: number }> {
+    const place = this.tryTake([region], by);
+    if (!place) return { retryInMs: noPlaceMs };
+    try {
+      return await perform(place);
+    } finally {
+      place.release();
+    }
   }
 
   /** Waits for a place in each of the regions. @throws the signal's reason */

@@ -5,9 +5,6 @@ import type { Traffic } from '@strongroom/vault';
 import type { ReplicatorParts } from '../../replicator-parts.js';
 import { CopyAttempt, type CopyAttemptParts } from './copy-attempt.js';
 
-/** When something else has just taken the last place. */
-const noPlaceMs = 500;
-
 export const copyJob: JobKind<ReplicatorParts> = {
   kind: 'copy',
   queuedBy: askedWork.copy,
@@ -38,18 +35,14 @@ export const copyJob: JobKind<ReplicatorParts> = {
 };
 
 /** Makes an attempt where the region has a place for it. Otherwise nothing is begun and nothing recorded. */
-export async function copyInPlace(
+export function copyInPlace(
   parts: CopyAttemptParts & { traffic: Pick<Traffic, 'places'> },
   job: LeasedJob,
   hold: Hold,
 ): Promise<Performed> {
-  const place = parts.traffic.places.tryTake([job.lane], transfersTo(job.lane));
-  if (!place) return { retryInMs: noPlaceMs };
-  try {
-    return await new CopyAttempt({ ...parts, place }, job, hold).perform();
-  } finally {
-    place.release();
-  }
+  return parts.traffic.places.perform(job.lane, transfersTo(job.lane), (place) =>
+    new CopyAttempt({ ...parts, place }, job, hold).perform(),
+  );
 }
 
 /** What the copies to a region are called where transfers have places. */

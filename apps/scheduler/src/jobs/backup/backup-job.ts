@@ -6,8 +6,6 @@ import { BackupAttempt } from './backup-attempt.js';
 
 /** What backups are called where transfers have places. */
 const transfers = 'backups';
-/** When something else has just taken the last place. */
-const noPlaceMs = 500;
 
 export const backupJob: JobKind<SchedulerParts> = {
   kind: 'backup',
@@ -18,15 +16,8 @@ export const backupJob: JobKind<SchedulerParts> = {
   share: ({ config }) => Math.max(1, config.backupConcurrency - 1),
   missing: ({ unfinished }, after) => unfinished.backups(after),
   most: ({ traffic, homeRegion }) => traffic.places.mostFor(homeRegion, transfers),
-  async perform(parts, job, hold) {
-    const place = parts.traffic.places.tryTake([parts.homeRegion], transfers);
-    if (!place) return { retryInMs: noPlaceMs };
-    try {
-      return await new BackupAttempt(parts, job, hold).perform();
-    } finally {
-      place.release();
-    }
-  },
+  perform: (parts, job, hold) =>
+    parts.traffic.places.perform(parts.homeRegion, transfers, () => new BackupAttempt(parts, job, hold).perform()),
   measure({ jobs, metrics, home, homeRegion: region }, inHand) {
     metrics.gauge({
       name: 'strongroom_region_away',
