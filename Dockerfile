@@ -42,7 +42,8 @@ COPY --from=build /app/dist/ dist/
 USER 1000:1000
 # The API serves its metrics and the details of its health at 8789, which no client may reach.
 EXPOSE 8779
-HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --start-interval=1s --retries=6 \
+# A restart of everything waits for Kafka, which takes minutes on a slow machine. A probe starts a process.
+HEALTHCHECK --interval=5s --timeout=15s --start-period=300s --start-interval=1s --retries=6 \
   CMD ["node", "docker/healthy.mjs"]
 CMD ["node", "--enable-source-maps", "dist/apps/api/src/main.js"]
 

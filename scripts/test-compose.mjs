@@ -88,7 +88,11 @@ async function completedBackup(api, instanceId, known) {
 }
 
 let passed = 0;
-let failed = 0;
+/** What failed, with its reason, a line each. */
+const failures = [];
+/** The last lines of what an error says, as one line. */
+const endOf = (error) => String(error.message).trimEnd().split('\n').slice(-3).join(' | ');
+
 async function check(promise, proof) {
   const began = Date.now();
   try {
@@ -100,7 +104,7 @@ async function check(promise, proof) {
     if (error === interrupted.signal.reason) {
       say(`stopped ${promise}`);
     } else {
-      failed += 1;
+      failures.push(`${promise}: ${endOf(error)}`);
       say(`FAILED  ${promise}`);
     }
     throw error;
@@ -241,7 +245,7 @@ async function main() {
   const reason = await missing();
   if (reason !== undefined) {
     console.error(`test:compose could not run. ${reason}`);
-    failed += 1;
+    failures.push(`it could not run: ${reason}`);
     return;
   }
   const port = await freePort();
@@ -270,5 +274,8 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 await main();
-if (failed > 0) process.exitCode = 1;
-console.log(`${passed} passed, ${failed} failed`);
+if (failures.length > 0) {
+  process.exitCode = 1;
+  console.log(`Failed (${failures.length}):\n${failures.map((failure) => `  ${failure}\n`).join('')}`);
+}
+console.log(`${passed} passed, ${failures.length} failed`);

@@ -56,7 +56,8 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
   it('leaves nothing of the server in clear, and its manifest has what copies and lists need', async () => {
     const { backupId, sha256 } = await store(vault);
     const there = (await bytesUnder(join(folder, 'DFW'))).toString('latin1');
-    for (const secret of [scene.instanceName, '7000000000000000001', '18.4', 'row 791 ', 'PG_VERSION'])
+    // The version stands in quotes, for a time of day has the same digits at times.
+    for (const secret of [scene.instanceName, '7000000000000000001', '"18.4', 'row 791 ', 'PG_VERSION'])
       expect([secret, there.includes(secret)]).toEqual([secret, false]);
     const sealed = await vault.verify(backupId);
     expect(sealed).toMatchObject({ sha256, manifest: { accountId: 'acme', type: 'full', parentId: null } });
