@@ -9,6 +9,7 @@ import {
   getDatastoresIdVersionsVersion,
   getDatastoresVersionsId,
   getDocs,
+  getDocsReferenceJs,
   getHealthLive,
   getHealthReady,
   getLimits,
@@ -145,9 +146,16 @@ describe('the client', () => {
     expect((await client.call(getLimits)).body.limits).toMatchObject([{ verb: 'ABSOLUTE', max_instances: 10_000 }]);
     expect((await client.call(getAudit)).body.audit).not.toEqual([]);
     expect(regions.find(({ home }) => home)).toMatchObject({ name: 'DFW' });
-    for (const operation of [getVersions, getV10, getOpenapiJson, getDocs, getHealthLive, getHealthReady]) {
-      expect((await client.call(operation)).body).toBeTruthy();
-    }
+    const ofNoAccount = [
+      getVersions,
+      getV10,
+      getOpenapiJson,
+      getDocs,
+      getDocsReferenceJs,
+      getHealthLive,
+      getHealthReady,
+    ];
+    for (const operation of ofNoAccount) expect((await client.call(operation)).body).toBeTruthy();
     const { versions } = (await new Client({ baseUrl: gateway.url, accountId }).call(getVersions)).body;
     expect(versions).toMatchObject([{ id: apiVersion }]);
   });
