@@ -6,6 +6,7 @@ import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
+import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
@@ -20,6 +21,7 @@ export const operations: readonly Operation[] = [
   ...datastoreOperations,
   ...eventOperations,
   ...auditOperations,
+  ...explanationOperations,
 ];
 
 const patterns = operations.map((operation) => ({
