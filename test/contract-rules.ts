@@ -18,6 +18,7 @@ import {
   whole,
 } from './contract-rule.js';
 import { rulesOfDeletion } from './contract-rules-of-deletion.js';
+import { rulesOfExplanations } from './contract-rules-of-explanations.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
 import { apart, audit, rulesOfRights } from './contract-rules-of-rights.js';
@@ -151,6 +152,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     ...rulesOfRights,
+    ...rulesOfExplanations,
     {
       rule: 'An account never sees, changes or uses what belongs to another, by any route or stream.',
       shown: [

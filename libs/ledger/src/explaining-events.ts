@@ -1,7 +1,8 @@
 /**
  * Reads from the ledger what explains one thing: the newest event of each type in its streams, and pages of its events, the newest first.
- * Each statement walks an index along the events of that thing alone, whatever the statistics say. The order is that of the times of the
- * events, so a past instant is found in the index as the end of the history is.
+ * Each statement walks an index along the events of that thing alone, whatever the statistics say. Of streams it reads all, as whoever
+ * executes a command on them does. A schedule has a run each day for years, so of its events it reads no more than it gives. Their order
+ * is that of their times: a past instant is found in the index as the end of the history is.
  */
 import type { RecordedEvent, StreamName } from '@strongroom/contracts';
 import { explainedOfSchedules } from '@strongroom/domain';
@@ -28,16 +29,11 @@ const typesOfSchedules = explainedOfSchedules.map((type) => `'${type}'`).join(',
 const beforeAsked = 'e.at <= $2 and (e.at, e.position) < ($3, $4)';
 const newestFirst = 'order by at desc, position desc limit $5';
 
-export const newestOfTypes = `select e.* from unnest($1::text[]) as asked(stream) cross join lateral (
-    select distinct on (type) ${eventColumns} from ledger_event e where e.stream = asked.stream and e.at <= $2
-    order by type, version desc
-  ) e`;
-/** Of many streams: the newest of each, and of these the newest. */
-export const pageOfStreams = `select e.* from unnest($1::text[]) as asked(stream) cross join lateral (
-    select ${eventColumns} from ledger_event e where e.stream = asked.stream and ${beforeAsked} ${newestFirst}
-  ) e ${newestFirst}`;
+const newestOfTypes = `select distinct on (stream, type) ${eventColumns} from ledger_read($1) where at <= $2
+  order by stream, type, version desc`;
+const pageOfStreams = `select ${eventColumns} from ledger_read($1) e where ${beforeAsked} ${newestFirst}`;
 /** Of a schedule and of its runs. The types are those of the index `ledger_event_of_schedule`. */
-export const pageOfSchedule = `select ${eventColumns} from ledger_event e
+const pageOfSchedule = `select ${eventColumns} from ledger_event e
   where e.data ->> 'scheduleId' = $1 and e.type in (${typesOfSchedules}) and ${beforeAsked} ${newestFirst}`;
 
 const ever = 'infinity';

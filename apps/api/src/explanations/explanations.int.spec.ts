@@ -25,7 +25,7 @@ const slotOf = (day: number) => new Date(Date.UTC(2026, 10, 15 + day, 14, 30));
 
 let gateway: Gateway;
 beforeAll(async () => {
-  gateway = await Gateway.open();
+  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600' } });
 });
 afterAll(() => gateway.close());
 
@@ -48,7 +48,10 @@ async function past() {
   const delay = { ground: 'no-scheduler', reason: 'No scheduler ran.', delayMs: 300_000 };
   await gateway.onBackup(ran, instanceId, { type: 'RequestBackup', request, delay });
   await gateway.run(ran, instanceId, 'completed');
-  await gateway.onBackup(skipped, instanceId, { type: 'SkipSlot', slot: { ...of(1), reason: 'The schedule was paused.' } });
+  await gateway.onBackup(skipped, instanceId, {
+    type: 'SkipSlot',
+    slot: { ...of(1), reason: 'The schedule was paused.' },
+  });
   await gateway.onBackup(missed, instanceId, { type: 'MissSlot', slot: { ...of(2), reason: 'Nobody looked.' } });
   return { instanceId, scheduleId, ran, skipped, missed };
 }
@@ -59,7 +62,12 @@ async function copy(backupId: string, instanceId: string, region: string, isMade
   expect((await gateway.call(postBackupsIdAction, { id: backupId, body })).status).toBe(202);
   const id = copyId(backupId, region);
   const attempt = { copyId: id, attempt: 1 };
-  const result = { location: 'x', sizeBytes: 5_000_000_000, sha256: 'a'.repeat(64), startedAt: slotOf(0).toISOString() };
+  const result = {
+    location: 'x',
+    sizeBytes: 5_000_000_000,
+    sha256: 'a'.repeat(64),
+    startedAt: slotOf(0).toISOString(),
+  };
   const retryAt = '2026-11-15T15:00:00.000Z';
   for (const command of [
     { type: 'StartCopy', replicator: 'spec', ...attempt } as const,
@@ -85,8 +93,17 @@ describe('the explanation of', () => {
     expect(answer).toMatchObject({
       id: scheduleId,
       kind: 'schedule',
-      summary: expect.stringMatching(/^The schedule has been paused since .*It runs every day at 03:30 UTC, full on Sunday/),
-      definition: { instance_id: instanceId, hour: 3, minute: 30, day_of_week: 0, paused: true, copy_to: ['IAD', 'ORD'] },
+      summary: expect.stringMatching(
+        /^The schedule has been paused since .*It runs every day at 03:30 UTC, full on Sunday/,
+      ),
+      definition: {
+        instance_id: instanceId,
+        hour: 3,
+        minute: 30,
+        day_of_week: 0,
+        paused: true,
+        copy_to: ['IAD', 'ORD'],
+      },
     });
     const [first, second] = await streamEvents('backup', ran);
     expect(answer.sentences[1]?.event).toEqual({
