@@ -152,7 +152,6 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     ...rulesOfRights,
-    ...rulesOfExplanations,
     {
       rule: 'An account never sees, changes or uses what belongs to another, by any route or stream.',
       shown: [
@@ -306,6 +305,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
         whole('request-ids', "a request's id is in what every process logs of what follows from it"),
       ],
     },
+    ...rulesOfExplanations,
     {
       rule: 'Events are listed by marker, and streamed live. A stream goes on after `Last-Event-ID`.',
       shown: [
