@@ -141,6 +141,13 @@ describe('the client', () => {
     again.abort();
   });
 
+  it('asks why a schedule is as it is', async () => {
+    const { id: instance_id } = await client.instances.register(server);
+    const { id } = await client.schedules.create({ ...slot, instance_id });
+    expect(await client.explanations.get(id)).toMatchObject({ kind: 'schedule', definition: { hour: 14 } });
+    expect(await allOf(client.explanations.sentences(id))).toMatchObject([{ reason: 'schedule-created' }]);
+  });
+
   it('reads what the service says of itself, without a token', async () => {
     const { regions } = (await client.call(getRegions)).body;
     expect((await client.call(getLimits)).body.limits).toMatchObject([{ verb: 'ABSOLUTE', max_instances: 10_000 }]);

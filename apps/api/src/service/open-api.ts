@@ -20,6 +20,7 @@ const parameterTexts = {
   datastore: 'The list has only what is of this kind of server.',
   status: 'The list has only what has this status.',
   deleted: 'With true, the list has only what was deleted and can be brought back.',
+  as_of: 'An instant of RFC 3339. The answer tells what was known then. Without it, it tells what is known now.',
 } as const;
 
 const ofString = { type: 'string' };

@@ -62,6 +62,7 @@ describe('the table of operations', () => {
         'GET …/regions',
         'GET …/limits',
         'GET …/events',
+        'GET …/explain/{id}',
       ]),
     );
     expect(faultCodes).toMatchObject({ badRequest: 400, overLimit: 413, instanceFault: 500, serviceUnavailable: 503 });

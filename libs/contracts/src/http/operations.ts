@@ -6,6 +6,7 @@ import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
+import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
@@ -29,6 +30,11 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Instances',
     about: 'An instance is a database server that is backed up, or one that was built from a backup.',
     operations: instanceOperations,
+  },
+  {
+    name: 'Explanations',
+    about: 'Why a schedule, a backup, a copy or an instance is as it is, or was at a past instant.',
+    operations: explanationOperations,
   },
   {
     name: 'Datastores',
