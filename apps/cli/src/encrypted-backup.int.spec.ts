@@ -85,6 +85,7 @@ beforeAll(async () => {
         ...{ accountId: 'acme', instanceId, instanceName: 'orders' },
       },
       encryption: {
+        format: 'age-encryption.org/v1',
         recipients: [recipientFrom(recipients.owner, 'office safe')],
         chainRecipients: [],
         chainIdentities: [],

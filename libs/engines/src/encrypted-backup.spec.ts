@@ -6,17 +6,13 @@ import { messageOf } from '@strongroom/contracts';
 import { rewrapKeys } from '@strongroom/encryption';
 import { copyBackup, type Vault } from '@strongroom/vault';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
-import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
+import { EncryptedScene, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { restoreHere } from '../fixtures/restore-here.js';
 import { SealsInMemory } from '../fixtures/seals-in-memory.js';
 import type { StoreOptions } from './store-backup.js';
 
 let scene: EncryptedScene;
 let folder: string;
-beforeEach(async () => {
-  scene = await EncryptedScene.open();
-  folder = scene.folder;
-});
 afterEach(() => scene.remove());
 
 const store = (...backup: Parameters<EncryptedScene['backUp']>) => scene.backUp(...backup);
@@ -33,9 +29,18 @@ const faultOf = (asked: Promise<unknown>) =>
     (error: unknown) => messageOf(error),
   );
 
-describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (kind) => {
+const ways: [format: SceneFormat, kind: string][] = [
+  ['age', 'folder'],
+  ['age', 'objects'],
+  ['aes-gcm', 'folder'],
+  ['aes-gcm', 'objects'],
+];
+
+describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (format, kind) => {
   let vault: Vault;
   beforeEach(async () => {
+    scene = await EncryptedScene.open(format);
+    folder = scene.folder;
     vault = await scene.vault(kind, 'DFW');
   });
 
@@ -48,7 +53,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     expect(await readFile(join(directory, 'base/1/1259'), 'utf8')).toBe(archiveFiles['base/1/1259']);
     for (const identities of [[], [stranger], [chain]]) {
       const why = await faultOf(restoreHere({ vault, backupId, directory: join(folder, 'none'), identities }));
-      expect(why).toContain(`opens with the key of office safe (${owner.recipient.text})`);
+      expect(why).toContain(`opens with the key of office safe (${owner.id})`);
       expect(why).toContain(`strongroom restore ${backupId} --from DFW --to FOLDER --identity FILE`);
     }
   });
@@ -84,7 +89,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const { owner, chain } = scene;
     const before = await vault.keys(backupId, 'backup');
     if (!before) throw new Error('there are no keys');
-    const next = new TextIdentity();
+    const next = scene.newKey('next');
     const bytes = await rewrapKeys(before.bytes, [owner], [next.named('new safe')]);
     expect(await vault.replaceKeys(backupId, 'backup', bytes, before.tag)).toBe(true);
     expect(await vault.replaceKeys(backupId, 'backup', before.bytes, before.tag)).toBe(false);
@@ -92,7 +97,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const bytesOfChain = await rewrapKeys(keysOfChain?.bytes ?? Buffer.alloc(0), [chain], [next.named('new safe')]);
     expect(await vault.replaceKeys(backupId, 'chain', bytesOfChain, keysOfChain?.tag ?? '')).toBe(true);
     expect((await vault.verify(backupId)).sha256).toBe(sha256);
-    const restored = (identity: TextIdentity, name: string) =>
+    const restored = (identity: SceneKey, name: string) =>
       restoreHere({ vault, backupId, directory: join(folder, name), identities: [identity] });
     await expect(restored(next, 'next')).resolves.toMatchObject({ sha256 });
     expect(await faultOf(restored(owner, 'owner'))).toContain('opens with the key of new safe');

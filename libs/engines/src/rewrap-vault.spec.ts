@@ -3,7 +3,7 @@ import { allKeys, type KeysOf, messageOf } from '@strongroom/contracts';
 import { chainHolder, type Identity, openKeys, type Recipient } from '@strongroom/encryption';
 import type { Vault } from '@strongroom/vault';
 import { PassingVault } from '../../../test/vaults/passing-vault.js';
-import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
+import { EncryptedScene, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { rewrapVault } from './rewrap-vault.js';
 
 /** Kills the process after so many replacements. */
@@ -25,9 +25,10 @@ class EndingVault extends PassingVault {
 describe('keys that are wrapped for others', () => {
   let scene: EncryptedScene;
   let vault: Vault;
-  const next = new TextIdentity();
+  let next: SceneKey;
   beforeEach(async () => {
     scene = await EncryptedScene.open();
+    next = scene.newKey('next');
     vault = await scene.vault('folder', 'DFW');
   });
   afterEach(() => scene.remove());
