@@ -6,7 +6,7 @@ import { messageOf } from '@strongroom/contracts';
 import { rewrapKeys } from '@strongroom/encryption';
 import { copyBackup, type Vault } from '@strongroom/vault';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
-import { EncryptedScene, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
+import { EncryptedScene, formats, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { restoreHere } from '../fixtures/restore-here.js';
 import { SealsInMemory } from '../fixtures/seals-in-memory.js';
 import type { StoreOptions } from './store-backup.js';
@@ -132,6 +132,17 @@ describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (forma
     });
   });
 
+  it('is never in one chain with a backup in another format', async () => {
+    const { backupId: parentId } = await store(vault);
+    const encryption = { ...scene.encryption, format: formats[format === 'age' ? 'aes-gcm' : 'age'] };
+    await expect(store(vault, { type: 'incremental', parentId }, { encryption })).rejects.toMatchObject({
+      ground: 'parent-unreadable',
+      message: expect.stringMatching(
+        /is encrypted in the format .*, and this backup is to be in .*\. Take a full backup\./,
+      ),
+    });
+  });
+
   it('is taken from a dead attempt only by who can read what it says of its server', async () => {
     const seals = new SealsInMemory();
     const first = await store(vault, {}, { seals });
@@ -141,5 +152,25 @@ describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (forma
     const clear = await again({ attempt: 3, encryption: undefined });
     expect(clear.encryptedFor).toEqual([]);
     expect(clear.sha256).not.toBe(first.sha256);
+  });
+});
+
+describe('a change of the format', () => {
+  it('leaves what was stored readable, makes the next backup anew, and takes nothing of an earlier attempt', async () => {
+    scene = await EncryptedScene.open('aes-gcm');
+    const vault = await scene.vault('objects', 'DFW');
+    const seals = new SealsInMemory();
+    const { backupId, sha256 } = await store(vault, {}, { seals });
+    const encryption = { ...scene.encryption, format: formats.age };
+    const again = await store(vault, { backupId }, { seals, attempt: 2, encryption });
+    expect(again.sha256).not.toBe(sha256);
+    const other = await store(vault);
+    for (const [index, id] of [backupId, other.backupId].entries()) {
+      const directory = join(scene.folder, `restored-${index}`);
+      await restoreHere({ vault, backupId: id, directory, identities: [scene.owner] });
+      expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n');
+    }
+    const { manifest } = (await vault.manifest(other.backupId)) ?? {};
+    expect(manifest).toMatchObject({ encryption: { format: 'tink/AES256_GCM_HKDF_1MB' } });
   });
 });

@@ -20,11 +20,13 @@ export interface Recipients {
 
 const usedBy: readonly AppName[] = ['scheduler'];
 const notEncrypted = 'none';
+const ofProgram = 'command:';
 const keyForm = /^(age1[02-9ac-hj-np-z]{58}|command:\/\S+ [!-~]+)$/;
 const identityForm = /^(AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}|command:\/\S+ [!-~]+)$/;
 
 export const recipientsForm = `recipients like age1… with commas between them, or JSON like {"default": [{"key": "age1…", "name": "office safe"}], "accounts": {"acme": ["age1…"]}}, or ${notEncrypted}`;
-const identitiesForm = 'keys like AGE-SECRET-KEY-1…, one in each line, as age-keygen writes them';
+const identitiesForm =
+  'keys like AGE-SECRET-KEY-1…, one in each line, as age-keygen writes them, or like command:/path/of/program NAME';
 
 const recipient = z.union([
   z.string().transform((key) => ({ key })),
@@ -67,7 +69,7 @@ export const chainKey = {
 
 export const restoreKey = {
   name: 'STRONGROOM_RESTORE_KEY',
-  meaning: `Keys of age with which this scheduler builds servers from encrypted backups. Whoever takes over such a scheduler can read every backup that they open. Without it, servers are built only from backups that are not encrypted.`,
+  meaning: `Keys with which this scheduler builds servers from encrypted backups. Whoever takes over such a scheduler can read every backup that they open. Without it, servers are built only from backups that are not encrypted.`,
   form: parsedText(identitiesForm, identitiesIn),
   usedBy,
   isSecret: true,
@@ -76,7 +78,7 @@ export const restoreKey = {
 
 /** Whether a key is one that a program keeps. */
 export function isKeptByProgram(key: string): boolean {
-  return key.startsWith('command:');
+  return key.startsWith(ofProgram);
 }
 
 function recipientsIn(text: string): Recipients | string {
