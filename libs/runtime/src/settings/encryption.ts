@@ -50,7 +50,7 @@ export const encryption = {
 
 export const recipients = {
   name: 'STRONGROOM_RECIPIENTS',
-  meaning: `Whose keys open backups, in the format of [age](https://age-encryption.org). A backup is encrypted for all of them before anything leaves the process, and nobody else can read it: not who holds a vault, and not Strongroom. Without their keys it can’t be restored, so keep those apart from Strongroom. \`default\` is for every account that \`accounts\` does not name. \`command:/path/of/program NAME\` stands for a key that a program keeps, such as one of a KMS; the page on [operations](operations.md#encryption) says what it must do. With \`${notEncrypted}\` backups are not encrypted, and whoever has a vault can read them. It has no default: whoever runs Strongroom says which of the two it is.`,
+  meaning: `Whose keys open backups: keys of [age](https://age-encryption.org), or of programs. A backup is encrypted for all of them before anything leaves the process, and nobody else can read it: not who holds a vault, and not Strongroom. Without their keys it can’t be restored, so keep those apart from Strongroom. \`default\` is for every account that \`accounts\` does not name. \`command:/path/of/program NAME\` stands for a key that a program keeps, such as one of a KMS; the page on [operations](operations.md#encryption) says what it must do. With \`${notEncrypted}\` backups are not encrypted, and whoever has a vault can read them. It has no default: whoever runs Strongroom says which of the two it is.`,
   form: parsedText(recipientsForm, recipientsIn),
   usedBy,
   isRequired: true,
