@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { kmsProgram, shellProgram } from '../fixtures/kms-program.js';
+import { kmsProgram, shellProgram } from '../../../test/services/kms-program.js';
 import { openKeys, readKeys, rewrapKeys, writeKeys } from './keys.js';
 import { newFileKey } from './object-cipher.js';
 import { identityFrom, recipientFrom, recipientOf } from './recipients.js';
