@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
+import type { ObjectCipher } from '@strongroom/encryption';
 import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
@@ -223,11 +224,11 @@ class WatchedUpload extends VaultUpload {
     this.backupId = of.backupId;
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
+  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
     const chunks = passing(this.of.space.leftBy(source), operation);
     try {
-      return await operation.until(this.upload.put(name, chunks, fileKey));
+      return await operation.until(this.upload.put(name, chunks, cipher));
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});

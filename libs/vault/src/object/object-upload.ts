@@ -3,6 +3,7 @@
  * can be sealed. Sealing is one change of the backup's state. An attempt at a copy goes on with what earlier ones have brought.
  */
 import { type KeysOf, keysNames, manifestObjectName, type VaultSegment } from '@strongroom/contracts';
+import type { ObjectCipher } from '@strongroom/encryption';
 import type { AttemptsApart } from '../attempts-apart.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
@@ -77,13 +78,13 @@ export class ObjectUpload extends VaultUpload {
     this.reader = new ObjectReader(store, place, this.signal);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject> {
     const { region, segmentBytes } = this.parts;
     checkedObjectName(name, region);
     const segments: VaultSegment[] = [];
     await this.sending(async (send) => {
       const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
-      for await (const piece of cutAtChunks(source, most, fileKey)) {
+      for await (const piece of cutAtChunks(source, most, cipher)) {
         const { bytes, sha256 } = piece;
         const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
         await send((signal) => this.putPiece(key, bytes, sha256, signal));
