@@ -6,7 +6,7 @@ import { Traffic, type Vault, VaultFault, Vaults } from '@strongroom/vault';
 import { eventually } from '../../../../../test/services/eventually.js';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
-import { copyInPlace } from './copy-job.js';
+import { copyWithPermit } from './copy-job.js';
 
 type Backup = EventData<'BackupCompleted'>;
 
@@ -63,7 +63,7 @@ async function owed(region: string, count: number): Promise<Backup[]> {
 }
 
 describe('copies to a region that hangs', () => {
-  it('hold a part of the places of their source, so those to other regions are made; none counts as made that is not', async () => {
+  it('hold a part of the permits of their source, so those to other regions are made; none counts as made that is not', async () => {
     const real = world.vaults();
     const ord = new HeldVault(real.of('ORD'));
     const dfw = new CountedVault(real.of('DFW'));
@@ -79,7 +79,7 @@ describe('copies to a region that hangs', () => {
     const attempt = (backup: Backup, lane: string): Promise<Performed> => {
       const id = copyId(backup.backupId, lane);
       const job = { kind: 'copy', id, lane, accountId, attempt: 1, failures: 0, asked: 1, owner: 'spec' };
-      return copyInPlace(parts, job, { signal: new AbortController().signal, progress: () => {} });
+      return copyWithPermit(parts, job, { signal: new AbortController().signal, progress: () => {} });
     };
     const [hanging, others] = [await owed('ORD', 3), await owed('IAD', 4)];
 
@@ -89,7 +89,7 @@ describe('copies to a region that hangs', () => {
     expect(made).toEqual(others.map(() => 'finished'));
     for (const backup of others) expect(await world.isWhole(backup, 'IAD')).toBe(true);
     expect(dfw.most).toBeLessThanOrEqual(2);
-    // The other two still wait for a place.
+    // The other two still wait for a permit.
     expect(ord.begun).toBe(1);
     for (const backup of hanging) expect(await world.typesOf(backup, 'ORD')).not.toContain('CopyCompleted');
 
@@ -101,7 +101,7 @@ describe('copies to a region that hangs', () => {
     }
   }, 120_000);
 
-  it('begin nothing and record nothing where their own region has no place left', async () => {
+  it('begin nothing and record nothing where their own region has no permit left', async () => {
     const [first, second] = (await owed('ORD', 2)) as [Backup, Backup];
     const real = world.vaults();
     const ord = new HeldVault(real.of('ORD'));
@@ -115,7 +115,7 @@ describe('copies to a region that hangs', () => {
     const attempt = (backup: Backup): Promise<Performed> => {
       const id = copyId(backup.backupId, 'ORD');
       const job = { kind: 'copy', id, lane: 'ORD', accountId, attempt: 1, failures: 0, asked: 1, owner: 'spec' };
-      return copyInPlace(parts, job, { signal: new AbortController().signal, progress: () => {} });
+      return copyWithPermit(parts, job, { signal: new AbortController().signal, progress: () => {} });
     };
     const pending = attempt(first);
     expect(await attempt(second)).toEqual({ retryInMs: 500 });
