@@ -46,7 +46,8 @@ export function pairOf(from: string, to: string): string {
 
 export class Traffic {
   private readonly buckets = new Map<string, TokenBucket>();
-  private readonly paces = new Map<string, StorePace>();
+  /** By store. Several regions may lie in one. */
+  private readonly paces = new Map<string, { pace: StorePace; regions: Set<string> }>();
   /** Who may move bytes in the vault of a region. */
   readonly permits: TransferPermits;
   private readonly first: LimitsByScope;
@@ -100,21 +101,31 @@ export class Traffic {
     return waits.length > 0 ? Promise.all(waits) : undefined;
   }
 
-  /** How the store of a region is asked by this process, as far as it keeps up. */
-  paceOf(region: string): StorePace {
-    const known = this.paces.get(region);
-    if (known) return known;
+  /**
+   * How a store is asked by this process, as far as it keeps up. Regions in one store have one pace.
+   * @param store what is asked too much when one of its regions is
+   */
+  paceOf(store: string, region: string): StorePace {
+    const known = this.paces.get(store);
+    if (known) {
+      known.regions.add(region);
+      return known.pace;
+    }
+    const regions = new Set([region]);
+    const each = (count: (of: { region: string }) => void) => regions.forEach((region) => count({ region }));
     const pace = new StorePace({
-      onBusy: () => this.measured?.busy.inc({ region }),
-      onWaited: (ms) => this.measured?.busyWaitSeconds.inc({ region }, ms / 1_000),
+      onBusy: () => each((of) => this.measured?.busy.inc(of)),
+      onWaited: (ms) => each((of) => this.measured?.busyWaitSeconds.inc(of, ms / 1_000)),
     });
-    this.paces.set(region, pace);
+    this.paces.set(store, { pace, regions });
     return pace;
   }
 
   /** How many requests at a time this process makes to stores that do not keep up, by region. */
   requestLimits(): [region: string, atATime: number][] {
-    return [...this.paces].flatMap(([region, { limit }]) => (limit === undefined ? [] : [[region, limit]]));
+    return [...this.paces.values()].flatMap(({ pace: { limit }, regions }) =>
+      limit === undefined ? [] : [...regions].map((region): [string, number] => [region, limit]),
+    );
   }
 
   /** So many bytes were read from the vault of a region, or written to it. */
