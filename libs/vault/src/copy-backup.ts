@@ -19,7 +19,7 @@ export interface CopyOptions {
   /** Called with the number of bytes written since the last call. */
   progress?: (bytes: number) => void;
   /** Called whenever bytes move. The copy goes on when what it returns has come true. */
-  moves?: () => Promise<void> | undefined;
+  moves?: (bytes: number) => Promise<void> | undefined;
   signal: AbortSignal;
 }
 
@@ -72,14 +72,14 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
       skipped: (bytes) => {
         options.progress?.(bytes);
         // What the store does by itself can't be held up. A permit that is over ends the copy elsewhere.
-        options.moves?.()?.catch(() => {});
+        options.moves?.(bytes)?.catch(() => {});
       },
       altered: () => altered(from, backupId, object.name),
     });
   }
   if (isEncrypted(source.manifest)) await bringKeys(upload, options);
   signal.throwIfAborted();
-  return upload.seal(source.bytes, { signal, progress: () => options.moves?.() });
+  return upload.seal(source.bytes, { signal, progress: (bytes) => options.moves?.(bytes) });
 }
 
 /** They are no part of what the digest proves, so they must at least say that they are those of the backup. */
@@ -102,7 +102,7 @@ async function alreadyThere({
 }: CopyOptions): Promise<SealedManifest | undefined> {
   try {
     if (!(await to.manifest(backupId))) return undefined;
-    const sealed = await to.verify(backupId, () => moves?.(), signal);
+    const sealed = await to.verify(backupId, (bytes) => moves?.(bytes), signal);
     return sealed.sha256 === expectedSha256 ? sealed : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
@@ -118,7 +118,7 @@ async function* passing(
   for await (const chunk of source) {
     signal.throwIfAborted();
     await between(chunk.length);
-    await moves?.();
+    await moves?.(chunk.length);
     yield chunk;
     progress?.(chunk.length);
   }

@@ -21,7 +21,7 @@ export interface TrafficParts {
   first?: LimitsByScope;
   /** How many transfers at a time there may be in each region. Default: no limit. */
   atATime?: CapsByRegion;
-  /** For how long a copy may move nothing before others have its permit, in milliseconds. Default: ten seconds. */
+  /** For how long a copy may move next to nothing before others have its permit, in milliseconds. Default: ten seconds. */
   stillMs?: number;
   /** Default: each process has a budget of its own. */
   sharedBudget?: SharedBudgetOf;
@@ -112,10 +112,13 @@ export class Traffic {
       return known.pace;
     }
     const regions = new Set([region]);
-    const each = (count: (of: { region: string }) => void) => regions.forEach((region) => count({ region }));
     const pace = new StorePace({
-      onBusy: () => each((of) => this.measured?.busy.inc(of)),
-      onWaited: (ms) => each((of) => this.measured?.busyWaitSeconds.inc(of, ms / 1_000)),
+      onBusy: () => {
+        for (const region of regions) this.measured?.busy.inc({ region });
+      },
+      onWaited: (ms) => {
+        for (const region of regions) this.measured?.busyWaitSeconds.inc({ region }, ms / 1_000);
+      },
     });
     this.paces.set(store, { pace, regions });
     return pace;

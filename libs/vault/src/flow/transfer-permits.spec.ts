@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type TransferPermit, TransferPermits } from './transfer-permits.js';
+import { leastMovedBytes, type TransferPermit, TransferPermits } from './transfer-permits.js';
 
 const { signal } = new AbortController();
 const permitsOf = (caps: Record<string, number>) => new TransferPermits({ caps: new Map(Object.entries(caps)) });
@@ -127,12 +127,31 @@ describe('a transfer that tells of its moves', () => {
     const toOrd = await copying(permits, 'ORD', 'DFW');
     for (let count = 0; count < 5; count += 1) {
       jest.advanceTimersByTime(permits.stillMs - 1);
-      expect(toOrd.moves()).toBeUndefined();
+      expect(toOrd.moves(leastMovedBytes)).toBeUndefined();
     }
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(0);
     jest.advanceTimersByTime(permits.stillMs);
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(1);
     expect(permits.mostFor('ORD', 'copies to ORD')).toBe(1);
+  });
+
+  it('takes turns with the others when it crawls', async () => {
+    const permits = permitsOf({ DFW: 1 });
+    const toOrd = await copying(permits, 'ORD', 'DFW');
+    const toIad = copying(permits, 'IAD', 'DFW');
+    for (let second = 1; second * 1_000 < permits.stillMs; second += 1) {
+      await jest.advanceTimersByTimeAsync(1_000);
+      expect(toOrd.moves(1_000)).toBeUndefined();
+    }
+    await jest.advanceTimersByTimeAsync(1_000);
+    let isItsTurn = false;
+    void toOrd.moves(1_000)?.then(() => {
+      isItsTurn = true;
+    });
+    (await toIad).release();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(isItsTurn).toBe(true);
+    expect(permits.mostFor('DFW', 'backups')).toBe(0);
   });
 
   it('waits for a permit when it comes back, never moves beside another, and lends again when it stands still again', async () => {
@@ -142,14 +161,14 @@ describe('a transfer that tells of its moves', () => {
     const toIad = await copying(permits, 'IAD', 'DFW');
     const told: string[] = [];
     // Its segments move beside each other.
-    for (const part of ['first', 'second']) void toOrd.moves()?.then(() => told.push(part));
+    for (const part of ['first', 'second']) void toOrd.moves(1)?.then(() => told.push(part));
     await jest.advanceTimersByTimeAsync(permits.stillMs - 1);
     expect(told).toEqual([]);
     toIad.release();
     await jest.advanceTimersByTimeAsync(0);
     expect(told).toEqual(['first', 'second']);
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(0);
-    expect(toOrd.moves()).toBeUndefined();
+    expect(toOrd.moves(leastMovedBytes)).toBeUndefined();
     jest.advanceTimersByTime(permits.stillMs);
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(1);
   });
@@ -167,7 +186,7 @@ describe('a transfer that tells of its moves', () => {
         const permit = await copying(permits, 'ORD', 'DFW');
         jest.advanceTimersByTime(permits.stillMs);
         const other = permits.tryTake(['DFW'], 'backups');
-        const told = permit.moves()?.catch(({ message }: Error) => message);
+        const told = permit.moves(1)?.catch(({ message }: Error) => message);
         permit.release();
         expect(await told).toBe('the transfer has ended');
         other?.release();
@@ -177,7 +196,7 @@ describe('a transfer that tells of its moves', () => {
         const permit = await copying(permits, 'ORD', 'DFW');
         jest.advanceTimersByTime(permits.stillMs);
         const other = permits.tryTake(['DFW'], 'backups');
-        void permit.moves()?.catch(() => {});
+        void permit.moves(1)?.catch(() => {});
         // In this moment it is let in, and has not gone on yet.
         other?.release();
         return permit;

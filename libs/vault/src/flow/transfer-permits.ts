@@ -11,7 +11,7 @@ export type CapsByRegion = ReadonlyMap<string, number>;
 export interface PermitsParts {
   /** Default: no limit. They may be changed while everything runs. */
   caps?: CapsByRegion | undefined;
-  /** For how long a transfer that tells of its moves may move nothing before others have its permit, in milliseconds. Default: ten seconds. */
+  /** For how long a transfer that tells of its moves may move next to nothing before others have its permit, in milliseconds. Default: ten seconds. */
   stillMs?: number | undefined;
   metrics?: Metrics | undefined;
 }
@@ -19,20 +19,23 @@ export interface PermitsParts {
 /** How long a job waits when something else has just taken the last permit, in milliseconds. */
 const noPermitMs = 500;
 const usualStillMs = 10_000;
+/** Who moves fewer bytes in that time stands still, or crawls. */
+export const leastMovedBytes = 1_048_576;
 
 interface Waiting {
   begin(): boolean;
 }
 
 /**
- * What a transfer holds. A transfer of two vaults tells whenever it moves. When nothing has moved for long, because one of them hangs, others
- * have its permit, and it waits for another one before it goes on.
+ * What a transfer holds. A transfer of two vaults tells whenever it moves. When next to nothing has moved for long, because one of them hangs or
+ * crawls, others have its permit, and it waits for another one before it goes on.
  */
 export class TransferPermit {
   private regions: readonly string[];
   /** What it held when others were let in. */
   private lent: readonly string[] = [];
   private lending: NodeJS.Timeout | undefined;
+  private movedBytes = 0;
   private retaking: Promise<void> | undefined;
   private readonly ending = new AbortController();
 
@@ -59,11 +62,12 @@ export class TransferPermit {
   }
 
   /**
-   * Tells that bytes have moved, and more are about to.
+   * Tells that so many bytes have moved, and more are about to.
    * @returns undefined when they may at once, and otherwise what to wait for. It ends with an error when the permit is released
    */
-  moves(): Promise<void> | undefined {
-    this.lending?.refresh();
+  moves(bytes: number): Promise<void> | undefined {
+    this.movedBytes += bytes;
+    if (this.movedBytes >= leastMovedBytes) this.beginTurn();
     if (this.lent.length === 0) return undefined;
     this.retaking ??= this.retake().finally(() => {
       this.retaking = undefined;
@@ -82,12 +86,17 @@ export class TransferPermit {
     return this.permits.wait(lent, this.by, this.ending.signal, () => {
       this.regions = lent;
       this.lent = [];
-      this.lending?.refresh();
+      this.beginTurn();
     });
   }
 
+  private beginTurn(): void {
+    this.movedBytes = 0;
+    this.lending?.refresh();
+  }
+
   private lend(): void {
-    // Who waits for permits has told of a move, and holds nothing.
+    // It may have moved, and waits for its permit.
     if (this.lent.length > 0) return;
     this.lent = this.regions;
     this.regions = [];

@@ -122,7 +122,7 @@ export class CopyBytes {
         doneBytes += bytes;
         this.hold.progress(doneBytes, sizeBytes);
       },
-      moves: () => this.parts.permit?.moves(),
+      moves: (bytes) => this.parts.permit?.moves(bytes),
     });
   }
 }
