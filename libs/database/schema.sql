@@ -556,6 +556,16 @@ create table transfer_budget (
   constraint transfer_budget_pkey PRIMARY KEY (scope)
 );
 
+-- How many transfers of one process may move bytes in the vault of a region at a time, as operators have set it by "strongroom limits". It counts before STRONGROOM_TRANSFERS_AT_A_TIME.
+create table transfer_cap (
+  region text not null,
+  -- Null: as many as there are, whatever the settings say.
+  at_a_time integer,
+  set_at timestamp with time zone not null default now(),
+  constraint transfer_cap_pkey PRIMARY KEY (region),
+  constraint transfer_cap_at_a_time_check CHECK (((at_a_time >= 1) AND (at_a_time <= 1000)))
+);
+
 -- What operators have set for transfers by "strongroom limits": of a region, of a pair of regions as DFW:ORD, or of each process. It counts before STRONGROOM_TRANSFER_LIMITS.
 create table transfer_limit (
   scope text not null,

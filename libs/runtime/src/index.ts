@@ -37,7 +37,7 @@ export * from './service.js';
 export * from './service-memory.js';
 export * from './set-aside.js';
 export { SetTransferLimits } from './set-transfer-limits.js';
-export { transferRate, transferScope } from './settings/transfers.js';
+export { transferCap, transferRate, transferScope } from './settings/transfers.js';
 export * from './shared-batches.js';
 export * from './told-fault.js';
 export * from './transfer-limits.js';
