@@ -66,7 +66,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
     await upload.bring({
       object,
       inside,
-      read: (range) => passing(from.read(backupId, object.name, range), options, between),
+      read: (range) => passing(from.readLent(backupId, object.name, range), options, between),
       skipped: (bytes) => options.progress?.(bytes),
       altered: () => altered(from, backupId, object.name),
     });

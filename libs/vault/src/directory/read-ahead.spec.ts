@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
-import { inTurns, readAhead, stepBytes } from './read-ahead.js';
+import { readAhead, readLent, stepBytes } from './read-ahead.js';
 import { chunkBytes } from './vault-root.js';
 
 const file = randomBytes(3 * stepBytes + chunkBytes + 7);
@@ -33,7 +33,7 @@ describe('reading ahead', () => {
   it('gives every byte to a reader that looks at each chunk before it asks for the next, though two memories are used again', async () => {
     const hash = createHash('sha256');
     const memories = new Set<ArrayBufferLike>();
-    for await (const chunk of readAhead(whole, read, inTurns())) {
+    for await (const chunk of readLent(whole, read)) {
       hash.update(chunk);
       memories.add(chunk.buffer);
     }
