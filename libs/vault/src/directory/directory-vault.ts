@@ -119,7 +119,7 @@ export class DirectoryVault extends Vault {
   }
 
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
-    const chunks = this.chunks(backupId, objectName, range, 'own');
+    const chunks = this.chunks(backupId, objectName, range);
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
   }
 
@@ -303,8 +303,8 @@ export class DirectoryVault extends Vault {
   private async *chunks(
     backupId: string,
     objectName: string,
-    range: ByteRange | undefined,
-    memory: ChunkMemory,
+    range?: ByteRange,
+    memory?: ChunkMemory,
   ): AsyncGenerator<Buffer> {
     const state = await this.sealedState(backupId);
     if (!state) throw notHeld(backupId, this.region);

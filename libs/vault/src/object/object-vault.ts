@@ -145,7 +145,7 @@ export class ObjectVault extends Vault {
   }
 
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
-    const chunks = this.chunks(backupId, objectName, range, 'own');
+    const chunks = this.chunks(backupId, objectName, range);
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
   }
 
@@ -357,19 +357,14 @@ export class ObjectVault extends Vault {
     return readManifest(this.readerAt(backupId, place), { backupId, region }, sealed);
   }
 
-  private async *chunks(
-    backupId: string,
-    objectName: string,
-    range: ByteRange | undefined,
-    memory: ChunkMemory,
-  ): AsyncGenerator<Buffer> {
-    const place = await this.sealedPlace(backupId);
-    if (!place) throw notHeld(backupId, this.region);
-    const reader = this.readerAt(backupId, place);
+  private async *chunks(id: string, name: string, range?: ByteRange, memory?: ChunkMemory): AsyncGenerator<Buffer> {
+    const place = await this.sealedPlace(id);
+    if (!place) throw notHeld(id, this.region);
+    const reader = this.readerAt(id, place);
     try {
-      const { manifest } = await this.manifestAt(backupId, place);
-      const object = manifest.objects.find(({ name }) => name === objectName);
-      if (!object) throw reader.missing(objectName);
+      const { manifest } = await this.manifestAt(id, place);
+      const object = manifest.objects.find((each) => each.name === name);
+      if (!object) throw reader.missing(name);
       yield* reader.chunks(object, range, memory);
     } catch (error) {
       // Before this says that the backup is lost, it checks that this is still the vault.
