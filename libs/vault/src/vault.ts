@@ -200,6 +200,14 @@ export abstract class Vault {
   abstract read(backupId: string, objectName: string, range?: ByteRange): Readable;
 
   /**
+   * The same bytes, for a reader that does not look at a chunk any more when it asks for the next one: the memory of chunks may be used
+   * again, and costs less than a stream.
+   */
+  readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.read(backupId, objectName, range);
+  }
+
+  /**
    * The keys of a sealed backup, or undefined when there are none. They are no part of what its digest proves.
    * @throws {VaultFault}
    */

@@ -98,6 +98,11 @@ export class WatchedVault extends Vault {
     return Readable.from(chunks, { objectMode: false });
   }
 
+  override readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
+    return this.each(doing, (ends) => this.vault.under(ends).readLent(backupId, objectName, range));
+  }
+
   keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
     return this.over(`read the keys of backup ${backupId}`, backupId, (vault) => vault.keys(backupId, of));
   }

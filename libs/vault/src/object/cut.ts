@@ -1,10 +1,13 @@
 /** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
 import { createHash } from 'node:crypto';
 import type { ObjectCipher, PayloadWriter } from '@strongroom/encryption';
+import { pieceMemories } from './piece-memory.js';
 
 export interface Cut {
   bytes: Buffer;
   sha256: string;
+  /** To be called when nobody looks at the bytes any more. Another piece is collected in their memory then. */
+  giveBack: () => void;
 }
 
 /**
@@ -50,7 +53,7 @@ export async function* cutInto(
     let rest = chunk;
     while (rest.length > 0) {
       if (index >= sizes.length) {
-        yield { bytes: rest, sha256: createHash('sha256').update(rest).digest('hex') };
+        yield { bytes: rest, sha256: createHash('sha256').update(rest).digest('hex'), giveBack: () => {} };
         return;
       }
       rest = piece.take(rest);
@@ -111,9 +114,12 @@ class CollectedPiece implements OpenPiece {
   length = 0;
   private readonly hash = createHash('sha256');
   private readonly memory: Buffer;
+  private readonly giveBack: () => void;
 
   constructor(mostBytes: number) {
-    this.memory = Buffer.allocUnsafeSlow(mostBytes);
+    const { memory, giveBack } = pieceMemories.take(mostBytes);
+    this.memory = memory;
+    this.giveBack = giveBack;
   }
 
   get roomBytes(): number {
@@ -129,6 +135,7 @@ class CollectedPiece implements OpenPiece {
   }
 
   cut(): Cut {
-    return { bytes: this.memory.subarray(0, this.length), sha256: this.hash.digest('hex') };
+    const { memory, length, giveBack } = this;
+    return { bytes: memory.subarray(0, length), sha256: this.hash.digest('hex'), giveBack };
   }
 }
