@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { FixedClock } from '@strongroom/runtime';
+import { FixedClock } from '@strongroom/runtime/light';
 import type { Vault } from '@strongroom/vault';
 import { type Crossing, type KindOfVault, tryEveryOperation } from '../../../test/vaults/late-attempts.js';
 import { BytesEngine } from '../fixtures/bytes-engine.js';
