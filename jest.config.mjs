@@ -42,6 +42,8 @@ const project = {
 /** There are three suites. Unit and integration tests lie beside the code, end-to-end tests in test/. */
 export default {
   testSequencer: '<rootDir>/test/services/longest-first.mjs',
+  // A worker that has nothing left to do may need seconds to end where others keep the cores. One that still has something open is told of.
+  workerGracefulExitTimeout: 30_000,
   projects: [
     {
       ...project,
