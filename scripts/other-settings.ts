@@ -253,7 +253,8 @@ export const otherSettings: readonly OtherGroup[] = [
       },
       {
         name: 'STRONGROOM_ALL_FAILURES',
-        meaning: 'With any value, the tests of late attempts fail each operation of a file with every kind of error.',
+        meaning:
+          'With any value, the tests of late attempts fail each operation of a file with every kind of error, and freeze after each of them too.',
       },
     ],
   },

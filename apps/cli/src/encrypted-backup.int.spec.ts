@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { recipientFrom } from '@strongroom/encryption';
 import { storeBackup } from '@strongroom/engines';
 import { wholeEngineFor } from '@strongroom/engines/in-this-process';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { PostgresServer } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
 import { z } from 'zod';
