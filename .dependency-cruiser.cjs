@@ -46,7 +46,7 @@ const light = '^libs/runtime/src/light\\.ts$';
 /** Takes and restores backups in the process that calls it, which is for tests. */
 const inThisProcess = '^libs/engines/src/in-this-process\\.ts$';
 
-const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events']);
+const nouns = oneOf(['schedules', 'backups', 'copies', 'instances', 'datastores', 'events', 'explanations']);
 
 const layers = Object.entries(arrows).flatMap(([library, targets]) => {
   const reachable = `^libs/${oneOf([library, ...targets])}/`;
