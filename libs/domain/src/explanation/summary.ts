@@ -1,5 +1,5 @@
 /**
- * The short answer to "why" about one thing, made from the newest event of each type in its streams. So its cost does not grow with the
+ * The short answer to "why" about one thing, made from the newest event of each type in its streams. So no more is parsed of a long
  * history, and any part of a history gives an answer.
  */
 import type { Aggregate, EventType, RecordedEvent } from '@strongroom/contracts';
