@@ -107,7 +107,7 @@ describe('the explanation of', () => {
     });
     const [first, second] = await streamEvents('backup', ran);
     expect(answer.sentences[1]?.event).toEqual({
-      ...{ id: first?.id, type: 'BackupRequested', at: first?.at, position: first?.position },
+      ...{ id: first?.id, type: 'BackupRequested', at: first?.at },
       subject: { kind: 'backup', id: ran },
     });
     expect(answer.sentences[2]).toMatchObject({

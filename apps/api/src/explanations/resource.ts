@@ -125,7 +125,7 @@ function definitionIn(own: readonly RecordedEvent[]): ExplanationResource['defin
 }
 
 function itemOf(event: RecordedEvent): Item {
-  const { id, type, at, position, stream } = event;
+  const { id, type, at, stream } = event;
   const subject = { kind: aggregateOfEvent[type], id: idOf(stream) };
-  return { id, told: { ...explainedEvent(event, shownName), event: { id, type, at, position, subject } } };
+  return { id, told: { ...explainedEvent(event, shownName), event: { id, type, at, subject } } };
 }

@@ -16,8 +16,6 @@ export const explainedSentence = z.object({
     id: z.string(),
     type: eventType,
     at: utcTime,
-    /** Its place in the ledger. */
-    position: z.int(),
     subject: z.object({ kind: aggregate, id: z.string() }),
   }),
 });
