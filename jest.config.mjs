@@ -1,7 +1,3 @@
-import { readFileSync } from 'node:fs';
-
-const { compilerOptions } = JSON.parse(readFileSync(new URL('./tsconfig.json', import.meta.url), 'utf8'));
-
 // These packages ship ES modules only. Jest cannot require them before Node 24.9, so it transforms them as it does our code.
 const esmOnly = [
   '@nestjs',
@@ -23,12 +19,8 @@ const esmOnly = [
 const project = {
   rootDir: import.meta.dirname,
   testEnvironment: '<rootDir>/test/services/patient-environment.mjs',
-  moduleNameMapper: {
-    '^(\\.{1,2}/.*)\\.js$': '$1',
-    ...Object.fromEntries(
-      Object.entries(compilerOptions.paths).map(([alias, [file]]) => [`^${alias}$`, file.replace('./', '<rootDir>/')]),
-    ),
-  },
+  resolver: '<rootDir>/test/services/resolver.mjs',
+  runtime: '<rootDir>/test/services/keeping-runtime.cjs',
   transform: {
     '\\.[jt]s$': [
       '@swc/jest',
@@ -50,6 +42,8 @@ const project = {
 /** There are three suites. Unit and integration tests lie beside the code, end-to-end tests in test/. */
 export default {
   testSequencer: '<rootDir>/test/services/longest-first.mjs',
+  // A worker that has nothing left to do may need seconds to end where others keep the cores. One that still has something open is told of.
+  workerGracefulExitTimeout: 30_000,
   projects: [
     {
       ...project,

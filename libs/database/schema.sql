@@ -346,6 +346,7 @@ CREATE UNIQUE INDEX ledger_event_by_id ON ledger_event USING btree (id);
 CREATE UNIQUE INDEX ledger_event_in_order ON ledger_event USING btree ("position");
 CREATE INDEX ledger_event_of_account ON ledger_event USING btree (account_id, "position");
 CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "position");
+CREATE INDEX ledger_event_of_schedule ON ledger_event USING btree (((data ->> 'scheduleId'::text)), at, "position") WHERE (type = ANY (ARRAY['ScheduleCreated'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'SlotSkipped'::text, 'SlotMissed'::text, 'BackupRequested'::text, 'BackupDelayed'::text, 'BackupMadeFull'::text, 'BackupCompleted'::text, 'BackupFailed'::text]));
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
 

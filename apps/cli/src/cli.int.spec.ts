@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StoreOptions, storeBackup } from '@strongroom/engines';
 import { wholeEngineFor } from '@strongroom/engines/in-this-process';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
 import { eventually } from '../../../test/services/eventually.js';

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { storeBackup } from '@strongroom/engines';
 import { wholeEngineFor } from '@strongroom/engines/in-this-process';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { insteadOfRoot, PostgresServer, postgresPrograms } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
 import { eventually } from '../../../test/services/eventually.js';

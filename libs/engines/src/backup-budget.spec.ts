@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { openVaults, type Vault } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
 import type { BackupOptions, EngineBackup } from './engine.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { openVaults, type Vault } from '@strongroom/vault';
 import type { Engine, EngineTarget } from './engine.js';
 import { EngineFault, IncrementalNotPossible } from './engine-fault.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { openVaults, type SealedManifest, type Vault } from '@strongroom/vault';
 import { PassingVault } from '../../../test/vaults/passing-vault.js';
 import { BytesEngine } from '../fixtures/bytes-engine.js';

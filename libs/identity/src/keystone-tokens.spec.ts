@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FixedClock } from '@strongroom/runtime';
+import { FixedClock } from '@strongroom/runtime/light';
 import { eventually } from '../../../test/services/eventually.js';
 import { type KeystoneOptions, KeystoneTokens } from './keystone-tokens.js';
 

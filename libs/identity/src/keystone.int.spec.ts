@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { eventually } from '../../../test/services/eventually.js';
 import { Keystone } from '../../../test/services/keystone.js';
 import { patienceNow } from '../../../test/services/patience.js';

@@ -68,7 +68,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
     await upload.bring({
       object,
       inside,
-      read: (range) => passing(from.read(backupId, object.name, range), options, between),
+      read: (range) => passing(from.readLent(backupId, object.name, range), options, between),
       skipped: (bytes) => {
         options.progress?.(bytes);
         // What the store does by itself can't be held up. A permit that is over ends the copy elsewhere.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { FixedClock } from '@strongroom/runtime';
+import { FixedClock } from '@strongroom/runtime/light';
 import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vault } from '@strongroom/vault';
 import pg from 'pg';

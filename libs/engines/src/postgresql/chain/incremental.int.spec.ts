@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SystemClock } from '@strongroom/runtime';
+import { SystemClock } from '@strongroom/runtime/light';
 import { PostgresServer } from '@strongroom/server-processes';
 import { copyBackup, openVaults, type Vault } from '@strongroom/vault';
 import { z } from 'zod';
