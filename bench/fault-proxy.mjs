@@ -15,11 +15,8 @@ let state = 'well';
 async function give(told, answer) {
   answer.writeHead(told.statusCode, told.headers);
   if (state === 'reset') return answer.write((await firstOf(told)).subarray(0, cutAfter), () => answer.destroy());
+  if (state !== 'crawl') return told.pipe(answer);
   for await (const chunk of told) {
-    if (state !== 'crawl') {
-      if (!answer.write(chunk)) await new Promise((resolve) => answer.once('drain', resolve).once('close', resolve));
-      continue;
-    }
     for (let at = 0; at < chunk.length && !answer.destroyed; at += crawl.bytes) {
       answer.write(chunk.subarray(at, at + crawl.bytes));
       await delay(crawl.pauseMs);

@@ -4,12 +4,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { allOf } from './services/all-of.js';
 import { eventually } from './services/eventually.js';
 import { type Region, regions } from './vault-folders.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
 let api: AppProcess;
+let replicator: AppProcess;
 
 beforeAll(async () => {
   customer = await CustomerDatabase.start({ megabytes: 5 });
@@ -18,7 +20,7 @@ afterAll(() => customer.stop());
 
 beforeEach(async () => {
   strongroom = await Deployment.create();
-  [api] = await strongroom.startAll();
+  [api, , replicator] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());
 
@@ -93,18 +95,44 @@ describe('a region that is retired', () => {
 });
 
 describe('a home region that has lost a backup', () => {
-  it('has it put back from a copy when that is asked for, and restores from it again', async () => {
+  it('shows it as completed, and whole where it is, until it is put back from a copy as was asked for; it restores from it again', async () => {
     const backupId = await strongroom.backUp(api, await strongroom.register(api, customer.server), {
       copy_to: ['IAD', 'ORD'],
     });
-    await strongroom.untilCopied(api, backupId);
+    const made = await strongroom.untilCopied(api, backupId);
+    await replicator.kill();
     await rm(join(strongroom.vaults.of('DFW'), 'backups'), { recursive: true });
     expect(await strongroom.vaults.holding(backupId)).toEqual(['IAD', 'ORD']);
+    // Nobody has read what is there, so nothing is known of it.
+    expect(await strongroom.backup(api, backupId)).toEqual(made);
     await strongroom.client(api).backups.copy(backupId, 'DFW');
+    const lost = await strongroom.backup(api, backupId);
+    const elsewhere = lost.copies.find(({ region }) => region === 'IAD')?.locationRef;
+    expect(lost).toMatchObject({ status: 'COMPLETED', completed: made.completed, checksum: made.checksum });
+    expect(lost).toMatchObject({
+      whole_in: ['IAD', 'ORD'],
+      locationRef: elsewhere,
+      verified_at: null,
+      verified_by: null,
+    });
+    expect(lost.copies.map(({ region, state, status }) => [region, state, status])).toEqual([
+      ['DFW', 'LOST', 'PENDING'],
+      ['IAD', 'WHOLE', 'COMPLETED'],
+      ['ORD', 'WHOLE', 'COMPLETED'],
+    ]);
+    const shown = (filter: { status: 'COMPLETED' | 'FAILED' }) => allOf(strongroom.client(api).backups.list(filter));
+    expect(await shown({ status: 'COMPLETED' })).toEqual([lost]);
+    expect(await shown({ status: 'FAILED' })).toEqual([]);
+    await strongroom.vaults.proveCopy(backupId, 'IAD');
+
+    await strongroom.start('replicator');
     const put = await strongroom.until(api, backupId, ({ copies }) =>
       copies.some(({ region, status }) => region === 'DFW' && status === 'COMPLETED'),
     );
-    expect(put.copies.find(({ region }) => region === 'DFW')).toMatchObject({ checksum: put.checksum });
+    expect(put.copies.find(({ region }) => region === 'DFW')).toMatchObject({ checksum: put.checksum, state: 'WHOLE' });
+    expect(put).toMatchObject({ status: 'COMPLETED', whole_in: ['DFW', 'IAD', 'ORD'], verified_by: 'read' });
+    expect(put.locationRef).toMatch(/^strongroom:\/\/DFW\//);
+    expect(await shown({ status: 'COMPLETED' })).toEqual([put]);
     await strongroom.vaults.restore(backupId, 'DFW', join(strongroom.vaults.of('DFW'), '..', '..', 'restored'));
     await strongroom.client(api).backups.delete(backupId);
     await eventually(async () => expect(await strongroom.vaults.holding(backupId)).toEqual([]), { withinMs: 60_000 });

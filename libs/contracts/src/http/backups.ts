@@ -278,6 +278,8 @@ export const getBackupsId = {
   method: 'GET',
   path: `${accountPath}/backups/{id}`,
   summary: 'Show a backup with its copies',
+  notes:
+    '`status` says how the backup was made, and stays COMPLETED when a region loses it later. `whole_in` has the regions that hold all of its bytes, as far as is known: a loss is known when the bytes were read, by a copy, by the scrub or because copy-backup asks for it. From then on the copy of that region has the state LOST, until it is WHOLE again. While the region where the backup was made has lost it, that region is among the copies, `locationRef` is in another region, and `verified_at` is null. It can be restored from each region in `whole_in` that has its parents as well.',
   status: 200,
   response: backupResponse,
 } as const satisfies Operation;

@@ -132,7 +132,25 @@ describe('a transfer that tells of its moves', () => {
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(0);
     jest.advanceTimersByTime(permits.stillMs);
     expect(permits.mostFor('DFW', 'copies to IAD')).toBe(1);
-    expect(permits.mostFor('ORD', 'copies to ORD')).toBe(1);
+    expect(permits.mostFor('ORD', 'copies to IAD')).toBe(1);
+  });
+
+  it('leaves it to no other of its kind, which would stand still as well, before it moves or ends', async () => {
+    const permits = permitsOf({ DFW: 1 });
+    const first = await copying(permits, 'ORD', 'DFW');
+    let isSecondIn = false;
+    const second = copying(permits, 'ORD', 'DFW').finally(() => {
+      isSecondIn = true;
+    });
+    await jest.advanceTimersByTimeAsync(permits.stillMs);
+    expect(isSecondIn).toBe(false);
+    const toIad = await copying(permits, 'IAD', 'DFW');
+    toIad.release();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(isSecondIn).toBe(false);
+    first.release();
+    (await second).release();
+    expect(permits.mostFor('DFW', 'copies to ORD')).toBe(1);
   });
 
   it('takes turns with the others when it crawls', async () => {

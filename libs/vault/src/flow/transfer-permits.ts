@@ -36,6 +36,7 @@ export class TransferPermit {
   private lent: readonly string[] = [];
   private lending: NodeJS.Timeout | undefined;
   private movedBytes = 0;
+  private isStill = false;
   private retaking: Promise<void> | undefined;
   private readonly ending = new AbortController();
 
@@ -69,6 +70,7 @@ export class TransferPermit {
     this.movedBytes += bytes;
     if (this.movedBytes >= leastMovedBytes) this.beginTurn();
     if (this.lent.length === 0) return undefined;
+    this.standStill(false);
     this.retaking ??= this.retake().finally(() => {
       this.retaking = undefined;
     });
@@ -98,12 +100,19 @@ export class TransferPermit {
   private lend(): void {
     // It may have moved, and waits for its permit.
     if (this.lent.length > 0) return;
+    this.standStill(true);
     this.lent = this.regions;
     this.regions = [];
     this.permits.giveBack(this.lent, this.by);
   }
 
+  private standStill(isStill: boolean): void {
+    if (isStill !== this.isStill) this.permits.countStill(this.by, isStill ? 1 : -1);
+    this.isStill = isStill;
+  }
+
   private giveBack(): void {
+    this.standStill(false);
     clearTimeout(this.lending);
     this.lending = undefined;
     this.lent = [];
@@ -119,6 +128,8 @@ export class TransferPermits {
   /** How many each kind of transfer holds, by region. */
   private readonly held = new Map<string, Map<string, number>>();
   private readonly waiting = new Set<Waiting>();
+  /** How many transfers of each kind have lent their permits, and do not move. */
+  private readonly still = new Map<string, number>();
 
   constructor({ caps = new Map(), stillMs = usualStillMs, metrics }: PermitsParts = {}) {
     this.caps = caps;
@@ -143,7 +154,8 @@ export class TransferPermits {
 
   /**
    * How many transfers of a kind there may be in a region now, with those that there are. Where several are allowed, one kind never
-   * has all: copies to a region that hangs leave some to the others.
+   * has all: copies to a region that hangs leave some to the others. Where one is allowed, another of a kind is let in only when none of
+   * them stands still: it would stand still as well.
    * @param by such as `copies to ORD`
    */
   mostFor(region: string, by: string): number {
@@ -151,7 +163,8 @@ export class TransferPermits {
     if (cap === undefined) return Number.POSITIVE_INFINITY;
     const kinds = this.held.get(region);
     const others = sumOf(kinds) - (kinds?.get(by) ?? 0);
-    return Math.max(0, Math.min(cap - others, Math.max(1, cap - 1)));
+    const least = (this.still.get(by) ?? 0) > 0 ? 0 : 1;
+    return Math.max(0, Math.min(cap - others, Math.max(least, cap - 1)));
   }
 
   /** @returns undefined when one of the regions has no permit free */
@@ -207,6 +220,10 @@ export class TransferPermits {
   giveBack(regions: readonly string[], by: string): void {
     for (const region of regions) this.add(region, by, -1);
     this.letIn();
+  }
+
+  countStill(by: string, more: 1 | -1): void {
+    this.still.set(by, (this.still.get(by) ?? 0) + more);
   }
 
   private letIn(): void {

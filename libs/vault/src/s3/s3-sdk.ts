@@ -11,6 +11,11 @@ export interface S3Connection {
 }
 
 const connectMs = 10_000;
+/**
+ * How many requests there may be is decided elsewhere. A body keeps its connection until it is read, and its copy may wait for a region that
+ * hangs. With 50, which are the SDK's own limit, such copies would leave no connection to the others, which would be told that the store is silent.
+ */
+const connections = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY };
 const hashHeader = 'x-amz-content-sha256';
 
 /** @param silentMs how long a connection may be silent before the request counts as lost */
@@ -28,7 +33,13 @@ export async function connectS3(address: S3Address, silentMs: number): Promise<S
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    requestHandler: { connectionTimeout: connectMs, socketTimeout: silentMs, socketAcquisitionWarningTimeout: 2 ** 30 },
+    requestHandler: {
+      connectionTimeout: connectMs,
+      socketTimeout: silentMs,
+      socketAcquisitionWarningTimeout: 2 ** 30,
+      httpAgent: connections,
+      httpsAgent: connections,
+    },
   });
   keepProtocol(client, address);
   return { sdk, client };

@@ -88,19 +88,20 @@ export class AwayRegions {
     this.outages.delete(region);
   }
 
-  /** Looks whether regions are back. When one is, everything that has waited in an outage is due. */
+  /** Looks whether regions are back. When one is, everything that has waited in its outage is due at once, whatever the others do. */
   async look(): Promise<void> {
-    const back = this.hasLooked ? [] : [...this.parts.vaults.regions];
-    for (const [region, outage] of this.outages) {
-      if (!outage.isClosed || !(await this.isBack(region, outage))) continue;
-      this.parts.log.info({ region }, `${region} is back: its copies are due`);
-      outage.isClosed = false;
-      if (outage.fault.code !== 'vault-full') this.outages.delete(region);
-      back.push(region);
-    }
-    if (back.length > 0) await this.wakeAll(back);
+    if (!this.hasLooked) await this.wakeAll(this.parts.vaults.regions);
     this.hasLooked = true;
+    await Promise.all([...this.outages].map(([region, outage]) => this.lookAt(region, outage)));
     await this.parts.outages.keep(this.parts.replicator, this.known());
+  }
+
+  private async lookAt(region: string, outage: Outage): Promise<void> {
+    if (!outage.isClosed || !(await this.isBack(region, outage))) return;
+    this.parts.log.info({ region }, `${region} is back: its copies are due`);
+    outage.isClosed = false;
+    if (outage.fault.code !== 'vault-full') this.outages.delete(region);
+    await this.wakeAll([region]);
   }
 
   private async isBack(region: string, outage: Outage): Promise<boolean> {

@@ -3,6 +3,7 @@ import type { EventData } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import type { Clock, Performed } from '@strongroom/runtime';
 import { type SealedManifest, type Vault, VaultFault, Vaults } from '@strongroom/vault';
+import { eventually } from '../../../../../test/services/eventually.js';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
 
@@ -82,6 +83,36 @@ const waitsMs = async (backup: Backup) => {
   );
   return row?.ms;
 };
+
+it('copies to a region that is back are due at once, though the probe of another region hangs', async () => {
+  const [backup] = (await owed(1)) as [Backup];
+  const real = world.vaults();
+  const gone = (region: string) => new VaultFault('vault-unavailable', region, `The vault of ${region} is away.`);
+  let probe: (region: string) => Promise<void> = (region) => Promise.reject(gone(region));
+  class Probed extends PassingVault {
+    override probe(): Promise<void> {
+      return probe(this.region);
+    }
+  }
+  const vaults = new Vaults(new Map(real.regions.map((region) => [region, new Probed(real.of(region))])));
+  const { away } = world.replicator(vaults);
+  for (const region of ['ORD', 'IAD']) await away.tell(gone(region));
+  await away.look();
+  const waiting = `update job set ready_at = now() + interval '1 hour' where kind = 'copy' and id = $1`;
+  await world.dataSource.query(waiting, [copyId(backup.backupId, 'IAD')]);
+
+  let letGo: (fault: VaultFault) => void = () => {};
+  const hanging = new Promise<void>((_, reject) => {
+    letGo = reject;
+  });
+  probe = (region) => (region === 'ORD' ? hanging : Promise.resolve());
+  const looking = away.look();
+  await eventually(async () => expect(await waitsMs(backup)).toBeLessThan(1_000), { withinMs: 8_000 });
+  expect([away.faultOf('IAD'), away.faultOf('ORD')]).toEqual([undefined, expect.any(VaultFault)]);
+  letGo(gone('ORD'));
+  await looking;
+  expect(away.known().map(({ region }) => region)).toEqual(['ORD']);
+});
 
 describe('a copy that is owed to a region that is away for a day', () => {
   it('is not begun while the outage is known, which is told once, and is made when the region is back', async () => {
