@@ -1,15 +1,17 @@
 /**
  * A process that takes one backup into a folder, as a scheduler does, tells what that cost, and reads it back once more: `node backup-process.mjs JSON`, with the
- * `port` and the `password` of a PostgreSQL on this machine, the address of a `vault`, and whether it `isEncrypted`.
+ * `port` and the `password` of a PostgreSQL on this machine, the address of a `vault`, and the format of its
+ * `encryption`: `age`, `aes-gcm`, or none.
  */
 import { randomUUID } from 'node:crypto';
 import { newIdentity, recipientFrom, X25519Identity } from '../dist/libs/encryption/src/index.js';
 import { EnginesApart, storeBackup } from '../dist/libs/engines/src/index.js';
+import { leaveRoomForGarbage } from '../dist/libs/runtime/src/light.js';
 import { openVaults } from '../dist/libs/vault/src/index.js';
 import { processorTimeOf } from './processor-time.mjs';
 import { childrenOf, peakMiB } from './stack.mjs';
 
-const { port, password, vault: url, isEncrypted = false } = JSON.parse(process.argv[2]);
+const { port, password, vault: url, encryption } = JSON.parse(process.argv[2]);
 const vaults = openVaults(new Map([['DFW', new URL(url)]]));
 await vaults.identify({ warn: () => {}, info: () => {}, error: () => {} });
 const apart = new EnginesApart({ memoryBytes: 512 * 1_048_576 });
@@ -31,13 +33,24 @@ function peakOf(pid) {
   }
 }
 
-function encryptionForOne() {
+const encryptions = {
+  age: ofAge,
+  // What a program does with the key costs the same for every size.
+  'aes-gcm': () => {
+    const wrap = (fileKey) => ({ args: ['bench'], body: fileKey });
+    const recipients = [{ id: 'bench', wrap }];
+    return { format: 'tink/AES256_GCM_HKDF_1MB', recipients, chainRecipients: [], chainIdentities: [] };
+  },
+};
+
+function ofAge() {
   const [owner, chain] = [newIdentity(), newIdentity()].map((text) => new X25519Identity(text));
   const [recipients, chainRecipients] = [owner, chain].map(({ recipient }) => [recipientFrom(recipient.text, 'bench')]);
-  return { recipients, chainRecipients, chainIdentities: [chain] };
+  return { format: 'age-encryption.org/v1', recipients, chainRecipients, chainIdentities: [chain] };
 }
 
 const backupId = randomUUID();
+leaveRoomForGarbage();
 const cpu = process.cpuUsage();
 const begun = performance.now();
 const stored = await storeBackup({
@@ -55,7 +68,7 @@ const stored = await storeBackup({
     startedAt: new Date(),
   },
   attempt: 1,
-  encryption: isEncrypted ? encryptionForOne() : undefined,
+  encryption: encryptions[encryption]?.(),
   signal: new AbortController().signal,
 });
 const seconds = (performance.now() - begun) / 1_000;

@@ -2,6 +2,8 @@
  * A process that copies one backup, as a replicator does, and tells what that cost: `node copy-process.mjs JSON`, with `from` and `to`
  * as the addresses of vaults, `backupId` and `sha256`. Several targets are copied to at a time.
  */
+
+import { leaveRoomForGarbage } from '../dist/libs/runtime/src/light.js';
 import { copyBackup, openVaults } from '../dist/libs/vault/src/index.js';
 import { peakMiB } from './stack.mjs';
 
@@ -12,6 +14,7 @@ const vaults = openVaults(urls);
 const log = { warn: () => {}, info: () => {}, error: () => {} };
 await vaults.identify(log);
 
+leaveRoomForGarbage();
 const cpu = process.cpuUsage();
 const begun = performance.now();
 const { signal } = new AbortController();

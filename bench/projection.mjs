@@ -285,7 +285,8 @@ async function main() {
   const perSecond = (found, seconds) =>
     `${Math.round(median(found.map((each) => each.events / each[seconds])))} events/s`;
   report('projection', {
-    title: 'Events to views',
+    title: asked.events === undefined ? 'Events to views' : `Events to views, ${wanted} events`,
+    run: asked.events === undefined ? '' : `--events ${wanted}`,
     rows: [
       {
         what: `projection, ${accountsAtOnce} accounts with one event each at a time`,

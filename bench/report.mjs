@@ -18,8 +18,9 @@ export function ratio(rounds) {
 
 /**
  * Writes the report, and RESULTS.md anew. Ends the process with 1 when an invariant did not hold.
- * @param name of its file, and of the script that made it
+ * @param name of the script that made it
  * @param title its heading in RESULTS.md
+ * @param run the options of a run that is not the usual one. It has a file and a part of its own, beside those of the usual run
  * @param rows one for each figure: `what` was measured; `aim` as text; `ours` and `beside` as text with units; `ratio` as above, or
  *   nothing where the figure stands alone; `isReached`, or nothing where there is no aim
  * @param invariants what must be true after the run: `{ what, held }`
@@ -27,7 +28,7 @@ export function ratio(rounds) {
  * @param notes whole sentences: settings, what bounds a missed aim, what would have to change
  * @param raw all rounds, for whoever computes anew
  */
-export function report(name, { title, rows, invariants, isQuiet, notes = [], raw }) {
+export function report(name, { title, run = '', rows, invariants, isQuiet, notes = [], raw }) {
   const machine = {
     node: process.version,
     processor: cpus()[0].model.trim(),
@@ -35,8 +36,9 @@ export function report(name, { title, rows, invariants, isQuiet, notes = [], raw
     memoryGiB: Math.round(totalmem() / 2 ** 30),
   };
   mkdirSync(folder, { recursive: true });
-  const found = { title, machine, isQuiet, rows, invariants, notes, raw };
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(found, rounded, 2)}\n`);
+  const found = { title, run, machine, isQuiet, rows, invariants, notes, raw };
+  const file = [name, ...run.split(/[\s-]+/)].filter(Boolean).join('-');
+  writeFileSync(join(folder, `${file}.json`), `${JSON.stringify(found, rounded, 2)}\n`);
   for (const { what, held } of invariants) process.stdout.write(`${held ? 'held' : 'BROKEN'}: ${what}\n`);
   for (const row of rows) process.stdout.write(`${lineOf(row)}\n`);
   writeFileSync(page, pageOf());
@@ -47,7 +49,7 @@ function pageOf() {
   const all = readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
     .sort()
-    .map((file) => ({ name: file.slice(0, -'.json'.length), ...JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
+    .map((file) => ({ file: file.slice(0, -'.json'.length), ...JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
     .filter(({ rows }) => rows !== undefined);
   return [
     '# Results',
@@ -59,11 +61,12 @@ function pageOf() {
   ].join('\n');
 }
 
-function sectionOf({ name, title, machine, isQuiet, rows, invariants, notes }) {
+function sectionOf({ file, title, run = '', machine, isQuiet, rows, invariants, notes }) {
+  const script = run === '' ? `${file}.mjs` : `${file.split('-')[0]}.mjs ${run}`;
   return [
     `## ${title}`,
     '',
-    `\`${name}.mjs\`, ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}.`,
+    `\`${script}\`, ${machine.cores} cores (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}.`,
     ...(isQuiet ? [] : ['**The machine was not quiet: take these figures for a hint.**']),
     '',
     '| what | aim | Strongroom | beside it | ratio | reached |',

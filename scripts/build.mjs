@@ -1,7 +1,7 @@
 /** Builds everything into dist/ and keeps a digest of the sources there: `node scripts/build.mjs [--if-stale]`. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
@@ -10,17 +10,20 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built-of');
 /** The migrations read SQL files when they run. */
 const functions = join('libs', 'database', 'src', 'functions');
+/** What the API serves as it is. The build makes it, also for an API that runs from its sources. */
+const served = join('apps', 'api', 'public');
 
 /** The lock file is one of them: packages are part of the programs. */
 const sources = [
   ...['apps', 'libs', 'package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json'],
-  ...['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs'].map((name) => join('scripts', name)),
+  ...['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs', 'reference.mjs'].map((name) => join('scripts', name)),
 ];
 
 /** One digest of the names and contents of all that the build is made of. */
 function digestOfSources() {
   const hash = createHash('sha256');
   const add = (path) => {
+    if (path === served) return;
     if (statSync(join(root, path)).isDirectory()) {
       for (const name of readdirSync(join(root, path)).sort()) add(join(path, name));
     } else hash.update(path).update(readFileSync(join(root, path)));
@@ -62,7 +65,11 @@ export async function build() {
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   // Whoever asks only whether there is a build has not installed the packages yet.
   const { bundleAll } = await import('./bundle.mjs');
+  const { referenceScript } = await import('./reference.mjs');
   await bundleAll(root);
+  mkdirSync(join(root, served), { recursive: true });
+  writeFileSync(join(root, served, 'reference.js.gz'), await referenceScript());
+  cpSync(join(root, served), join(root, 'dist', served), { recursive: true });
   writeFileSync(stamp, digest);
 }
 

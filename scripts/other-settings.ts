@@ -144,7 +144,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           "With 1, PostgreSQL's own `pg_verifybackup` and `pg_combinebackup` must be there. They come from PyPI.",
       },
-      { name: 'REQUIRE_GO', meaning: 'With 1, Go must be there, and gophercloud must come from the Go module proxy.' },
+      {
+        name: 'REQUIRE_GO',
+        meaning: 'With 1, Go must be there, and gophercloud and Tink must come from the Go module proxy.',
+      },
       {
         name: 'REQUIRE_VERSITY',
         meaning: 'With 1, Versity S3 Gateway must be there. Go builds it from what the Go module proxy has.',

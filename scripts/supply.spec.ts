@@ -121,6 +121,7 @@ describe('what comes from elsewhere', () => {
       expect(entries.filter((entry) => !/^[\w.-]+==\S+.*\n {4}--hash=sha256:[0-9a-f]{64}/.test(entry))).toEqual([]);
     }
     expect(textOf('test', 'gophercloud', 'go.sum')).toMatch(/gophercloud\/v2 v\S+ h1:/);
+    expect(textOf('test', 'tink', 'go.sum')).toMatch(/tink-crypto\/tink-go\/v2 v\S+ h1:/);
     expect(textOf('test', 'age', 'go.sum')).toMatch(/filippo\.io\/age v\S+ h1:/);
     expect(textOf('libs', 'local-services', 'versitygw', 'go.sum')).toMatch(/versity\/versitygw v\S+ h1:/);
   });

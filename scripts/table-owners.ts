@@ -39,6 +39,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   server_login: 'libs/runtime/',
   set_aside: 'libs/runtime/',
   transfer_budget: 'libs/runtime/',
+  transfer_cap: 'libs/runtime/',
   transfer_limit: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',

@@ -1,7 +1,10 @@
 /** `npm run docs`: writes the pages that are made from the code. */
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { everyReason } from '@strongroom/domain';
 import { settings } from '@strongroom/runtime';
 import { configurationPage } from './configuration-page.js';
+import { reasonsPage } from './reasons-page.js';
 
 writeFileSync(resolve('docs/configuration.md'), configurationPage(settings));
+writeFileSync(resolve('docs/reasons.md'), reasonsPage(everyReason()));

@@ -18,6 +18,7 @@ import {
   whole,
 } from './contract-rule.js';
 import { rulesOfDeletion } from './contract-rules-of-deletion.js';
+import { rulesOfExplanations } from './contract-rules-of-explanations.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
 import { apart, audit, rulesOfRights } from './contract-rules-of-rights.js';
@@ -304,6 +305,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
         whole('request-ids', "a request's id is in what every process logs of what follows from it"),
       ],
     },
+    ...rulesOfExplanations,
     {
       rule: 'Events are listed by marker, and streamed live. A stream goes on after `Last-Event-ID`.',
       shown: [

@@ -346,6 +346,7 @@ CREATE UNIQUE INDEX ledger_event_by_id ON ledger_event USING btree (id);
 CREATE UNIQUE INDEX ledger_event_in_order ON ledger_event USING btree ("position");
 CREATE INDEX ledger_event_of_account ON ledger_event USING btree (account_id, "position");
 CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "position");
+CREATE INDEX ledger_event_of_schedule ON ledger_event USING btree (((data ->> 'scheduleId'::text)), at, "position") WHERE (type = ANY (ARRAY['ScheduleCreated'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'SlotSkipped'::text, 'SlotMissed'::text, 'BackupRequested'::text, 'BackupDelayed'::text, 'BackupMadeFull'::text, 'BackupCompleted'::text, 'BackupFailed'::text]));
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
 
@@ -553,6 +554,16 @@ create table transfer_budget (
   scope text not null,
   taken_until timestamp with time zone not null,
   constraint transfer_budget_pkey PRIMARY KEY (scope)
+);
+
+-- How many transfers of one process may move bytes in the vault of a region at a time, as operators have set it by "strongroom limits". It counts before STRONGROOM_TRANSFERS_AT_A_TIME.
+create table transfer_cap (
+  region text not null,
+  -- Null: as many as there are, whatever the settings say.
+  at_a_time integer,
+  set_at timestamp with time zone not null default now(),
+  constraint transfer_cap_pkey PRIMARY KEY (region),
+  constraint transfer_cap_at_a_time_check CHECK (((at_a_time >= 1) AND (at_a_time <= 1000)))
 );
 
 -- What operators have set for transfers by "strongroom limits": of a region, of a pair of regions as DFW:ORD, or of each process. It counts before STRONGROOM_TRANSFER_LIMITS.

@@ -62,8 +62,13 @@ export class HttpProxy {
     this.requests.length = 0;
   }
 
-  async close(): Promise<void> {
+  /** Resets every connection, also those whose requests hang. */
+  resetAll(): void {
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.resetAll();
     this.server.close();
     await once(this.server, 'close');
   }

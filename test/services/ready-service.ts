@@ -1,8 +1,9 @@
 /** A service with handlers in a test's own process, over real HTTP, whose readiness is asked while a table is missing. */
 import { expect } from '@jest/globals';
+import { createDataSource } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
 import { wakeReaders } from '@strongroom/ledger';
-import { type ConfigOf, openService, type Service, type ServiceOptions } from '@strongroom/runtime';
+import { type ConfigOf, openService, type Service, type ServiceOptions, SetTransferLimits } from '@strongroom/runtime';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually } from './eventually.js';
@@ -65,8 +66,36 @@ export class ReadyService {
     }
   }
 
-  private async ready(): Promise<{ status: number; text: string }> {
-    const answer = await fetch(`${this.service.url}/health/ready`);
+  /** Has an operator limit the transfers of region DFW while it runs, and waits until it has taken each limit. */
+  async takesLimits(): Promise<void> {
+    const operator = await createDataSource({ url: this.database.url, applicationName: 'operator' }).initialize();
+    const limits = new SetTransferLimits(operator);
+    const cap = 'strongroom_transfer_limit_at_a_time{region="DFW"}';
+    const rate = 'strongroom_transfer_limit_bytes_per_second{limit="DFW"}';
+    try {
+      await limits.setCap('DFW', 3);
+      await limits.set('DFW', 5_000_000);
+      await this.measures((text) => expect(text).toEqual(expect.stringContaining(`${cap} 3\n`)));
+      await this.measures((text) => expect(text).toEqual(expect.stringContaining(`${rate} 5000000\n`)));
+      await limits.setCap('DFW', 1);
+      await this.measures((text) => expect(text).toEqual(expect.stringContaining(`${cap} 1\n`)));
+      await limits.unsetCap('DFW');
+      await this.measures((text) => expect(text).not.toContain(cap));
+    } finally {
+      await operator.destroy();
+    }
+  }
+
+  private async measures(check: (metrics: string) => void): Promise<void> {
+    await eventually(async () => check((await this.get('/metrics')).text), { withinMs: 30_000 });
+  }
+
+  private ready(): Promise<{ status: number; text: string }> {
+    return this.get('/health/ready');
+  }
+
+  private async get(path: string): Promise<{ status: number; text: string }> {
+    const answer = await fetch(`${this.service.url}${path}`);
     return { status: answer.status, text: await answer.text() };
   }
 }

@@ -1,6 +1,7 @@
 /** A real vault that is never silent for long: it gives and takes one byte at a time, with a pause before each. */
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ObjectCipher } from '@strongroom/encryption';
 import {
   type ByteRange,
   type CopySource,
@@ -41,8 +42,8 @@ class DrippingUpload extends VaultUpload {
     super();
   }
 
-  put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
-    return this.upload.put(name, takenSlowly(source, this.everyMs), fileKey);
+  put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): ReturnType<VaultUpload['put']> {
+    return this.upload.put(name, takenSlowly(source, this.everyMs), cipher);
   }
   putKeys(...keys: Parameters<VaultUpload['putKeys']>): Promise<void> {
     return this.upload.putKeys(...keys);

@@ -9,7 +9,7 @@ import { createDataSource } from '@strongroom/database';
 import { Doorkeeper, type EngineFor, engineFor, Reach } from '@strongroom/engines';
 import { LedgerIdentity } from '@strongroom/feed';
 import { Identity, KeystoneTokens, StaticTokens } from '@strongroom/identity';
-import { AuditTrail, Ledger } from '@strongroom/ledger';
+import { AuditTrail, ExplainingEvents, Ledger } from '@strongroom/ledger';
 import {
   Backups,
   BackupTexts,
@@ -66,6 +66,8 @@ import { RequestsInHand } from './edge/requests-in-hand.js';
 import { LiveStreams, streamTimingsToken, usualTimings } from './edge/streams/live-streams.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventRoutes } from './events/routes.js';
+import { Explanations } from './explanations/resource.js';
+import { ExplanationRoutes } from './explanations/routes.js';
 import { InstanceCommands } from './instances/commands.js';
 import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
@@ -90,6 +92,7 @@ export const routes = [
   DatastoreRoutes,
   EventRoutes,
   AuditRoutes,
+  ExplanationRoutes,
 ];
 
 const ofEdge = [LateDatabase, RateLimits, WrongTokens, RequestsInHand, IdempotentRequests, Idempotency, Paging];
@@ -122,6 +125,7 @@ const madeBy: Provider = {
 /** These classes of libraries need the database and nothing else. */
 const ofDatabase: Provider[] = [
   Ledger,
+  ExplainingEvents,
   Jobs,
   Schedules,
   ScheduleTexts,
@@ -262,6 +266,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofCopies,
       ...ofInstances,
       DatastoreResources,
+      Explanations,
       ...ofStreams,
       ...ofAudit(parts),
       Housekeeping,

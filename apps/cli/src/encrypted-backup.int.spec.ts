@@ -12,14 +12,19 @@ import { SystemClock } from '@strongroom/runtime/light';
 import { PostgresServer } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
 import { z } from 'zod';
+import { kmsProgram } from '../../../test/services/kms-program.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
 import { runStrongroom } from '../fixtures/run-strongroom.js';
 
 const backupId = randomUUID();
+const keptId = randomUUID();
 const trial = z.object({ restored: z.object({ started: z.boolean(), databases: z.array(z.unknown()) }) });
 
 let folder: string;
 let home: string;
+/** The vault of a backup in AES-256-GCM, whose key a program keeps. */
+let keptHome: string;
+let keptKey: string;
 let recipients: Record<'owner' | 'stranger' | 'successor', string>;
 
 /** As on a machine with nothing of a deployment. */
@@ -30,6 +35,7 @@ const at = (scheme = 'file:') => [
   '--vault',
   `DFW=${pathToFileURL(home).href.replace('file:', scheme)}`,
 ];
+const atKept = () => ['--from', 'IAD', '--vault', `IAD=${pathToFileURL(keptHome).href}`];
 const restored = (name: string) => join(folder, name);
 const holderOf = (key: 'owner' | 'successor', name: string) => ({ key: recipients[key], name });
 
@@ -57,6 +63,9 @@ beforeAll(async () => {
   chmodSync(folder, 0o711);
   home = join(folder, 'DFW');
   mkdirSync(home);
+  keptHome = join(folder, 'IAD');
+  mkdirSync(keptHome);
+  keptKey = `command:${kmsProgram(folder)} backups`;
   recipients = {
     owner: await newKey('owner.txt'),
     stranger: await newKey('stranger.txt'),
@@ -73,25 +82,33 @@ beforeAll(async () => {
     const instanceId = randomUUID();
     const { port } = server;
     const endpoint = { host: '127.0.0.1', port, user: 'postgres', database: 'postgres', tls: 'disable' } as const;
-    const vault = openVaults(new Map([['DFW', pathToFileURL(home)]])).of('DFW');
-    await vault.identify();
-    await storeBackup({
-      engine: wholeEngineFor('postgresql'),
-      vault,
-      clock: new SystemClock(),
-      target: { instanceId, endpoint, password },
-      backup: {
-        ...{ backupId, type: 'full', parentId: null, startedAt: new Date() },
-        ...{ accountId: 'acme', instanceId, instanceName: 'orders' },
-      },
-      encryption: {
-        recipients: [recipientFrom(recipients.owner, 'office safe')],
-        chainRecipients: [],
-        chainIdentities: [],
-      },
-      attempt: 1,
-      signal: new AbortController().signal,
-    });
+    const vaults = openVaults(
+      new Map([
+        ['DFW', pathToFileURL(home)],
+        ['IAD', pathToFileURL(keptHome)],
+      ]),
+    );
+    const ways = [
+      ['DFW', backupId, 'age-encryption.org/v1', recipients.owner, 'office safe'],
+      ['IAD', keptId, 'tink/AES256_GCM_HKDF_1MB', keptKey, 'the KMS'],
+    ] as const;
+    for (const [region, id, format, key, name] of ways) {
+      const vault = vaults.of(region);
+      await vault.identify();
+      await storeBackup({
+        engine: wholeEngineFor('postgresql'),
+        vault,
+        clock: new SystemClock(),
+        target: { instanceId, endpoint, password },
+        backup: {
+          ...{ backupId: id, type: 'full', parentId: null, startedAt: new Date() },
+          ...{ accountId: 'acme', instanceId, instanceName: 'orders' },
+        },
+        encryption: { format, recipients: [recipientFrom(key, name)], chainRecipients: [], chainIdentities: [] },
+        attempt: 1,
+        signal: new AbortController().signal,
+      });
+    }
   } finally {
     // From here on the server is down, and so is everything else.
     await server.stop();
@@ -177,6 +194,30 @@ describe('strongroom, on an encrypted backup', () => {
     expect(await run(['restore', backupId, ...at(), '--to', to, '--identity', 'successor.txt'])).toMatchObject({
       code: 0,
     });
+    await verifiedByPostgres(to);
+  }, 120_000);
+
+  it('in AES-256-GCM is restored with the key that a program keeps, and is wrapped for no key of age', async () => {
+    const shown: unknown = JSON.parse((await run(['show', keptId, ...atKept()])).stdout);
+    expect(shown).toMatchObject({ encryptedFor: ['the KMS'], encryption: { format: 'tink/AES256_GCM_HKDF_1MB' } });
+    const to = restored('kept');
+    const refused = await run(['restore', keptId, ...atKept(), '--to', to, '--identity', 'owner.txt']);
+    const needed = 'opens with the key of the KMS (command:backups)';
+    expect([refused.code, refused.output]).toEqual([1, expect.stringContaining(needed)]);
+    writeFileSync(join(folder, 'kms.txt'), `# it asks the KMS\n${keptKey}\n`);
+    const rewrap = (key: string) => {
+      writeFileSync(join(folder, 'kept.json'), JSON.stringify({ default: [{ key, name: 'new safe' }] }));
+      return run(['keys', 'rewrap', ...atKept(), '--recipients', 'kept.json', '--identity', 'kms.txt']);
+    };
+    const unfit = await rewrap(recipients.successor);
+    expect([unfit.code, unfit.output]).toEqual([1, expect.stringContaining('is wrapped by programs, like command:')]);
+    const other = `${keptKey}-of-2027`;
+    expect(await rewrap(other)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('1 backups were wrapped anew'),
+    });
+    writeFileSync(join(folder, 'kms.txt'), `${other}\n`);
+    expect(await run(['restore', keptId, ...atKept(), '--to', to, '--identity', 'kms.txt'])).toMatchObject({ code: 0 });
     await verifiedByPostgres(to);
   }, 120_000);
 

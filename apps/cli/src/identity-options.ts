@@ -17,7 +17,7 @@ const ofStack = '.strongroom/backup-key.txt';
 export function withIdentity(command: Command): Command {
   return command.option(
     '--identity <file>',
-    `a file with keys of age, for a backup that is encrypted; may be given more than once. Without it: ${variable}, else ${ofStack}`,
+    `a file with keys of age, or lines like command:/path/of/program NAME, for a backup that is encrypted; may be given more than once. Without it: ${variable}, else ${ofStack}`,
     (path: string, before: string[] = []) => [...before, path],
   );
 }

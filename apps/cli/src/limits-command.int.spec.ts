@@ -19,7 +19,27 @@ describe('strongroom limits', () => {
       stdout: expect.stringContaining('ORD has 20 MiB a second from now on'),
     });
     expect(await run('set', 'DFW:ORD', 'none')).toMatchObject({ code: 0 });
-    expect(await set()).toEqual({ ORD: 20_971_520, 'DFW:ORD': null });
+    expect(await run('set', 'ord', '--at-a-time', '4')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('ORD has 4 transfers of a process at a time from now on'),
+    });
+    // As for --from, small letters are as good.
+    expect(await run('set', 'iad', '2.5', '--at-a-time', 'none')).toMatchObject({ code: 0 });
+    expect(await set()).toEqual({
+      bytesPerSecond: { ORD: 20_971_520, 'DFW:ORD': null, IAD: 2_621_440 },
+      atATime: { ORD: 4, IAD: null },
+    });
+    const shown = (await run('list')).stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(shown).toEqual(
+      expect.arrayContaining([
+        ['ORD', '20 MiB a second'],
+        ['ORD', '4 transfers of a process at a time'],
+        ['IAD', 'no limit of transfers at a time'],
+      ]),
+    );
+    expect((await run('unset', 'iad')).stdout).toContain('IAD has the limit of the settings again');
+    expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('as the settings say again');
+    expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('No number of transfers at a time was set');
     expect(await run('unset', 'ORD')).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('the limit of the settings again'),
@@ -27,11 +47,16 @@ describe('strongroom limits', () => {
     for (const [args, why] of [
       [['set', 'ORD', 'fast'], 'Give a number of MiB a second'],
       [['set', 'DFW:ORD:IAD', '5'], "can't be limited"],
-      [['unset', 'all'], "can't be limited"],
+      [['unset', 'a b'], "can't be limited"],
+      [['set', 'ORD'], 'MiB a second, or --at-a-time'],
+      [['set', 'ORD', '5', '--at-a-time', '0'], 'no number of transfers at a time. Give one from 1 to 1000'],
+      [['set', 'ORD', '--at-a-time', '1.5'], 'Give one from 1 to 1000'],
+      [['set', 'DFW:ORD', '5', '--at-a-time', '2'], 'Name a region as ORD'],
+      [['set', 'process', '--at-a-time', '2'], 'Name a region as ORD'],
     ] as const) {
       const { code, output } = await run(...args);
       expect([args, code, output]).toEqual([args, 2, expect.stringContaining(why)]);
     }
-    expect(await set()).toEqual({ 'DFW:ORD': null });
+    expect(await set()).toEqual({ bytesPerSecond: { 'DFW:ORD': null }, atATime: { ORD: 4 } });
   }, 60_000);
 });

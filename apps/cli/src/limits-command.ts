@@ -9,20 +9,26 @@ export function addLimits(program: Command): void {
     );
   limits
     .command('list')
-    .description('Show the limits that were set. Those of STRONGROOM_TRANSFER_LIMITS count where none is.')
-    .option('--json', 'print them as JSON, in bytes a second')
+    .description(
+      'Show the limits that were set. Those of STRONGROOM_TRANSFER_LIMITS and STRONGROOM_TRANSFERS_AT_A_TIME count where none is.',
+    )
+    .option('--json', 'print them as JSON, the rates in bytes a second')
     .action(async (options: { json?: boolean }) => (await import('./limits.js')).list(options));
   limits
     .command('set')
     .description(
-      'Limit the vault of a region (ORD), what all copies bring from one region to another (DFW:ORD), or each process by itself (process).',
+      'Limit the vault of a region (ORD), what all copies bring from one region to another (DFW:ORD), or each process by itself (process). With --at-a-time, limit how many transfers of one process move bytes in the vault of a region at a time.',
     )
     .argument('<what>', 'a region, a pair of regions, or process')
-    .argument('<rate>', 'MiB a second, or none: no limit, whatever the settings say')
-    .action(async (what: string, rate: string) => (await import('./limits.js')).set(what, rate));
+    .argument('[rate]', 'MiB a second, or none: no limit, whatever the settings say')
+    .option('--at-a-time <number>', 'transfers at a time, or none: as many as there are, whatever the settings say')
+    .action(async (what: string, rate: string | undefined, options: { atATime?: string }) =>
+      (await import('./limits.js')).set(what, rate, options),
+    );
   limits
     .command('unset')
     .description('Have the settings count again.')
     .argument('<what>', 'a region, a pair of regions, or process')
-    .action(async (what: string) => (await import('./limits.js')).unset(what));
+    .option('--at-a-time', 'for the number of transfers at a time, and not for the rate')
+    .action(async (what: string, options: { atATime?: boolean }) => (await import('./limits.js')).unset(what, options));
 }

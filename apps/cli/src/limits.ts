@@ -1,33 +1,47 @@
 /** Shows and sets the limits of transfers, in the services' database. */
 import { createDataSource } from '@strongroom/database';
-import { SetTransferLimits, transferRate, transferScope } from '@strongroom/runtime';
+import { SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
 import { databaseUrl } from './database-options.js';
 import { say, sayJson } from './output.js';
-import { UsageFault } from './vault-options.js';
+import { regionOf, UsageFault } from './vault-options.js';
 
 const mebibyte = 1_048_576;
 
 export function list({ json = false }: { json?: boolean }): Promise<void> {
   return onLimits(async (limits) => {
-    const set = await limits.read();
-    if (json) return sayJson(Object.fromEntries(set));
-    if (set.size === 0) say('No limit was set. Those of STRONGROOM_TRANSFER_LIMITS count, where there are some.');
-    for (const [scope, rate] of set) say(`${scope.padEnd(20)} ${shown(rate)}`);
+    const [rates, caps] = [await limits.read(), await limits.readCaps()];
+    if (json) return sayJson({ bytesPerSecond: Object.fromEntries(rates), atATime: Object.fromEntries(caps) });
+    if (rates.size + caps.size === 0)
+      say(
+        'No limit was set. Those of STRONGROOM_TRANSFER_LIMITS and STRONGROOM_TRANSFERS_AT_A_TIME count, where there are some.',
+      );
+    for (const [scope, rate] of rates) say(`${scope.padEnd(20)} ${shownRate(rate)}`);
+    for (const [region, cap] of caps) say(`${region.padEnd(20)} ${shownCap(cap)}`);
   });
 }
 
-export function set(what: string, rate: string): Promise<void> {
-  const scope = scopeOf(what);
-  const bytesPerSecond = rate === 'none' ? null : transferRate(rate);
-  if (bytesPerSecond === undefined)
-    throw new UsageFault(`${rate} is no limit. Give a number of MiB a second from 0.001 to 1000000, or none.`);
+/** @throws {UsageFault} before anything is set, when one of the limits is none */
+export function set(what: string, rate: string | undefined, { atATime }: { atATime?: string }): Promise<void> {
+  if (rate === undefined && atATime === undefined)
+    throw new UsageFault(`Give the limit of ${what}: MiB a second, or --at-a-time with a number of transfers.`);
+  const rated = rate === undefined ? undefined : { scope: scopeOf(what), bytesPerSecond: rateOf(rate) };
+  const capped = atATime === undefined ? undefined : { region: cappedRegion(what), cap: capOf(atATime) };
   return onLimits(async (limits) => {
-    await limits.set(scope, bytesPerSecond);
-    say(`${scope} has ${shown(bytesPerSecond)} from now on. The services take it within seconds.`);
+    if (rated) {
+      await limits.set(rated.scope, rated.bytesPerSecond);
+      say(`${rated.scope} has ${shownRate(rated.bytesPerSecond)} from now on. The services take it within seconds.`);
+    }
+    if (capped) {
+      await limits.setCap(capped.region, capped.cap);
+      say(
+        `${capped.region} has ${shownCap(capped.cap)} from now on. The services take it within seconds; what runs ends.`,
+      );
+    }
   });
 }
 
-export function unset(what: string): Promise<void> {
+export function unset(what: string, { atATime = false }: { atATime?: boolean }): Promise<void> {
+  if (atATime) return unsetCap(cappedRegion(what));
   const scope = scopeOf(what);
   return onLimits(async (limits) => {
     const wasSet = await limits.unset(scope);
@@ -35,14 +49,49 @@ export function unset(what: string): Promise<void> {
   });
 }
 
+function unsetCap(region: string): Promise<void> {
+  return onLimits(async (limits) => {
+    const wasSet = await limits.unsetCap(region);
+    say(
+      wasSet
+        ? `${region} has as many transfers at a time as the settings say again.`
+        : `No number of transfers at a time was set for ${region}.`,
+    );
+  });
+}
+
+/** As for `--from`, small letters are as good. */
 function scopeOf(what: string): string {
-  const scope = transferScope(what);
+  const isProcess = what.toLowerCase() === 'process';
+  const scope = transferScope(what) ?? transferScope(isProcess ? 'process' : what.toUpperCase());
   if (scope !== undefined) return scope;
   throw new UsageFault(`${what} can't be limited. Name a region as ORD, a pair of regions as DFW:ORD, or process.`);
 }
 
-function shown(rate: number | null): string {
+function cappedRegion(what: string): string {
+  const region = regionOf(what);
+  if (region !== undefined && scopeOf(what) === region) return region;
+  throw new UsageFault(`${what} has no number of transfers at a time. Name a region as ORD.`);
+}
+
+function rateOf(text: string): number | null {
+  const rate = text === 'none' ? null : transferRate(text);
+  if (rate !== undefined) return rate;
+  throw new UsageFault(`${text} is no limit. Give a number of MiB a second from 0.001 to 1000000, or none.`);
+}
+
+function capOf(text: string): number | null {
+  const cap = text === 'none' ? null : transferCap(text);
+  if (cap !== undefined) return cap;
+  throw new UsageFault(`${text} is no number of transfers at a time. Give one from 1 to 1000, or none.`);
+}
+
+function shownRate(rate: number | null): string {
   return rate === null ? 'no limit' : `${Number((rate / mebibyte).toFixed(3))} MiB a second`;
+}
+
+function shownCap(cap: number | null): string {
+  return cap === null ? 'no limit of transfers at a time' : `${cap} transfers of a process at a time`;
 }
 
 async function onLimits(work: (limits: SetTransferLimits) => Promise<void>): Promise<void> {

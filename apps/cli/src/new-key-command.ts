@@ -11,7 +11,7 @@ export function addNewKey(keys: Command): void {
   keys
     .command('new')
     .description(
-      'Make a key of age that opens backups, in a new file that only its owner can read, and print its recipient for STRONGROOM_RECIPIENTS. Needs no service. Whoever loses the file loses the backups: keep it apart from Strongroom, in two places.',
+      'Make a key of age that opens backups, in a new file that only its owner can read, and print its recipient for STRONGROOM_RECIPIENTS. Needs no service. Whoever loses the file loses the backups: keep it apart from Strongroom, in two places. Backups in AES-256-GCM (STRONGROOM_ENCRYPTION=aes-gcm) take no key of age: their keys are made where a program keeps them, such as in a KMS.',
     )
     .argument('<file>', 'a file that is not there yet')
     .action((path: string) => {

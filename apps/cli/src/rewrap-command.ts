@@ -16,14 +16,17 @@ interface Options extends VaultOptions, IdentityOptions {
 
 export function addRewrap(keys: Command): void {
   const command = fromVault(keys.command('rewrap')).description(
-    'Have the encrypted backups of a vault opened by other keys than before: wraps the key of each for the recipients that are given, and moves no data. Run it for each region. It may be stopped at any time, and goes on when it is run again. Whoever has copied what was there before can still open that with the former keys.',
+    'Have the encrypted backups of a vault opened by other keys than before: wraps the key of each for the recipients that are given, and moves no data. Run it for each region. It may be stopped at any time, and goes on when it is run again. Whoever has copied what was there before can still open that with the former keys. Backups in AES-256-GCM are wrapped for keys of programs alone, like command:/path/of/program NAME.',
   );
   withIdentity(command)
     .option(
       '--recipients <file>',
       'who can open them from now on, in the form of STRONGROOM_RECIPIENTS_FILE. Without it: that file, or STRONGROOM_RECIPIENTS',
     )
-    .option('--chain-recipient <recipient>', "the scheduler's own from now on, like age1…; without it, it stays")
+    .option(
+      '--chain-recipient <recipient>',
+      "the scheduler's own from now on, like age1… or command:/path/of/program NAME; without it, it stays",
+    )
     .action(async (options: Options) => {
       const wanted = recipientsOf(options.recipients);
       const identities = await identitiesOf(options);

@@ -68,10 +68,15 @@ function backupIdArgument(text: string): string {
   return id.data;
 }
 
+/** The region that somebody has named, in large or in small letters; undefined when it is no name of one. */
+export function regionOf(text: string): string | undefined {
+  return regionName.safeParse(text.toUpperCase()).data;
+}
+
 function regionArgument(text: string): string {
-  const region = regionName.safeParse(text.toUpperCase());
-  if (!region.success) throw new InvalidArgumentError('It must be the name of a region, such as IAD.');
-  return region.data;
+  const region = regionOf(text);
+  if (region === undefined) throw new InvalidArgumentError('It must be the name of a region, such as IAD.');
+  return region;
 }
 
 function collectVault(text: string, before: string[]): string[] {

@@ -18,4 +18,6 @@ describe('a replicator', () => {
     await service.isNotReadyWithout(table, name, told);
     await service.isReady();
   });
+
+  it('takes the limits of transfers that an operator sets while it runs', () => service.takesLimits());
 });

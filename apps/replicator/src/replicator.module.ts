@@ -80,7 +80,10 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       name: 'reading of limits of transfers',
       intervalMs: transferLimitsMs,
       log,
-      pass: async () => parts.traffic.setLimits(await parts.limits.read()),
+      pass: async () => {
+        parts.traffic.setLimits(await parts.limits.read());
+        parts.traffic.setCaps(await parts.limits.readCaps());
+      },
     }),
     ...work,
   ]);

@@ -2,7 +2,7 @@
 import '@strongroom/runtime/free-this-process';
 import { prepareDatabase } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
-import { bootstrap } from '@strongroom/runtime';
+import { bootstrap, leaveRoomForGarbage } from '@strongroom/runtime';
 import { schedulerModule } from './scheduler.module.js';
 
 await bootstrap({
@@ -11,3 +11,5 @@ await bootstrap({
   module: schedulerModule,
   configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });
+
+leaveRoomForGarbage();

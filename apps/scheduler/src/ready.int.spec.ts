@@ -20,4 +20,6 @@ describe('a scheduler', () => {
     await service.isNotReadyWithout(table, name, told);
     await service.isReady();
   });
+
+  it('takes the limits of transfers that an operator sets while it runs', () => service.takesLimits());
 });

@@ -133,7 +133,10 @@ function workOf(
       name: 'reading of limits of transfers',
       intervalMs: transferLimitsMs,
       log,
-      pass: async () => parts.traffic.setLimits(await parts.limits.read()),
+      pass: async () => {
+        parts.traffic.setLimits(await parts.limits.read());
+        parts.traffic.setCaps(await parts.limits.readCaps());
+      },
     }),
     ...work,
   ]);

@@ -14,6 +14,7 @@
 import { AuditCalls } from './audit.js';
 import { BackupCalls } from './backups.js';
 import { EventCalls } from './events.js';
+import { ExplanationCalls } from './explanations.js';
 import { InstanceCalls } from './instances.js';
 import { OperationCaller } from './operation-caller.js';
 import { ScheduleCalls } from './schedules.js';
@@ -24,4 +25,5 @@ export class Client extends OperationCaller {
   readonly backups = new BackupCalls(this);
   readonly events = new EventCalls(this);
   readonly audit = new AuditCalls(this);
+  readonly explanations = new ExplanationCalls(this);
 }

@@ -10,6 +10,7 @@ export * from './http/audit.js';
 export * from './http/backups.js';
 export * from './http/datastores.js';
 export * from './http/events.js';
+export * from './http/explanations.js';
 export * from './http/faults.js';
 export { valueWhenAbsent } from './http/fields.js';
 export * from './http/instances.js';

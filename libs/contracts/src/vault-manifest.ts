@@ -106,12 +106,19 @@ export const vaultManifest = z.strictObject({ ...ofEveryBackup, ...ofServer }).r
 export type VaultManifest = z.infer<typeof vaultManifest>;
 
 /**
+ * What the segments of an encrypted object are: payloads of age, or those of Tink's Streaming AEAD with keys of that template, in which
+ * there is AES-256-GCM.
+ */
+export const encryptionFormat = z.enum(['age-encryption.org/v1', 'tink/AES256_GCM_HKDF_1MB']);
+export type EncryptionFormat = z.infer<typeof encryptionFormat>;
+
+/**
  * How the objects of a backup are encrypted. Their sizes and digests are those of what is stored, so that nobody needs a key to
  * copy or to verify the backup. The keys lie wrapped beside the manifest, and are no part of what its digest proves.
  */
 const encryption = z.strictObject({
   /** The format of each segment, which is a payload of its own. */
-  format: z.literal('age-encryption.org/v1'),
+  format: encryptionFormat,
   /** The objects under the key of the chain, which the next incremental needs. All others are under the key of the backup. */
   forChain: z.array(vaultObjectName),
 });

@@ -59,6 +59,7 @@ const ofWorkers = {
   job_turn: kept,
   known_vault: added,
   transfer_limit: read,
+  transfer_cap: read,
   transfer_budget: kept,
 } as const;
 

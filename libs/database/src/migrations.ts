@@ -60,6 +60,8 @@ import { TransferRates1700000000103 } from './migrations/0103-transfer-rates.js'
 import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.js';
 import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
+import { TransferCaps1700000000114 } from './migrations/0114-transfer-caps.js';
+import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-schedules.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -123,4 +125,6 @@ export const migrations = [
   TransferLimits1700000000107,
   RegionOutages1700000000108,
   AppendsAtOnce1700000000113,
+  TransferCaps1700000000114,
+  EventsOfSchedules1700000000120,
 ] as const;

@@ -10,6 +10,13 @@ export * from './copy.js';
 export * from './copy-request.js';
 export * from './decider.js';
 export * from './deletion-delay.js';
+export {
+  type ExplainedEvent,
+  everyReason,
+  explainedEvent,
+  explainedOfSchedules,
+} from './explanation/explained-event.js';
+export { type Explained, summaryOf } from './explanation/summary.js';
 export * from './held-backup.js';
 export * from './identities.js';
 export * from './instance.js';
@@ -19,4 +26,5 @@ export * from './put-off.js';
 export * from './regions.js';
 export * from './retention.js';
 export * from './schedule.js';
+export { whyOverQuota, whyPaused, whyTaken } from './skipped-slots.js';
 export * from './slots.js';

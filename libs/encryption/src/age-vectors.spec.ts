@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import * as files from 'cctv-age';
+import { agePayload } from './age-payload.js';
 import { EncryptionFault } from './encryption-fault.js';
 import { isProven, parseHeader, writeHeader } from './header.js';
 import { PayloadReader, PayloadWriter } from './payload.js';
@@ -50,7 +51,7 @@ describe("the test vectors of age's authors", () => {
     expect(writeHeader(fileKey, header.stanzas)).toEqual(file.subarray(0, header.bytes));
     const payload = file.subarray(header.bytes);
     const [, content] = opened({ file, identities });
-    const writer = new PayloadWriter(fileKey, payload.subarray(0, 16));
+    const writer = new PayloadWriter(agePayload, fileKey, undefined, payload.subarray(0, 16));
     expect(Buffer.concat([...writer.update(Buffer.from(content)), ...writer.end()]).equals(payload)).toBe(true);
   });
 });
@@ -67,7 +68,7 @@ function opened({ file, identities }: Pick<Vector, 'file' | 'identities'>): [out
     if (!fileKey) return ['no match', Buffer.alloc(0)];
     if (!isProven(header, fileKey)) return ['HMAC failure', Buffer.alloc(0)];
     stage = file.length - header.bytes < 16 ? 'header failure' : 'payload failure';
-    const reader = new PayloadReader(fileKey);
+    const reader = new PayloadReader(agePayload, fileKey);
     for (let at = header.bytes; at < file.length; at += 10_007)
       content.push(...reader.update(file.subarray(at, at + 10_007)));
     content.push(reader.end());

@@ -1,9 +1,10 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { newFileKey } from './file-key.js';
+import { kmsProgram, shellProgram } from '../../../test/services/kms-program.js';
 import { openKeys, readKeys, rewrapKeys, writeKeys } from './keys.js';
+import { newFileKey } from './object-cipher.js';
 import { identityFrom, recipientFrom, recipientOf } from './recipients.js';
 import { newIdentity } from './x25519.js';
 
@@ -13,23 +14,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** As an operator writes it. `base64` of GNU refuses what is not padded. */
-function program(name: string, ...lines: string[]): string {
-  const path = join(folder, name);
-  writeFileSync(path, ['#!/bin/bash', 'set -euo pipefail', 'export LC_ALL=C', ...lines, ''].join('\n'));
-  chmodSync(path, 0o700);
-  return path;
-}
-
-/** It keeps no secret: each byte is the next one. */
-const kms = () =>
-  program(
-    'kms',
-    `printf '%s\\n' "$@" >> ${join(folder, 'asked')}`,
-    `if [ "$1" = wrap ]; then base64 --decode | tr '\\000-\\377' '\\001-\\377\\000' | base64 --wrap=10`,
-    `else base64 --decode | tr '\\001-\\377\\000' '\\000-\\377' | base64; fi`,
-  );
-const about = { of: 'a-backup', manifestSha256: 'ab'.repeat(32), fileKey: newFileKey() };
+const program = (name: string, ...lines: string[]) => shellProgram(join(folder, name), ...lines);
+const kms = () => kmsProgram(folder, join(folder, 'asked'));
+const about = { of: 'a-backup', manifestSha256: 'ab'.repeat(32), fileKey: newFileKey('age-encryption.org/v1') };
 
 describe('a key that a program keeps', () => {
   it('wraps the key of a backup and unwraps it, and is named in the header', async () => {
@@ -40,6 +27,20 @@ describe('a key that a program keeps', () => {
     expect(readFileSync(join(folder, 'asked'), 'utf8')).toBe(
       'wrap\nprojects/one/keys/two\nunwrap\nprojects/one/keys/two\n',
     );
+  });
+
+  it('wraps the key of a backup in AES-256-GCM as well, which no key of age does', async () => {
+    const ofAes = { ...about, fileKey: newFileKey('tink/AES256_GCM_HKDF_1MB') };
+    const key = `command:${kms()} two`;
+    const header = await writeKeys(ofAes, [recipientFrom(key)]);
+    expect(await openKeys(header, [identityFrom(key)])).toMatchObject({ fileKey: ofAes.fileKey });
+    const unfit = {
+      code: 'key-invalid',
+      message: expect.stringMatching(/is wrapped by programs, like command:.* by no key of age, which age1/),
+    };
+    const ofAge = recipientOf(newIdentity());
+    await expect(writeKeys(ofAes, [recipientFrom(key), ofAge])).rejects.toMatchObject(unfit);
+    await expect(rewrapKeys(header, [identityFrom(key)], [ofAge])).rejects.toMatchObject(unfit);
   });
 
   it('is asked without a shell', async () => {

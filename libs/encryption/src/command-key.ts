@@ -36,6 +36,11 @@ export class CommandKey implements Recipient, Identity {
     this.id = `${commandPrefix}${key}`;
   }
 
+  /** The same key, as people call it. */
+  named(name: string): CommandKey {
+    return new CommandKey(`${this.program} ${this.key}`, name);
+  }
+
   async wrap(fileKey: Buffer): Promise<Stanza> {
     return { args: [stanzaType, encodeURIComponent(this.key)], body: await this.run('wrap', fileKey) };
   }

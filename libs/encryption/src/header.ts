@@ -3,8 +3,8 @@
  * that proves all of them. Source: age-encryption.org/v1 (C2SP). Stanzas of unknown types are passed over by every program.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { derived } from './derived-key.js';
 import { altered } from './encryption-fault.js';
-import { derived } from './file-key.js';
 
 export interface Stanza {
   /** The type, and what belongs to it. Each is printable ASCII without spaces. */

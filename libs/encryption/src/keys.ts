@@ -2,11 +2,11 @@
  * The keys of a backup: a header of age's format that lies apart, before no payload. Beside the stanzas that wrap the file key it has some
  * that say what it belongs to: `strongroom.backup` with the SHA-256 of the manifest, and a `strongroom.recipient` for each whose key
  * opens it. The header's own code proves them under the file key. So nobody who lacks that key can put the header to another backup, or
- * change the manifest. Every other program passes over them: `cat keys.age SEGMENT | age --decrypt` works.
+ * change the manifest. Every other program passes over them: `cat keys.age SEGMENT | age --decrypt` works. The keys of a backup in
+ * AES-256-GCM lie in the same form, which takes only HKDF and HMAC with SHA-256, and in which programs alone wrap them.
  */
 import { sha256Hex } from '@strongroom/contracts';
 import { altered, EncryptionFault } from './encryption-fault.js';
-import { fileKeyBytes } from './file-key.js';
 import { type Header, isProven, parseHeader, type Stanza, writeHeader } from './header.js';
 
 /** Somebody whose key opens backups. */
@@ -15,6 +15,7 @@ export interface Recipient {
   readonly id: string;
   /** What people call it; undefined when nobody has said. */
   readonly name?: string | undefined;
+  /** @throws {EncryptionFault} `key-invalid`, when it can't wrap keys of that format; `key-command-failed` */
   wrap(fileKey: Buffer): Stanza | Promise<Stanza>;
 }
 
@@ -77,7 +78,7 @@ export async function openKeys(bytes: Buffer, identities: readonly Identity[]): 
   for (const identity of identities) {
     const fileKey = await identity.unwrap(header.stanzas);
     if (!fileKey) continue;
-    if (fileKey.length !== fileKeyBytes || !isProven(header, fileKey)) throw altered('its keys were changed');
+    if (!isProven(header, fileKey)) throw altered('its keys were changed');
     return { ...told, fileKey };
   }
   throw new EncryptionFault('key-missing', `It opens with the key of ${namesOf(told.recipients)}.`);

@@ -1,70 +1,68 @@
-/**
- * The payload of age's format: a nonce, then chunks of 64 KiB, each encrypted and proven by ChaCha20-Poly1305. The last chunk is marked,
- * so a payload that was cut short is found. Memory use does not grow with its size.
- * Source: age-encryption.org/v1 (C2SP), "Payload"; Hoang, Reyhanitabar, Rogaway, Vizár: STREAM.
- */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+/** Encrypts and decrypts payloads of any format, chunk by chunk. Memory use does not grow with their size. */
 import { altered } from './encryption-fault.js';
-import { derived } from './file-key.js';
+import { nonceBytes, type OpenedHead, type PayloadFormat, tagBytes } from './payload-format.js';
 
-const nonceBytes = 16;
-const chunkBytes = 65_536;
-const tagBytes = 16;
-const label = 'payload';
-const algorithm = 'chacha20-poly1305';
-
-/** How many bytes a payload of so many bytes of content has. */
-export function payloadBytes(contentBytes: number): number {
-  return nonceBytes + contentBytes + tagBytes * Math.max(1, Math.ceil(contentBytes / chunkBytes));
-}
-
-/** How many bytes of content fit into a payload of so many bytes; 0 when none do. */
-export function contentBytesIn(bytes: number): number {
-  const room = bytes - nonceBytes;
-  const whole = Math.floor(room / (chunkBytes + tagBytes));
-  const rest = room - whole * (chunkBytes + tagBytes);
-  return Math.max(0, whole * chunkBytes + Math.max(0, rest - tagBytes));
-}
+const nothing = Buffer.alloc(0);
 
 /** Numbers the chunks. The last byte is 1 for the last chunk. */
 class ChunkNonce {
-  private readonly bytes = Buffer.alloc(12);
+  private readonly bytes = Buffer.alloc(nonceBytes);
   private counted = 0;
 
+  constructor(
+    prefix: Buffer,
+    private readonly counterBytes: number,
+  ) {
+    prefix.copy(this.bytes);
+  }
+
+  /** @throws {RangeError} when the format has no number for another chunk */
   next(isLast: boolean): Buffer {
-    // The counter has 88 bits, and no payload has 2^48 chunks.
-    this.bytes.writeUIntBE(this.counted, 5, 6);
-    this.bytes[11] = isLast ? 1 : 0;
+    const { bytes, counterBytes } = this;
+    bytes.writeUIntBE(this.counted, nonceBytes - 1 - counterBytes, counterBytes);
+    bytes[nonceBytes - 1] = isLast ? 1 : 0;
     this.counted += 1;
-    return this.bytes;
+    return bytes;
   }
 }
 
 /** Encrypts one payload. The chunks that are given belong to the caller again when a call returns. */
 export class PayloadWriter {
   private readonly key: Buffer;
-  private readonly nonce = new ChunkNonce();
-  private readonly held = Buffer.allocUnsafe(chunkBytes);
+  private readonly nonce: ChunkNonce;
+  private readonly held: Buffer;
   private heldBytes = 0;
+  /** How many bytes of content the chunk has that is being filled. */
+  private chunkBytes: number;
   private first: Buffer[];
 
-  constructor(fileKey: Buffer, salt: Buffer = randomBytes(nonceBytes)) {
-    this.key = derived(fileKey, salt, label);
-    this.first = [salt];
+  constructor(
+    private readonly format: PayloadFormat,
+    fileKey: Buffer,
+    associatedData: Buffer = nothing,
+    head: Buffer = format.newHead(),
+  ) {
+    const { key, noncePrefix } = format.opened(fileKey, head, associatedData);
+    this.key = key;
+    this.nonce = new ChunkNonce(noncePrefix, format.counterBytes);
+    this.held = Buffer.allocUnsafe(format.chunkBytes);
+    this.chunkBytes = format.firstChunkBytes;
+    this.first = [head];
   }
 
-  /** The last 64 KiB stay here, since only the end tells which chunk is the last one. */
+  /** As much as a chunk stays here, since only the end tells which chunk is the last one. */
   update(content: Buffer): Buffer[] {
     const out = this.first;
     this.first = [];
     let at = 0;
-    while (this.heldBytes + content.length - at > chunkBytes) {
+    while (this.heldBytes + content.length - at > this.chunkBytes) {
+      const { chunkBytes } = this;
       if (this.heldBytes === 0) {
         this.encrypt(content.subarray(at, at + chunkBytes), false, out);
         at += chunkBytes;
       } else {
         at += content.copy(this.held, this.heldBytes, at, at + chunkBytes - this.heldBytes);
-        this.encrypt(this.held, false, out);
+        this.encrypt(this.held.subarray(0, chunkBytes), false, out);
         this.heldBytes = 0;
       }
     }
@@ -79,42 +77,52 @@ export class PayloadWriter {
   }
 
   private encrypt(chunk: Buffer, isLast: boolean, out: Buffer[]): void {
-    const cipher = createCipheriv(algorithm, this.key, this.nonce.next(isLast), { authTagLength: tagBytes });
+    const cipher = this.format.cipher(this.key, this.nonce.next(isLast));
     out.push(cipher.update(chunk));
     cipher.final();
     out.push(cipher.getAuthTag());
+    this.chunkBytes = this.format.chunkBytes;
   }
 }
 
 /** Decrypts one payload. What it gives was proven before. */
 export class PayloadReader {
-  private key: Buffer | undefined;
-  private readonly nonce = new ChunkNonce();
-  private readonly held = Buffer.allocUnsafe(chunkBytes + tagBytes);
+  private opened: (OpenedHead & { nonce: ChunkNonce }) | undefined;
+  private readonly held: Buffer;
   private heldBytes = 0;
+  /** How many bytes the chunk has that is being filled, with what proves it. */
+  private chunkBytes: number;
   private chunks = 0;
 
-  constructor(private readonly fileKey: Buffer) {}
+  constructor(
+    private readonly format: PayloadFormat,
+    private readonly fileKey: Buffer,
+    private readonly associatedData: Buffer = nothing,
+  ) {
+    this.held = Buffer.allocUnsafe(format.chunkBytes + tagBytes);
+    this.chunkBytes = format.firstChunkBytes + tagBytes;
+  }
 
   /** @throws {EncryptionFault} `ciphertext-altered` */
   update(bytes: Buffer): Buffer[] {
     const out: Buffer[] = [];
     let at = 0;
-    if (!this.key) {
-      at = bytes.copy(this.held, this.heldBytes, 0, nonceBytes - this.heldBytes);
+    if (!this.opened) {
+      const { headBytes } = this.format;
+      at = bytes.copy(this.held, this.heldBytes, 0, headBytes - this.heldBytes);
       this.heldBytes += at;
-      if (this.heldBytes < nonceBytes) return out;
-      this.key = derived(this.fileKey, this.held.subarray(0, nonceBytes), label);
+      if (this.heldBytes < headBytes) return out;
+      this.open(Buffer.from(this.held.subarray(0, headBytes)));
       this.heldBytes = 0;
     }
-    const whole = chunkBytes + tagBytes;
-    while (this.heldBytes + bytes.length - at > whole) {
+    while (this.heldBytes + bytes.length - at > this.chunkBytes) {
+      const { chunkBytes } = this;
       if (this.heldBytes === 0) {
-        out.push(this.decrypted(this.key, bytes.subarray(at, at + whole), false));
-        at += whole;
+        out.push(this.decrypted(bytes.subarray(at, at + chunkBytes), false));
+        at += chunkBytes;
       } else {
-        at += bytes.copy(this.held, this.heldBytes, at, at + whole - this.heldBytes);
-        out.push(this.decrypted(this.key, this.held, false));
+        at += bytes.copy(this.held, this.heldBytes, at, at + chunkBytes - this.heldBytes);
+        out.push(this.decrypted(this.held.subarray(0, chunkBytes), false));
         this.heldBytes = 0;
       }
     }
@@ -124,16 +132,21 @@ export class PayloadReader {
 
   /** @throws {EncryptionFault} `ciphertext-altered`, also when the payload was cut short */
   end(): Buffer {
-    if (!this.key) throw altered('it ends within its nonce');
-    const content = this.decrypted(this.key, this.held.subarray(0, this.heldBytes), true);
+    const content = this.decrypted(this.held.subarray(0, this.heldBytes), true);
     if (content.length === 0 && this.chunks > 1) throw altered('it ends with a chunk of nothing');
     return content;
   }
 
-  private decrypted(key: Buffer, chunk: Buffer, isLast: boolean): Buffer {
-    this.chunks += 1;
+  private open(head: Buffer): void {
+    const opened = this.format.opened(this.fileKey, head, this.associatedData);
+    this.opened = { ...opened, nonce: new ChunkNonce(opened.noncePrefix, this.format.counterBytes) };
+  }
+
+  private decrypted(chunk: Buffer, isLast: boolean): Buffer {
+    if (!this.opened) throw altered('it ends within its head');
     if (chunk.length < tagBytes) throw altered('it ends within a chunk');
-    const cipher = createDecipheriv(algorithm, key, this.nonce.next(isLast), { authTagLength: tagBytes });
+    const { key, nonce } = this.opened;
+    const cipher = this.format.decipher(key, nonce.next(isLast));
     cipher.setAuthTag(chunk.subarray(chunk.length - tagBytes));
     const content = cipher.update(chunk.subarray(0, chunk.length - tagBytes));
     try {
@@ -141,6 +154,8 @@ export class PayloadReader {
     } catch {
       throw altered('a chunk was not encrypted under its key, or not at this place');
     }
+    this.chunks += 1;
+    this.chunkBytes = this.format.chunkBytes + tagBytes;
     return content;
   }
 }

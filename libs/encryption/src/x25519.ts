@@ -11,9 +11,11 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
+import { agePayload } from './age-payload.js';
 import { fromBech32, toBech32 } from './bech32.js';
+import { commandPrefix } from './command-key.js';
+import { derived } from './derived-key.js';
 import { altered, EncryptionFault } from './encryption-fault.js';
-import { derived, fileKeyBytes } from './file-key.js';
 import { base64, fromBase64, type Stanza } from './header.js';
 
 const stanzaType = 'X25519';
@@ -22,6 +24,7 @@ const recipientPrefix = 'age';
 const identityPrefix = 'age-secret-key-';
 const keyBytes = 32;
 const tagBytes = 16;
+const { fileKeyBytes } = agePayload;
 /** The wrapping key is used once, so its nonce may be zero. */
 const zeroNonce = Buffer.alloc(12);
 /** What DER has before the 32 bytes of a key. Source: RFC 8410. */
@@ -41,7 +44,13 @@ export class X25519Recipient {
     this.key = key;
   }
 
+  /** @throws {EncryptionFault} `key-invalid`, when the key is none of age's format */
   wrap(fileKey: Buffer): Stanza {
+    if (fileKey.length !== fileKeyBytes)
+      throw new EncryptionFault(
+        'key-invalid',
+        `The key of a backup in AES-256-GCM is wrapped by programs, like ${commandPrefix}/path/of/program NAME, and by no key of age, which ${this.text} is.`,
+      );
     const { privateKey, publicKey } = generateKeyPairSync('x25519');
     const share = rawOf(publicKey);
     const shared = diffieHellman({ privateKey, publicKey: publicFrom(this.key) });

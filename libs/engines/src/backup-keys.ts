@@ -7,6 +7,7 @@ import {
   aboutServerName,
   allKeys,
   type EncryptedManifest,
+  type EncryptionFormat,
   type KeysOf,
   keysNames,
   type VaultManifest,
@@ -15,7 +16,9 @@ import {
 import {
   EncryptionFault,
   type Identity,
+  isFileKeyOf,
   newFileKey,
+  ObjectCipher,
   openKeys,
   type Recipient,
   writeKeys,
@@ -24,6 +27,7 @@ import { type SealedManifest, type Vault, VaultFault, type VaultUpload } from '@
 
 /** For whom a backup is encrypted. */
 export interface BackupEncryption {
+  format: EncryptionFormat;
   /** Those who can open everything. */
   recipients: readonly Recipient[];
   /** Those who can open only what an incremental needs of its parent. */
@@ -34,6 +38,7 @@ export interface BackupEncryption {
 
 /** The file keys of one backup, and what is under which. */
 export interface FileKeys {
+  format: EncryptionFormat;
   /** Undefined where only what an incremental needs was opened. */
   backup?: Buffer | undefined;
   chain: Buffer;
@@ -41,14 +46,22 @@ export interface FileKeys {
   forChain: readonly string[];
 }
 
-export function newFileKeys(forChain: readonly string[]): Required<FileKeys> & { backup: Buffer } {
-  return { backup: newFileKey(), chain: newFileKey(), forChain: [aboutServerName, ...forChain] };
+export function newFileKeys(format: EncryptionFormat, forChain: readonly string[]): FileKeys & { backup: Buffer } {
+  const keys = { backup: newFileKey(format), chain: newFileKey(format) };
+  return { format, ...keys, forChain: [aboutServerName, ...forChain] };
 }
 
-/** @throws {EncryptionFault} `key-missing`, when only the key of the chain was opened */
-export function keyOf(keys: FileKeys, objectName: string): Buffer {
+/**
+ * What encrypts and decrypts an object of the backup, by its full name.
+ * @throws {EncryptionFault} `key-missing`, when only the key of the chain was opened
+ */
+export function cipherOf(
+  keys: FileKeys,
+  { accountId, backupId }: { accountId: string; backupId: string },
+  objectName: string,
+): ObjectCipher {
   const key = keys.forChain.includes(objectName) ? keys.chain : keys.backup;
-  if (key) return key;
+  if (key) return new ObjectCipher(keys.format, key, { accountId, backupId, objectName });
   throw new EncryptionFault(
     'key-missing',
     `${objectName} opens with the key of the whole backup, which was not given.`,
@@ -74,7 +87,7 @@ export async function putKeys(
  */
 export async function openKeysOf(
   vault: Vault,
-  { manifest: { backupId }, sha256 }: Pick<SealedManifest, 'manifest' | 'sha256'>,
+  { manifest: { backupId, encryption }, sha256 }: { manifest: EncryptedManifest; sha256: SealedManifest['sha256'] },
   of: KeysOf,
   identities: readonly Identity[],
 ): Promise<Buffer> {
@@ -93,8 +106,10 @@ export async function openKeysOf(
     );
   try {
     const opened = await openKeys(found.bytes, identities);
-    if (opened.of === of && opened.manifestSha256 === sha256) return opened.fileKey;
-    throw altered('it belongs to something else, or the manifest was changed');
+    if (opened.of !== of || opened.manifestSha256 !== sha256)
+      throw altered('it belongs to something else, or the manifest was changed');
+    if (!isFileKeyOf(encryption.format, opened.fileKey)) throw altered('its key is none of the format of the backup');
+    return opened.fileKey;
   } catch (error) {
     if (!(error instanceof EncryptionFault)) throw error;
     if (error.code !== 'key-missing') throw altered(error.message, error);

@@ -1,17 +1,17 @@
 /** Decrypts an object of a backup, whose segments are payloads of their own, while it passes. What it gives was proven before. */
 import { segmentsOf, type VaultObject } from '@strongroom/contracts';
-import { PayloadReader } from '@strongroom/encryption';
+import type { ObjectCipher } from '@strongroom/encryption';
 
 /** @throws {EncryptionFault} `ciphertext-altered` */
 export async function* decryptObject(
   object: VaultObject,
-  fileKey: Buffer,
+  cipher: ObjectCipher,
   source: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   const sizes = segmentsOf(object).map(({ sizeBytes }) => sizeBytes);
   let index = 0;
   let left = sizes[0] ?? 0;
-  let reader = new PayloadReader(fileKey);
+  let reader = cipher.reader(index);
   for await (const chunk of source) {
     for (let rest = chunk; rest.length > 0; ) {
       const part = rest.subarray(0, left);
@@ -23,7 +23,7 @@ export async function* decryptObject(
       yield reader.end();
       index += 1;
       left = sizes[index] ?? 0;
-      reader = new PayloadReader(fileKey);
+      reader = cipher.reader(index);
     }
   }
   // An object that ends within a segment was cut short.

@@ -6,17 +6,13 @@ import { messageOf } from '@strongroom/contracts';
 import { rewrapKeys } from '@strongroom/encryption';
 import { copyBackup, type Vault } from '@strongroom/vault';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
-import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
+import { EncryptedScene, formats, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { restoreHere } from '../fixtures/restore-here.js';
 import { SealsInMemory } from '../fixtures/seals-in-memory.js';
 import type { StoreOptions } from './store-backup.js';
 
 let scene: EncryptedScene;
 let folder: string;
-beforeEach(async () => {
-  scene = await EncryptedScene.open();
-  folder = scene.folder;
-});
 afterEach(() => scene.remove());
 
 const store = (...backup: Parameters<EncryptedScene['backUp']>) => scene.backUp(...backup);
@@ -33,9 +29,18 @@ const faultOf = (asked: Promise<unknown>) =>
     (error: unknown) => messageOf(error),
   );
 
-describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (kind) => {
+const ways: [format: SceneFormat, kind: string][] = [
+  ['age', 'folder'],
+  ['age', 'objects'],
+  ['aes-gcm', 'folder'],
+  ['aes-gcm', 'objects'],
+];
+
+describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (format, kind) => {
   let vault: Vault;
   beforeEach(async () => {
+    scene = await EncryptedScene.open(format);
+    folder = scene.folder;
     vault = await scene.vault(kind, 'DFW');
   });
 
@@ -48,7 +53,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     expect(await readFile(join(directory, 'base/1/1259'), 'utf8')).toBe(archiveFiles['base/1/1259']);
     for (const identities of [[], [stranger], [chain]]) {
       const why = await faultOf(restoreHere({ vault, backupId, directory: join(folder, 'none'), identities }));
-      expect(why).toContain(`opens with the key of office safe (${owner.recipient.text})`);
+      expect(why).toContain(`opens with the key of office safe (${owner.id})`);
       expect(why).toContain(`strongroom restore ${backupId} --from DFW --to FOLDER --identity FILE`);
     }
   });
@@ -84,7 +89,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const { owner, chain } = scene;
     const before = await vault.keys(backupId, 'backup');
     if (!before) throw new Error('there are no keys');
-    const next = new TextIdentity();
+    const next = scene.newKey('next');
     const bytes = await rewrapKeys(before.bytes, [owner], [next.named('new safe')]);
     expect(await vault.replaceKeys(backupId, 'backup', bytes, before.tag)).toBe(true);
     expect(await vault.replaceKeys(backupId, 'backup', before.bytes, before.tag)).toBe(false);
@@ -92,7 +97,7 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const bytesOfChain = await rewrapKeys(keysOfChain?.bytes ?? Buffer.alloc(0), [chain], [next.named('new safe')]);
     expect(await vault.replaceKeys(backupId, 'chain', bytesOfChain, keysOfChain?.tag ?? '')).toBe(true);
     expect((await vault.verify(backupId)).sha256).toBe(sha256);
-    const restored = (identity: TextIdentity, name: string) =>
+    const restored = (identity: SceneKey, name: string) =>
       restoreHere({ vault, backupId, directory: join(folder, name), identities: [identity] });
     await expect(restored(next, 'next')).resolves.toMatchObject({ sha256 });
     expect(await faultOf(restored(owner, 'owner'))).toContain('opens with the key of new safe');
@@ -127,6 +132,17 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     });
   });
 
+  it('is never in one chain with a backup in another format', async () => {
+    const { backupId: parentId } = await store(vault);
+    const encryption = { ...scene.encryption, format: formats[format === 'age' ? 'aes-gcm' : 'age'] };
+    await expect(store(vault, { type: 'incremental', parentId }, { encryption })).rejects.toMatchObject({
+      ground: 'parent-unreadable',
+      message: expect.stringMatching(
+        /is encrypted in the format .*, and this backup is to be in .*\. Take a full backup\./,
+      ),
+    });
+  });
+
   it('is taken from a dead attempt only by who can read what it says of its server', async () => {
     const seals = new SealsInMemory();
     const first = await store(vault, {}, { seals });
@@ -136,5 +152,25 @@ describe.each(['folder', 'objects'])('an encrypted backup in a vault of %s', (ki
     const clear = await again({ attempt: 3, encryption: undefined });
     expect(clear.encryptedFor).toEqual([]);
     expect(clear.sha256).not.toBe(first.sha256);
+  });
+});
+
+describe('a change of the format', () => {
+  it('leaves what was stored readable, makes the next backup anew, and takes nothing of an earlier attempt', async () => {
+    scene = await EncryptedScene.open('aes-gcm');
+    const vault = await scene.vault('objects', 'DFW');
+    const seals = new SealsInMemory();
+    const { backupId, sha256 } = await store(vault, {}, { seals });
+    const encryption = { ...scene.encryption, format: formats.age };
+    const again = await store(vault, { backupId }, { seals, attempt: 2, encryption });
+    expect(again.sha256).not.toBe(sha256);
+    const other = await store(vault);
+    for (const [index, id] of [backupId, other.backupId].entries()) {
+      const directory = join(scene.folder, `restored-${index}`);
+      await restoreHere({ vault, backupId: id, directory, identities: [scene.owner] });
+      expect(await readFile(join(directory, 'PG_VERSION'), 'utf8')).toBe('18\n');
+    }
+    const { manifest } = (await vault.manifest(other.backupId)) ?? {};
+    expect(manifest).toMatchObject({ encryption: { format: 'tink/AES256_GCM_HKDF_1MB' } });
   });
 });

@@ -15,7 +15,7 @@ import {
   type Vault,
   VaultFault,
 } from '@strongroom/vault';
-import { aboutObjectOf, clearManifest, type FileKeys, keyOf, openKeysOf } from './backup-keys.js';
+import { aboutObjectOf, cipherOf, clearManifest, type FileKeys, openKeysOf } from './backup-keys.js';
 import { decryptObject } from './decrypt-object.js';
 import type {
   BackupOptions,
@@ -92,18 +92,21 @@ export async function openSealed(
       yield chunk;
     }
   }
-  if (!isEncrypted(sealed.manifest)) return openedFrom({ manifest: sealed.manifest, sha256, region }, stored);
-  const { encryption } = sealed.manifest;
+  const { manifest } = sealed;
+  if (!isEncrypted(manifest)) return openedFrom({ manifest, sha256, region }, stored);
+  const { accountId, encryption } = manifest;
+  const encrypted = { manifest, sha256 };
   const keys: FileKeys = {
-    ...(!onlyForChain && { backup: await openKeysOf(vault, sealed, 'backup', identities) }),
-    chain: await openKeysOf(vault, sealed, 'chain', identities),
+    format: encryption.format,
+    ...(!onlyForChain && { backup: await openKeysOf(vault, encrypted, 'backup', identities) }),
+    chain: await openKeysOf(vault, encrypted, 'chain', identities),
     forChain: encryption.forChain,
   };
-  const about = aboutObjectOf(sealed.manifest);
+  const about = aboutObjectOf(manifest);
   if (about.rawBytes > mostOfAbout) throw alteredObject(about, { backupId, region })('it is too long');
-  const told = await buffer(Readable.from(checked(about, { backupId, region, keys }, stored(about.name))));
+  const told = await buffer(Readable.from(checked(about, { accountId, backupId, region, keys }, stored(about.name))));
   try {
-    return openedFrom({ manifest: clearManifest(sealed.manifest, told), sha256, region, keys }, stored);
+    return openedFrom({ manifest: clearManifest(manifest, told), sha256, region, keys }, stored);
   } catch (error) {
     throw alteredObject(about, { backupId, region })(messageOf(error));
   }
@@ -111,7 +114,7 @@ export async function openSealed(
 
 /** @param stored gives an object as the vault has it */
 export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored']): OpenedBackup {
-  const { backupId } = sealed.manifest;
+  const { accountId, backupId } = sealed.manifest;
   const objects = new Map(sealed.manifest.objects.map((object) => [plainName(object.name), object]));
   return {
     ...sealed,
@@ -120,7 +123,9 @@ export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored'])
       const object = objects.get(plainName(name));
       if (!object) throw new EngineFault('backup-content-invalid', `Backup ${backupId} has no ${name}.`);
       const { region, keys } = sealed;
-      return Readable.from(checked(object, { backupId, region, keys }, stored(object.name)), { objectMode: false });
+      return Readable.from(checked(object, { accountId, backupId, region, keys }, stored(object.name)), {
+        objectMode: false,
+      });
     },
   };
 }
@@ -128,7 +133,7 @@ export function openedFrom(sealed: SealedBackup, stored: OpenedBackup['stored'])
 /** Decompresses an object. When it ends without an error, it was the object that the manifest names. */
 async function* checked(
   object: VaultObject,
-  of: { backupId: string; region: string; keys?: FileKeys | undefined },
+  of: { accountId: string; backupId: string; region: string; keys?: FileKeys | undefined },
   stored: AsyncIterable<unknown>,
 ): AsyncGenerator<Buffer> {
   const { rawBytes, compression } = object;
@@ -141,7 +146,7 @@ async function* checked(
       yield chunk;
     }
   }
-  const clear = of.keys ? decryptObject(object, keyOf(of.keys, object.name), hashed()) : hashed();
+  const clear = of.keys ? decryptObject(object, cipherOf(of.keys, of, object.name), hashed()) : hashed();
   let bytes = 0;
   try {
     for await (const chunk of compression === 'zstd' ? decompressFrames(clear) : clear) {

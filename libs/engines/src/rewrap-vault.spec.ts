@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { allKeys, type KeysOf, messageOf } from '@strongroom/contracts';
-import { chainHolder, type Identity, openKeys, type Recipient } from '@strongroom/encryption';
+import { chainHolder, type Identity, openKeys, type Recipient, readKeys } from '@strongroom/encryption';
 import type { Vault } from '@strongroom/vault';
 import { PassingVault } from '../../../test/vaults/passing-vault.js';
-import { EncryptedScene, TextIdentity } from '../fixtures/encrypted-scene.js';
+import { EncryptedScene, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { rewrapVault } from './rewrap-vault.js';
 
 /** Kills the process after so many replacements. */
@@ -25,9 +25,10 @@ class EndingVault extends PassingVault {
 describe('keys that are wrapped for others', () => {
   let scene: EncryptedScene;
   let vault: Vault;
-  const next = new TextIdentity();
+  let next: SceneKey;
   beforeEach(async () => {
     scene = await EncryptedScene.open();
+    next = scene.newKey('next');
     vault = await scene.vault('folder', 'DFW');
   });
   afterEach(() => scene.remove());
@@ -59,6 +60,32 @@ describe('keys that are wrapped for others', () => {
     expect(await opens(backupId, 'chain', scene.chain)).toBe(true);
     expect(await opens(backupId, 'backup', scene.chain)).toBe(false);
     expect((await vault.verify(backupId)).sha256).toBe(sha256);
+  });
+
+  it('stay wrapped for the scheduler where a program keeps its key, if that program is known', async () => {
+    const kept = await EncryptedScene.open('aes-gcm');
+    try {
+      const keptVault = await kept.vault('objects', 'DFW');
+      const { owner, chain } = kept;
+      const chainRecipients = [chain.named(chainHolder)];
+      await kept.backUp(keptVault, {}, { encryption: { ...kept.encryption, chainRecipients } });
+      const to = kept.newKey('next').named('new safe');
+      const failed: string[] = [];
+      expect(await rewrap([owner.identity], to, keptVault, failed)).toMatchObject({ failed: 1 });
+      expect(failed[0]).toContain('--chain-recipient "command:/path/of/program chain"');
+      const opening = [owner.identity, kept.newKey('next').identity, chain.identity];
+      expect(await rewrap(opening, to, keptVault, failed)).toMatchObject({ changed: 1 });
+      for await (const listed of keptVault.list()) {
+        const found = await keptVault.keys(listed.backupId, 'chain');
+        const { recipients } = readKeys(found?.bytes ?? Buffer.alloc(0));
+        expect(recipients).toEqual([
+          { id: 'command:next', name: 'new safe' },
+          { id: 'command:chain', name: chainHolder },
+        ]);
+      }
+    } finally {
+      await kept.remove();
+    }
   });
 
   it('come right after a kill at each point, by running it again with both keys', async () => {

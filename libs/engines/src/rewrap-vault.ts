@@ -4,7 +4,9 @@
  */
 import { allKeys, type EncryptedManifest, isEncrypted, keysNames } from '@strongroom/contracts';
 import {
+  CommandKey,
   chainHolder,
+  commandPrefix,
   EncryptionFault,
   type Identity,
   type NamedRecipient,
@@ -81,7 +83,7 @@ async function rewrapOne(
     const opened = await openKeys(before.bytes, identities);
     if (opened.of !== of || opened.manifestSha256 !== sha256)
       throw new VaultFault('object-altered', vault.region, `${name} belongs to something else.`);
-    const others = of === 'chain' ? chainHolders(opened.recipients, chainRecipient) : [];
+    const others = of === 'chain' ? chainHolders(opened.recipients, identities, chainRecipient) : [];
     const wanted = [...owners, ...others];
     if (isSame(opened.recipients, wanted)) return false;
     if (await vault.replaceKeys(backupId, of, await writeKeys(opened, wanted), before.tag)) return true;
@@ -90,9 +92,24 @@ async function rewrapOne(
 }
 
 /** The scheduler's own key. The header is proven by now, so it names the one that is there. */
-function chainHolders(now: readonly NamedRecipient[], other: Recipient | undefined): Recipient[] {
+function chainHolders(
+  now: readonly NamedRecipient[],
+  identities: readonly Identity[],
+  other: Recipient | undefined,
+): Recipient[] {
   if (other) return [other];
-  return now.filter(({ name }) => name === chainHolder).map(({ id }) => recipientFrom(id, chainHolder));
+  return now.filter(({ name }) => name === chainHolder).map(({ id }) => chainHolderBy(id, identities));
+}
+
+/** A header names the key of a program, and not the program. */
+function chainHolderBy(id: string, identities: readonly Identity[]): Recipient {
+  if (!id.startsWith(commandPrefix)) return recipientFrom(id, chainHolder);
+  const known = identities.filter((each) => each instanceof CommandKey).find((each) => each.id === id);
+  if (known) return known.named(chainHolder);
+  throw new EncryptionFault(
+    'key-invalid',
+    `The scheduler's own key is ${id}, and its program is not known here. Name it: --chain-recipient "${commandPrefix}/path/of/program ${id.slice(commandPrefix.length)}".`,
+  );
 }
 
 function isSame(one: readonly { id: string; name?: string | undefined }[], other: typeof one): boolean {

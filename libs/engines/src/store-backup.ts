@@ -7,6 +7,7 @@ import {
   aboutServerName,
   type BackupType,
   type Datastore,
+  type EncryptionFormat,
   formatOf,
   isEncrypted,
   manifestFor,
@@ -28,7 +29,7 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
-import { type BackupEncryption, keyOf, newFileKeys, putKeys } from './backup-keys.js';
+import { type BackupEncryption, cipherOf, newFileKeys, putKeys } from './backup-keys.js';
 import type { EngineTarget } from './engine.js';
 import { EngineFault, IncrementalNotPossible } from './engine-fault.js';
 import { type BackupTaker, type OpenedBackup, openBackup, openSealed } from './open-backup.js';
@@ -121,7 +122,8 @@ export async function storeBackup(asked: StoreOptions): Promise<StoredBackup> {
 
 async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<SealedBackup> {
   const { encryption, seals, signal } = options;
-  const keys = encryption && newFileKeys(options.engine.readByIncrementals.map((name) => `${name}${extension}`));
+  const forChain = options.engine.readByIncrementals.map((name) => `${name}${extension}`);
+  const keys = encryption && newFileKeys(encryption.format, forChain);
   const manifest = await transfer(upload, options, keys);
   const bytes = manifestBytes(keys ? await withoutServer(manifest, upload, keys) : manifest);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -135,7 +137,11 @@ async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<Seal
 async function withoutServer(manifest: VaultManifest, upload: VaultUpload, keys: NewKeys): Promise<StoredManifest> {
   const { instanceName, datastore, engine, objects, ...common } = manifest;
   const about = Buffer.from(JSON.stringify({ instanceName, datastore, engine }));
-  const stored = await upload.put(aboutServerName, compressFrames(only(about)), keys.chain);
+  const stored = await upload.put(
+    aboutServerName,
+    compressFrames(only(about)),
+    cipherOf(keys, manifest, aboutServerName),
+  );
   const all: VaultObject[] = [...objects, { ...stored, rawBytes: about.length, compression: 'zstd' }];
   const names = new Set(all.map(({ name }) => name));
   return {
@@ -143,7 +149,7 @@ async function withoutServer(manifest: VaultManifest, upload: VaultUpload, keys:
     format: formatOf(all),
     datastore: { type: datastore.type },
     objects: all,
-    encryption: { format: 'age-encryption.org/v1', forChain: keys.forChain.filter((name) => names.has(name)) },
+    encryption: { format: keys.format, forChain: keys.forChain.filter((name) => names.has(name)) },
   };
 }
 
@@ -185,7 +191,7 @@ async function transferWithin(
         progress?.(doneBytes, running.estimatedBytes);
       });
       const fullName = `${name}${extension}`;
-      const putting = upload.put(fullName, compressFrames(counted), keys && keyOf(keys, fullName));
+      const putting = upload.put(fullName, compressFrames(counted), keys && cipherOf(keys, backup, fullName));
       const stored = await Promise.race([putting, stalled(running.result)]);
       objects.push({ ...stored, rawBytes, compression: 'zstd' });
     }
@@ -222,7 +228,7 @@ async function openParent(
 }
 
 /**
- * A chain is encrypted from its full backup on, or not at all: who holds the vault could otherwise read a part of it, and its owner
+ * A chain is encrypted from its full backup on and in one format, or not at all: who holds the vault could otherwise read a part of it, and its owner
  * would not know.
  * @throws {IncrementalNotPossible}
  */
@@ -234,7 +240,8 @@ async function openToBuildOn(
   try {
     const identities = encryption?.chainIdentities;
     const parent = await openBackup(vault, parentId, { signal, identities, onlyForChain: true });
-    if ((parent.keys === undefined) === (encryption === undefined)) return parent;
+    if (parent.keys?.format === encryption?.format) return parent;
+    if (parent.keys && encryption) throw inAnotherFormat(parentId, parent.keys.format, encryption.format);
   } catch (error) {
     if (!(error instanceof EncryptionFault)) throw error;
     const message = `Backup ${parentId}, on which it was to be built, is encrypted, and this scheduler has no key for what an incremental needs of it. Take a full backup, or see STRONGROOM_CHAIN_KEY_FILE.`;
@@ -243,6 +250,12 @@ async function openToBuildOn(
   const [parent, own] = encryption ? ['is not encrypted', 'is to be'] : ['is encrypted', 'is not to be'];
   const message = `Backup ${parentId}, on which it was to be built, ${parent}, and this backup ${own}. Take a full backup.`;
   throw new IncrementalNotPossible('parent-unreadable', message);
+}
+
+/** Otherwise a chain could stay for long in the format that its owner has left. */
+function inAnotherFormat(parentId: string, parent: EncryptionFormat, own: EncryptionFormat): IncrementalNotPossible {
+  const message = `Backup ${parentId}, on which it was to be built, is encrypted in the format ${parent}, and this backup is to be in ${own}. Take a full backup.`;
+  return new IncrementalNotPossible('parent-unreadable', message);
 }
 
 /** Rejects when the engine gives the backup up because the vault hangs: the upload itself does not end then. */
@@ -274,7 +287,7 @@ async function leftByDeadAttempt({
     if (there.sha256 !== found.sha256) return undefined;
     const { accountId, instanceId, parentId } = there.manifest;
     const isOwn = accountId === backup.accountId && instanceId === backup.instanceId;
-    const isWanted = isEncrypted(there.manifest) === (encryption !== undefined);
+    const isWanted = formatOfKeys(there.manifest) === encryption?.format;
     if (!isOwn || !isWanted || (parentId !== null && parentId !== backup.parentId)) return undefined;
     const identities = encryption?.chainIdentities;
     const { manifest } = await openSealed(vault, there, { signal, identities, onlyForChain: true });
@@ -285,6 +298,10 @@ async function leftByDeadAttempt({
     if (!isUnreadable && !isSpoilt(error)) throw error;
     return undefined;
   }
+}
+
+function formatOfKeys(manifest: StoredManifest): EncryptionFormat | undefined {
+  return isEncrypted(manifest) ? manifest.encryption.format : undefined;
 }
 
 /** Whose keys open it, as its keys say. Only what an attempt of ours has left is taken. */

@@ -147,6 +147,15 @@ const attacks: [name: string, attack: (on: Attacked) => Promise<unknown>, fault:
     otherManifest,
   ],
   [
+    'the format in the manifest',
+    ({ attacker, backupId }) =>
+      attacker.reseal(backupId, (manifest) => ({
+        ...manifest,
+        encryption: { ...manifest.encryption, format: 'tink/AES256_GCM_HKDF_1MB' },
+      })),
+    otherManifest,
+  ],
+  [
     'two objects, exchanged',
     ({ attacker, backupId }) =>
       attacker.reseal(backupId, (manifest) => ({

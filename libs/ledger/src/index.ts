@@ -24,6 +24,7 @@ export {
   stateOf,
   type Target,
 } from './execute.js';
+export { type EventsAsked, ExplainingEvents, type TimeAndPosition } from './explaining-events.js';
 export { heldVerdicts } from './held-verdicts.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';

@@ -12,7 +12,7 @@ import {
   problemsOfSyslog,
   problemsOfVaults,
 } from './config-problems.js';
-import { type EncryptionConfig, encryptionOf } from './encryption-config.js';
+import { type EncryptionConfig, encryptionOf, unfitRecipients } from './encryption-config.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -223,6 +223,8 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
         ]
       : []),
   ]);
+  const encryption = app === 'scheduler' ? encryptionOf(given) : undefined;
+  refuse(app, encryption ? unfitRecipients(encryption) : []);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));
@@ -303,7 +305,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
       minimumRetention: given.value(deletion.minimumRetention),
       bulkLimit: given.value(deletion.bulkDeletionLimit),
     },
-    ...(app === 'scheduler' && { encryption: encryptionOf(given) }),
+    ...(encryption && { encryption }),
     mostSchedules: given.value(limits.mostSchedules),
     quotas: given.value(quota.quotas),
     mostConnections: given.value(limits.mostConnections),

@@ -26,6 +26,35 @@ describe('for whom backups are encrypted', () => {
       );
   });
 
+  it('is encrypted in the format of age, unless AES-256-GCM is asked for and every key can be one of it', () => {
+    const kept = 'command:/usr/local/bin/our-kms projects/one/keys/two';
+    const ownKey = `AGE-SECRET-KEY-1${'Q'.repeat(58)}`;
+    const inAes = (env: NodeJS.ProcessEnv) => ({ ...unsaid, STRONGROOM_ENCRYPTION: 'aes-gcm', ...env });
+    const formatOf = (env: NodeJS.ProcessEnv) => loadConfig('scheduler', env).encryption.format;
+    expect(formatOf({ ...unsaid, STRONGROOM_RECIPIENTS: recipient })).toBe('age-encryption.org/v1');
+    expect(formatOf({ ...unsaid, STRONGROOM_RECIPIENTS: kept })).toBe('age-encryption.org/v1');
+    const fit = {
+      STRONGROOM_RECIPIENTS: kept,
+      STRONGROOM_CHAIN_KEY: `${kept}\n${ownKey}`,
+      STRONGROOM_RESTORE_KEY: ownKey,
+    };
+    expect(formatOf(inAes(fit))).toBe('tink/AES256_GCM_HKDF_1MB');
+    expect(formatOf(inAes({ STRONGROOM_RECIPIENTS: 'none' }))).toBe('tink/AES256_GCM_HKDF_1MB');
+    const ofOneAccount = JSON.stringify({ default: [kept], accounts: { acme: [kept, recipient] } });
+    for (const recipients of [recipient, `${kept}, ${recipient}`, ofOneAccount]) {
+      const problems = problemsOf('scheduler', inAes({ STRONGROOM_RECIPIENTS: recipients }));
+      expect(Object.keys(problems)).toEqual(['STRONGROOM_RECIPIENTS']);
+      expect(problems.STRONGROOM_RECIPIENTS).toContain('with STRONGROOM_ENCRYPTION=aes-gcm');
+      expect(problems.STRONGROOM_RECIPIENTS).toContain('command:/path/of/program NAME');
+    }
+    const unfit = problemsOf('scheduler', inAes({ ...fit, STRONGROOM_CHAIN_KEY: `${ownKey}\n${kept}` }));
+    expect(Object.keys(unfit)).toEqual(['STRONGROOM_CHAIN_KEY']);
+    expect(unfit.STRONGROOM_CHAIN_KEY).not.toContain(ownKey);
+    expect(problemsOf('scheduler', inAes({ STRONGROOM_ENCRYPTION: 'openpgp' }))).toHaveProperty(
+      'STRONGROOM_ENCRYPTION',
+    );
+  });
+
   it('is nothing that the other services need to know', () => {
     for (const app of ['api', 'replicator'] as const) expect(loadConfig(app, unsaid)).not.toHaveProperty('encryption');
   });

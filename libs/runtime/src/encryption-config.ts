@@ -1,17 +1,43 @@
-/** For whom backups are encrypted, and which keys a scheduler has. Nobody else needs to know. */
+/** For whom backups are encrypted and in which format, and which keys a scheduler has. Nobody else needs to know. */
+import type { EncryptionFormat } from '@strongroom/contracts';
 import * as encryption from './settings/encryption.js';
-import type { GivenSettings } from './settings/given-settings.js';
+import type { ConfigProblem, GivenSettings } from './settings/given-settings.js';
 
 export interface EncryptionConfig {
+  format: EncryptionFormat;
   recipients: encryption.Recipients;
   chainKeys?: readonly string[] | undefined;
   restoreKeys?: readonly string[] | undefined;
 }
 
+const formats: Readonly<Record<encryption.EncryptionName, EncryptionFormat>> = {
+  age: 'age-encryption.org/v1',
+  'aes-gcm': 'tink/AES256_GCM_HKDF_1MB',
+};
+
 export function encryptionOf(given: GivenSettings): EncryptionConfig {
   return {
+    format: formats[given.value(encryption.encryption)],
     recipients: given.value(encryption.recipients),
     chainKeys: given.valueIfSet(encryption.chainKey),
     restoreKeys: given.valueIfSet(encryption.restoreKey),
   };
+}
+
+/** Keys of age wrap by X25519 and ChaCha20-Poly1305, which FIPS 140 does not have: who asks for the one can't mean the other. */
+export function unfitRecipients({ format, recipients, chainKeys = [] }: EncryptionConfig): ConfigProblem[] {
+  if (format !== formats['aes-gcm']) return [];
+  const all = [recipients.usual, ...recipients.byAccount.values()].flat();
+  const unfit = all.find(({ key }) => !encryption.isKeptByProgram(key));
+  const [ownKey] = chainKeys;
+  const withIt = `with ${encryption.encryption.name}=aes-gcm`;
+  const wanted = 'like command:/path/of/program NAME: keys of age are made of algorithms that FIPS 140 does not have';
+  return [
+    ...(unfit
+      ? [{ variable: encryption.recipients.name, problem: `must, ${withIt}, name only recipients ${wanted}` }]
+      : []),
+    ...(ownKey !== undefined && !encryption.isKeptByProgram(ownKey)
+      ? [{ variable: encryption.chainKey.name, problem: `must, ${withIt}, begin with a key ${wanted}` }]
+      : []),
+  ];
 }

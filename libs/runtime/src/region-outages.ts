@@ -22,10 +22,23 @@ export function messageOfOutage({ region, since, reason }: Omit<RegionOutage, 'c
 const rows = z.array(z.object({ region: z.string(), since: z.date(), code: z.string(), reason: z.string() }));
 
 export class RegionOutages {
+  /** Who sees no outage, as the table has it already. */
+  private readonly seeNone = new Set<string>();
+
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Has the outages that this process sees, and no others of it, be known. It is called every few seconds. */
+  /**
+   * Has the outages that this process sees, and no others of it, be known. It is called every few seconds. The row of an outage is written each
+   * time, to say that it goes on. Where there is none, and was none before, nothing is written.
+   */
   async keep(seenBy: string, outages: readonly RegionOutage[]): Promise<void> {
+    if (outages.length === 0 && this.seeNone.has(seenBy)) return;
+    this.seeNone.delete(seenBy);
+    await this.write(seenBy, outages);
+    if (outages.length === 0) this.seeNone.add(seenBy);
+  }
+
+  private async write(seenBy: string, outages: readonly RegionOutage[]): Promise<void> {
     await this.dataSource.query(
       `with seen as (
          select * from jsonb_to_recordset($2::jsonb) as each (region text, since timestamptz, code text, reason text)

@@ -13,8 +13,34 @@ export class SetTransferLimits extends TransferLimits {
 
   /** From now on the settings count again. @returns whether there was anything to unset */
   async unset(scope: string): Promise<boolean> {
-    const found: unknown = await this.dataSource.query('select 1 from transfer_limit where scope = $1', [scope]);
-    await this.dataSource.query('delete from transfer_limit where scope = $1', [scope]);
-    return Array.isArray(found) && found.length > 0;
+    return wereRows(
+      await this.dataSource.query(
+        'with gone as (delete from transfer_limit where scope = $1 returning 1) select * from gone',
+        [scope],
+      ),
+    );
   }
+
+  /** @param atATime how many transfers of a process, from 1 to 1000. null: as many as there are, whatever the settings say */
+  async setCap(region: string, atATime: number | null): Promise<void> {
+    await this.dataSource.query(
+      `insert into transfer_cap (region, at_a_time) values ($1, $2)
+       on conflict (region) do update set at_a_time = excluded.at_a_time, set_at = now()`,
+      [region, atATime],
+    );
+  }
+
+  /** From now on the settings count again. @returns whether there was anything to unset */
+  async unsetCap(region: string): Promise<boolean> {
+    return wereRows(
+      await this.dataSource.query(
+        'with gone as (delete from transfer_cap where region = $1 returning 1) select * from gone',
+        [region],
+      ),
+    );
+  }
+}
+
+function wereRows(found: unknown): boolean {
+  return Array.isArray(found) && found.length > 0;
 }

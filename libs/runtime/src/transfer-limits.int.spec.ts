@@ -36,6 +36,22 @@ it('limits of transfers are set, changed, lifted and unset', async () => {
   expect([...(await limits.read()).keys()]).toEqual(['DFW:ORD', 'IAD']);
 });
 
+it('numbers of transfers at a time are set beside them, changed, lifted and unset', async () => {
+  await limits.setCap('ORD', 4);
+  await limits.setCap('ORD', 2);
+  await limits.setCap('LON', null);
+  const set = new Map([
+    ['LON', null],
+    ['ORD', 2],
+  ]);
+  expect(await limits.readCaps()).toEqual(set);
+  expect((await limits.read()).has('ORD')).toBe(false);
+  await expect(limits.setCap('ORD', 0)).rejects.toThrow('check constraint');
+  expect(await limits.unsetCap('LON')).toBe(true);
+  expect(await limits.unsetCap('LON')).toBe(false);
+  expect([...(await limits.readCaps()).keys()]).toEqual(['ORD']);
+});
+
 it('processes that share a limit are given pieces of time one after the other, and what nobody asked for is not made up for', async () => {
   const own = {
     ask: (): never => {

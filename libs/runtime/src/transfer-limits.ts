@@ -13,6 +13,7 @@ const limitRows = z.array(
     bytes_per_second: z.coerce.number().positive().nullable(),
   }),
 );
+const capRows = z.array(z.object({ region: z.string(), at_a_time: z.int().positive().nullable() }));
 const grantRows = z.array(z.object({ in_ms: z.coerce.number() })).length(1);
 
 export class TransferLimits {
@@ -24,6 +25,12 @@ export class TransferLimits {
       'select scope, bytes_per_second from transfer_limit order by scope',
     );
     return new Map(limitRows.parse(found).map((row) => [row.scope, row.bytes_per_second]));
+  }
+
+  /** How many transfers of a process at a time, by region. null: as many as there are, whatever the settings say. */
+  async readCaps(): Promise<Map<string, number | null>> {
+    const found: unknown = await this.dataSource.query('select region, at_a_time from transfer_cap order by region');
+    return new Map(capRows.parse(found).map((row) => [row.region, row.at_a_time]));
   }
 
   /**

@@ -11,8 +11,9 @@ import { cloudStoreAt } from '../fixtures/cloud-store-at.js';
 import { s3StoreAt } from '../fixtures/s3-store-at.js';
 import { Traffic } from './flow/traffic.js';
 import type { RemoteStore, StoreOptions } from './object/remote-store.js';
-import { StorePace } from './object/store-pace.js';
+import { StorePace, type Turn } from './object/store-pace.js';
 import { waitMsOf } from './object/store-refusal.js';
+import { openVaults, storeOf } from './vaults.js';
 
 interface Answer {
   status: number;
@@ -123,13 +124,27 @@ class SmallStore {
   }
 }
 
+/** Keeps for how long the store was left alone each time. */
+class ToldPace extends StorePace {
+  readonly rests: number[] = [];
+
+  override async turn(signal: AbortSignal): Promise<Turn> {
+    const turn = await super.turn(signal);
+    const endBusy = (restMs: number) => {
+      this.rests.push(restMs);
+      turn.endBusy(restMs);
+    };
+    return { ...turn, endBusy };
+  }
+}
+
 const { signal } = new AbortController();
 
 describe.each(kinds)('a store of %s that does three requests at a time', (_, kind) => {
   it('is asked for no more than it does by everything that wants something of it, and nothing fails', async () => {
     const small = await SmallStore.start(kind, 3);
     const metrics = new Metrics();
-    const pace = new Traffic({ metrics }).paceOf('IAD');
+    const pace = new Traffic({ metrics }).paceOf('s3 of a spec', 'IAD');
     const store = kind.storeAt(small.origin, { pace, attempts: 6 });
     const crowd = Array.from({ length: 40 }, (__, each) => store.get(`object-${each}`, new AbortController().signal));
     await expect(Promise.all(crowd)).resolves.toEqual(crowd.map(() => undefined));
@@ -146,8 +161,8 @@ describe.each(kinds)('a store of %s that does three requests at a time', (_, kin
 
   it('is left alone by all others too, for as long as it asks', async () => {
     const small = await SmallStore.start(kind, 0, { 'retry-after': '30' });
-    const rests: number[] = [];
-    const pace = new StorePace({ onBusy: (ms) => rests.push(ms) });
+    const pace = new ToldPace();
+    const { rests } = pace;
     const store = kind.storeAt(small.origin, { pace });
     const ending = new AbortController();
     const reason = new Error('the process is stopping');
@@ -169,6 +184,43 @@ describe.each(kinds)('a store of %s that does three requests at a time', (_, kin
   });
 });
 
+describe('regions', () => {
+  /** The regions that are asked for less when the store of the first is busy. */
+  async function slowed(...urls: string[]): Promise<string[]> {
+    const traffic = new Traffic();
+    const credentials = '/run/secrets/keys.json';
+    const named = urls.map((url, index): [string, URL] => [`R${index}`, new URL(url)]);
+    for (const [, url] of named) url.searchParams.set('credentials', credentials);
+    openVaults(new Map(named), { traffic });
+    const [[region, first] = ['', new URL('s3://none')]] = named;
+    (await traffic.paceOf(storeOf(first), region).turn(signal)).endBusy(0);
+    return traffic.requestLimits().map(([name]) => name);
+  }
+
+  it.each([
+    ['in one server of S3', 's3://aaa?endpoint=https://s3.lan:9000', 's3://bbb/p?endpoint=https://s3.lan:9000/'],
+    [
+      'in one server that speaks as Google does',
+      'gs://aaa?endpoint=https://gcs.lan',
+      'gs://bbb?endpoint=https://gcs.lan',
+    ],
+    ['in one bucket of AWS', 's3://aaa/1?region=eu-central-1', 's3://aaa/2?region=eu-central-1'],
+    ['in one bucket of Google', 'gs://aaa/1', 'gs://aaa/2'],
+    ['in one account of Azure', 'az://aaa?account=backups', 'az://bbb?account=backups'],
+  ])('%s have one pace', async (_, one, other) => {
+    expect(await slowed(one, other)).toEqual(['R0', 'R1']);
+  });
+
+  it.each([
+    ['two servers', 's3://aaa?endpoint=https://one.lan', 's3://aaa?endpoint=https://two.lan'],
+    ['two buckets of AWS', 's3://aaa?region=eu-central-1', 's3://bbb?region=eu-central-1'],
+    ['two buckets of Google', 'gs://aaa', 'gs://bbb'],
+    ['two accounts of Azure', 'az://aaa?account=backups', 'az://aaa?account=copies'],
+  ])('in %s have a pace each', async (_, one, other) => {
+    expect(await slowed(one, other)).toEqual(['R0']);
+  });
+});
+
 describe('a time in `retry-after`', () => {
   it('is read as seconds and as the time of a clock', () => {
     const now = Date.parse('2026-11-24T02:00:00Z');
@@ -183,8 +235,9 @@ describe('a time in `retry-after`', () => {
     const [[, kind] = []] = kinds;
     if (!kind) throw new Error('there are no kinds');
     const small = await SmallStore.start(kind, 0, { 'retry-after': '3600' });
-    const rests: number[] = [];
-    const store = kind.storeAt(small.origin, { pace: new StorePace({ onBusy: (ms) => rests.push(ms) }), attempts: 1 });
+    const pace = new ToldPace();
+    const { rests } = pace;
+    const store = kind.storeAt(small.origin, { pace, attempts: 1 });
     await expect(store.get('object', signal)).rejects.toMatchObject({ code: 'vault-unavailable' });
     expect(rests[0]).toBeGreaterThanOrEqual(60_000);
     expect(rests[0]).toBeLessThan(60_100);

@@ -18,6 +18,8 @@ export interface CopyOptions {
   expectedSha256: string;
   /** Called with the number of bytes written since the last call. */
   progress?: (bytes: number) => void;
+  /** Called whenever bytes move. The copy goes on when what it returns has come true. */
+  moves?: (bytes: number) => Promise<void> | undefined;
   signal: AbortSignal;
 }
 
@@ -66,14 +68,18 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
     await upload.bring({
       object,
       inside,
-      read: (range) => passing(from.read(backupId, object.name, range), options, between),
-      skipped: (bytes) => options.progress?.(bytes),
+      read: (range) => passing(from.readLent(backupId, object.name, range), options, between),
+      skipped: (bytes) => {
+        options.progress?.(bytes);
+        // What the store does by itself can't be held up. A permit that is over ends the copy elsewhere.
+        options.moves?.(bytes)?.catch(() => {});
+      },
       altered: () => altered(from, backupId, object.name),
     });
   }
   if (isEncrypted(source.manifest)) await bringKeys(upload, options);
   signal.throwIfAborted();
-  return upload.seal(source.bytes, { signal });
+  return upload.seal(source.bytes, { signal, progress: (bytes) => options.moves?.(bytes) });
 }
 
 /** They are no part of what the digest proves, so they must at least say that they are those of the backup. */
@@ -92,10 +98,11 @@ async function alreadyThere({
   backupId,
   expectedSha256,
   signal,
+  moves,
 }: CopyOptions): Promise<SealedManifest | undefined> {
   try {
     if (!(await to.manifest(backupId))) return undefined;
-    const sealed = await to.verify(backupId, undefined, signal);
+    const sealed = await to.verify(backupId, (bytes) => moves?.(bytes), signal);
     return sealed.sha256 === expectedSha256 ? sealed : undefined;
   } catch (error) {
     if (!isSpoilt(error)) throw error;
@@ -105,12 +112,13 @@ async function alreadyThere({
 
 async function* passing(
   source: AsyncIterable<Buffer>,
-  { signal, progress }: CopyOptions,
+  { signal, progress, moves }: CopyOptions,
   between: (bytes: number) => Promise<unknown> | undefined,
 ): AsyncGenerator<Buffer> {
   for await (const chunk of source) {
     signal.throwIfAborted();
     await between(chunk.length);
+    await moves?.(chunk.length);
     yield chunk;
     progress?.(chunk.length);
   }

@@ -6,7 +6,7 @@ export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
 export { type LimitsByScope, Traffic, type TrafficParts } from './flow/traffic.js';
-export { type TransferPlace, TransferPlaces } from './flow/transfer-places.js';
+export { type TransferPermit, TransferPermits } from './flow/transfer-permits.js';
 export { TooLargeForRoom } from './free-space.js';
 export { keepAsLong, keepFor } from './keep-for.js';
 export { whyOfAnother } from './keys-check.js';

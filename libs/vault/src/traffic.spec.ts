@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Metrics } from '@strongroom/runtime';
+import { createLogger, Metrics } from '@strongroom/runtime';
 import { eventually } from '../../../test/services/eventually.js';
 import { patience } from '../../../test/services/patience.js';
 import { chunksOf, storeSample } from '../fixtures/sample-backup.js';
@@ -52,6 +52,36 @@ function counted() {
   });
   return { given, budgetOf };
 }
+
+describe('the number of transfers at a time', () => {
+  it('is what was set, then what the settings say, and each change is told once', () => {
+    const told: string[] = [];
+    const log = createLogger({
+      app: 'spec',
+      level: 'info',
+      to: { write: (line) => void told.push(String(JSON.parse(line).msg)) },
+    });
+    const traffic = new Traffic({ atATime: new Map([['DFW', 4]]), log });
+    const most = () => ['DFW', 'ORD'].map((region) => traffic.permits.limits().get(region));
+    expect(most()).toEqual([4, undefined]);
+    for (let pass = 0; pass < 2; pass += 1) {
+      const set = new Map([
+        ['DFW', null],
+        ['ORD', 2],
+      ]);
+      traffic.setCaps(set);
+      expect(most()).toEqual([undefined, 2]);
+    }
+    traffic.setCaps(new Map());
+    expect(most()).toEqual([4, undefined]);
+    expect(told).toEqual([
+      'the vault of ORD has 2 transfers at a time',
+      'the vault of DFW has as many transfers at a time as there are',
+      'the vault of DFW has 4 transfers at a time',
+      'the vault of ORD has as many transfers at a time as there are',
+    ]);
+  });
+});
 
 describe.each(kinds)('a limit of transfers in %s', (_, open) => {
   it('holds for backups, copies, verifications and restores, and for the region that each of them is in', async () => {

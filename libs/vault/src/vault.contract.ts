@@ -70,6 +70,21 @@ export function vaultContract(kind: string, open: (region: string) => Promise<Va
       }
     });
 
+    it('gives every byte to a reader that is done with a chunk when it asks for the next one', async () => {
+      const bytes = randomBytes(2_500_000);
+      const { backupId } = await storeSample(vault, { objects: new Map([['base.tar.zst', bytes]]) });
+      const hash = createHash('sha256');
+      for await (const chunk of vault.readLent(backupId, 'base.tar.zst', { from: 1, bytes: bytes.length })) {
+        expect(chunk.length).toBeLessThanOrEqual(131_072);
+        // The vault may read on meanwhile, and must not touch this chunk.
+        await new Promise(setImmediate);
+        hash.update(chunk);
+      }
+      expect(hash.digest('hex')).toBe(createHash('sha256').update(bytes.subarray(1)).digest('hex'));
+      const unread = vault.readLent(backupId, 'base.tar.zst');
+      for await (const chunk of unread) if (chunk.length > 0) break;
+    });
+
     it('shows nothing of a backup before it is sealed', async () => {
       const backupId = randomUUID();
       const upload = await vault.begin(backupId, 1);

@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { KeysOf, StoredManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
+import type { ObjectCipher } from '@strongroom/encryption';
 import type { ObjectStore } from './object/object-store.js';
 import { SegmentCheck } from './segment-check.js';
 import type { VaultFault } from './vault-fault.js';
@@ -120,11 +121,11 @@ export abstract class VaultUpload {
    * Streams one object into the vault and hashes it on the way; memory use does not grow with its size. An error of the
    * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`. A vault that keeps objects in
    * segments cuts them where a chunk of the source ends. A chunk is not looked at any more when the next one is asked for.
-   * @param fileKey encrypts the object under it, each segment by itself, before anything leaves this process
+   * @param cipher encrypts the object, each segment by itself, before anything leaves this process
    * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
    * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one
    */
-  abstract put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject>;
+  abstract put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject>;
 
   /** Puts keys of the backup beside its objects, in place of those that an earlier attempt at the copy has brought. */
   abstract putKeys(of: KeysOf, bytes: Buffer): Promise<void>;
@@ -197,6 +198,14 @@ export abstract class Vault {
    * @param range default: the whole object. It gives fewer bytes where the object ends
    */
   abstract read(backupId: string, objectName: string, range?: ByteRange): Readable;
+
+  /**
+   * The same bytes, for a reader that does not look at a chunk any more when it asks for the next one: the memory of chunks may be used
+   * again, and costs less than a stream.
+   */
+  readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.read(backupId, objectName, range);
+  }
 
   /**
    * The keys of a sealed backup, or undefined when there are none. They are no part of what its digest proves.

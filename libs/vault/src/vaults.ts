@@ -142,8 +142,8 @@ class SeenTogether implements VaultMemory {
 /** @throws {VaultFault} `vault-misconfigured`, when there is no kind of vault for a URL */
 export function openVaults(urls: ReadonlyMap<string, URL>, options: WatchOptions = {}): Vaults {
   const mostAtATime = threadsOfEach(urls.size);
-  const paceOf = (region: string) => options.traffic?.paceOf(region) ?? new StorePace();
-  const open = (region: string, url: URL) => openVault(region, url, { mostAtATime, pace: paceOf(region) });
+  const paceOf = (region: string, url: URL) => options.traffic?.paceOf(storeOf(url), region) ?? new StorePace();
+  const open = (region: string, url: URL) => openVault(region, url, { mostAtATime, pace: paceOf(region, url) });
   return new Vaults(new Map([...urls].map(([region, url]) => [region, open(region, url)])), options);
 }
 
@@ -151,6 +151,17 @@ export function openVaults(urls: ReadonlyMap<string, URL>, options: WatchOptions
 function threadsOfEach(vaults: number): number {
   const threads = Number(process.env.UV_THREADPOOL_SIZE ?? usualThreads);
   return Math.max(1, Math.floor(((threads || usualThreads) - othersThreads) / Math.max(1, vaults)));
+}
+
+/**
+ * What is asked too much when a vault is: a server of one's own, an account of Azure, or a bucket of AWS or Google, which limit each
+ * by itself.
+ */
+export function storeOf({ protocol, host, searchParams }: URL): string {
+  const endpoint = searchParams.get('endpoint') ?? '';
+  const account = searchParams.get('account');
+  if (URL.canParse(endpoint)) return [protocol, new URL(endpoint).origin, account].join(' ');
+  return [protocol, account ?? host].join(' ');
 }
 
 function openVault(region: string, url: URL, shared: Shared): Vault {

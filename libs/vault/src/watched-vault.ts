@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
+import type { ObjectCipher } from '@strongroom/encryption';
 import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
@@ -95,6 +96,11 @@ export class WatchedVault extends Vault {
     const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
     const chunks = this.each(doing, (ends) => this.vault.under(ends).read(backupId, objectName, range));
     return Readable.from(chunks, { objectMode: false });
+  }
+
+  override readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    const doing = this.doing(`read ${objectName} of backup ${backupId}`, backupId);
+    return this.each(doing, (ends) => this.vault.under(ends).readLent(backupId, objectName, range));
   }
 
   keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
@@ -223,11 +229,11 @@ class WatchedUpload extends VaultUpload {
     this.backupId = of.backupId;
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): ReturnType<VaultUpload['put']> {
+  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
     const chunks = passing(this.of.space.leftBy(source), operation);
     try {
-      return await operation.until(this.upload.put(name, chunks, fileKey));
+      return await operation.until(this.upload.put(name, chunks, cipher));
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});

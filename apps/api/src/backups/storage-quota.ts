@@ -1,5 +1,6 @@
 /** Whether an account may store more. Nothing new is begun while it may not; what was begun before goes on. */
 import { Inject } from '@nestjs/common';
+import { whyOverQuota } from '@strongroom/domain';
 import { storedBytesOf, Views } from '@strongroom/read-model';
 import { type AppConfig, configToken, quotaOf } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
@@ -21,9 +22,6 @@ export class StorageQuota {
     await this.views.catchUp(accountId);
     const stored = (await storedBytesOf(this.dataSource.manager, [accountId])).get(accountId) ?? 0;
     if (stored < mostGib * gib) return;
-    throw new HttpFault(
-      'overLimit',
-      `The account's backups and copies take ${(stored / gib).toFixed(1)} GiB, and may take ${mostGib}. Delete some that are not needed, or ask the operator for more.`,
-    );
+    throw new HttpFault('overLimit', whyOverQuota({ bytes: stored, mostGib }));
   }
 }

@@ -9,6 +9,7 @@ import {
   getDatastoresIdVersionsVersion,
   getDatastoresVersionsId,
   getDocs,
+  getDocsReferenceJs,
   getHealthLive,
   getHealthReady,
   getLimits,
@@ -140,14 +141,28 @@ describe('the client', () => {
     again.abort();
   });
 
+  it('asks why a schedule is as it is', async () => {
+    const { id: instance_id } = await client.instances.register(server);
+    const { id } = await client.schedules.create({ ...slot, instance_id });
+    expect(await client.explanations.get(id)).toMatchObject({ kind: 'schedule', definition: { hour: 14 } });
+    expect(await allOf(client.explanations.sentences(id))).toMatchObject([{ reason: 'schedule-created' }]);
+  });
+
   it('reads what the service says of itself, without a token', async () => {
     const { regions } = (await client.call(getRegions)).body;
     expect((await client.call(getLimits)).body.limits).toMatchObject([{ verb: 'ABSOLUTE', max_instances: 10_000 }]);
     expect((await client.call(getAudit)).body.audit).not.toEqual([]);
     expect(regions.find(({ home }) => home)).toMatchObject({ name: 'DFW' });
-    for (const operation of [getVersions, getV10, getOpenapiJson, getDocs, getHealthLive, getHealthReady]) {
-      expect((await client.call(operation)).body).toBeTruthy();
-    }
+    const ofNoAccount = [
+      getVersions,
+      getV10,
+      getOpenapiJson,
+      getDocs,
+      getDocsReferenceJs,
+      getHealthLive,
+      getHealthReady,
+    ];
+    for (const operation of ofNoAccount) expect((await client.call(operation)).body).toBeTruthy();
     const { versions } = (await new Client({ baseUrl: gateway.url, accountId }).call(getVersions)).body;
     expect(versions).toMatchObject([{ id: apiVersion }]);
   });

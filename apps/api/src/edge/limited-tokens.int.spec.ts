@@ -8,6 +8,7 @@ import {
   getBackups,
   getDatastores,
   getEvents,
+  getExplainId,
   getInstances,
   getInstancesId,
   getRegions,
@@ -136,6 +137,7 @@ describe('what is asked', () => {
     ['to list regions', 'region.read', getRegions, () => ({})],
     ['to list datastores', 'datastore.read', getDatastores, () => ({})],
     ['to list events', 'event.read', getEvents, () => ({})],
+    ['to explain a schedule', 'event.read', getExplainId, ({ schedule }) => ({ id: schedule })],
     ['to read the audit', 'audit.read', getAudit, () => ({})],
   ];
 

@@ -6,6 +6,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpFault, quoted } from './http-fault.js';
 import { partsOf } from './routing.js';
 
+interface Link {
+  rel: string;
+  href: string;
+}
+
 export interface PageAsked {
   limit: number;
   /** The id of the last item that the client has seen; undefined when it begins at the start. */
@@ -57,6 +62,21 @@ export class Paging {
     return { [list]: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
+  /**
+   * A page of a list that is read from its end: it has the newest items, the oldest of these first, and the next page older ones.
+   * @throws {HttpFault} badRequest for a wrong limit or an unknown marker
+   */
+  async newest<Item extends { id: string }>(
+    request: FastifyRequest,
+    list: keyof PageLimits,
+    read: (asked: PageAsked) => Promise<{ items: Item[]; more: boolean } | undefined>,
+  ): Promise<{ items: Item[]; links: Link[] }> {
+    const asked = this.asked(request, list);
+    const page = await read(asked);
+    if (!page) throw unknownMarker(asked.marker ?? '');
+    return { items: page.items, links: this.links(request, { more: page.more, last: page.items[0]?.id }) };
+  }
+
   /** As `answer`, for a list that is read as text. */
   async answerText<List extends keyof PageLimits>(
     { request, reply }: { request: FastifyRequest; reply: FastifyReply },
@@ -86,10 +106,7 @@ export class Paging {
   }
 
   /** The link to the next page keeps every other part of the query. */
-  private links(
-    request: FastifyRequest,
-    { more, last }: { more: boolean; last: string | undefined },
-  ): { rel: string; href: string }[] {
+  private links(request: FastifyRequest, { more, last }: { more: boolean; last: string | undefined }): Link[] {
     if (!more || last === undefined) return [];
     const { path, query } = partsOf(request);
     const next = new URLSearchParams(query);

@@ -4,6 +4,7 @@ import {
   deleteSchedulesId,
   exampleId,
   getDocs,
+  getDocsReferenceJs,
   getEvents,
   getOpenapiJson,
   operations,
@@ -27,9 +28,25 @@ describe('the documents of the API', () => {
     expect(page.status).toBe(200);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
-    for (const operation of operations) {
-      expect(page.body).toContain(`id="${operation.name}"`);
-    }
+    expect(page.body).toContain(`<script src="${getDocsReferenceJs.path}"></script>`);
+    // Nothing of the page is from elsewhere.
+    expect(page.body).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  it('have the script that draws the page, compressed for whoever takes that', async () => {
+    const script = await gateway.call(getDocsReferenceJs, { as: 'nobody' });
+    expect(script.status).toBe(200);
+    expect(script.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(script.body).toContain(`Scalar.createApiReference('#reference', { ...{"url":"${getOpenapiJson.path}"`);
+    const encodings = await Promise.all(
+      ['gzip, br', 'identity'].map(async (accepted) => {
+        const url = `${gateway.url}${getDocsReferenceJs.path}`;
+        const { headers, body } = await fetch(url, { headers: { 'accept-encoding': accepted } });
+        await body?.cancel();
+        return headers.get('content-encoding');
+      }),
+    );
+    expect(encodings).toEqual(['gzip', null]);
   });
 });
 

@@ -15,6 +15,7 @@ const headers = z.record(z.string(), z.looseObject({ description: z.string() }))
 const document = z
   .object({
     openapi: z.literal('3.1.0'),
+    tags: z.array(z.object({ name: z.string(), description: z.string() })),
     components: z.object({ schemas: z.record(z.string(), z.unknown()) }),
     paths: z.record(
       z.string(),
@@ -22,6 +23,8 @@ const document = z
         z.string(),
         z.looseObject({
           operationId: z.string(),
+          tags: z.array(z.string()),
+          'x-codeSamples': z.array(z.object({ lang: z.string(), label: z.string(), source: z.string() })),
           parameters: z.array(z.object({ name: z.string(), in: z.string(), required: z.boolean() })),
           requestBody: z.object({ required: z.literal(true), content }).optional(),
           responses: z.record(z.string(), z.object({ description: z.string(), content, headers })),
@@ -39,6 +42,17 @@ describe('the document of the API', () => {
     const names = (each: readonly { method: string; path: string }[]) =>
       each.map(({ method, path }) => `${method} ${path}`).sort();
     expect(names(documented)).toEqual(names(operations));
+  });
+
+  it('has each operation in the one group that it is of, beside a call of the client that makes it', () => {
+    const names = document.tags.map(({ name }) => name);
+    expect(names[0]).toBe('Schedules');
+    for (const { operationId, tags, 'x-codeSamples': samples } of documented) {
+      expect([operationId, tags.filter((tag) => names.includes(tag)).length]).toEqual([operationId, 1]);
+      expect(samples[0]?.source).toContain(`client.call(${operationId}`);
+    }
+    const [creation] = document.paths[postSchedules.path]?.post?.['x-codeSamples'] ?? [];
+    expect(creation?.source).toContain('"copy_to": [');
   });
 
   it('gives each operation a name of its own', () => {

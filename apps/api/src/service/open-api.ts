@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document. It is made from the operations and from the schemas by which requests are parsed. */
 import * as contract from '@strongroom/contracts';
-import { type Example, faultsOf, isOfAccount, isTagged, type Operation, operations } from '@strongroom/contracts';
+import { type Example, faultsOf, isOfAccount, isTagged, type Operation, operationGroups } from '@strongroom/contracts';
 import { z } from 'zod';
 
 /** The schemas that the document spells once, and refers to. */
@@ -20,6 +20,7 @@ const parameterTexts = {
   datastore: 'The list has only what is of this kind of server.',
   status: 'The list has only what has this status.',
   deleted: 'With true, the list has only what was deleted and can be brought back.',
+  as_of: 'An instant of RFC 3339. The answer tells what was known then. Without it, it tells what is known now.',
 } as const;
 
 const ofString = { type: 'string' };
@@ -73,8 +74,11 @@ const streamExample = [
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
-  for (const operation of operations) {
-    paths[operation.path] = { ...paths[operation.path], [operation.method.toLowerCase()]: documented(operation) };
+  for (const { name, operations } of operationGroups) {
+    for (const operation of operations) {
+      const { path, method } = operation;
+      paths[path] = { ...paths[path], [method.toLowerCase()]: { tags: [name], ...documented(operation) } };
+    }
   }
   return {
     openapi: '3.1.0',
@@ -84,6 +88,7 @@ export function openApiDocument() {
       description: 'Scheduled backups of database servers, each copied to other regions.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    tags: operationGroups.map(({ name, about }) => ({ name, description: about })),
     security: [{ token: [] }],
     components: {
       securitySchemes: { token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' } },
@@ -119,6 +124,7 @@ function documented(operation: Operation) {
     ...(ofAccount
       ? { description: `${notes ? `${notes} ` : ''}${whoMay(operation)}` }
       : { ...(notes && { description: notes }), security: [] }),
+    'x-codeSamples': [{ lang: 'JavaScript', label: 'Client of Strongroom', source: callOf(operation) }],
     parameters: [
       ...inPath,
       ...inQuery,
@@ -166,6 +172,23 @@ function documented(operation: Operation) {
       ),
     },
   };
+}
+
+/** The call of the client in `libs/client` that makes the operation, with the values of its first example. */
+function callOf({ name, path, examples }: Operation): string {
+  const body = examples?.[0]?.request;
+  const parts = [
+    ...[...path.matchAll(/\{(\w+)\}/g)].filter(([, part]) => part !== 'accountId').map(([, part]) => `${part}: '…'`),
+    ...(body === undefined ? [] : [`body: ${JSON.stringify(body, null, 2)}`]),
+  ];
+  const asked = parts.length > 0 ? `, { ${parts.join(', ')} }` : '';
+  return [
+    "import { Client } from '@strongroom/client';",
+    `import { ${name} } from '@strongroom/contracts';`,
+    '',
+    "const client = new Client({ baseUrl: 'http://127.0.0.1:8779', accountId: 'demo', token });",
+    `const { status, body } = await client.call(${name}${asked});`,
+  ].join('\n');
 }
 
 function whoMay({ rights = [] }: Operation): string {

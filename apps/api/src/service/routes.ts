@@ -1,12 +1,21 @@
 /** What the service says of itself: its versions, its regions, and the document of its API. */
 import { Controller, Inject } from '@nestjs/common';
-import { apiVersion, getDocs, getLimits, getOpenapiJson, getRegions, getV10, getVersions } from '@strongroom/contracts';
+import {
+  apiVersion,
+  getDocs,
+  getDocsReferenceJs,
+  getLimits,
+  getOpenapiJson,
+  getRegions,
+  getV10,
+  getVersions,
+} from '@strongroom/contracts';
 import { type AppConfig, configToken, type QuotaKind, quotaOf, RegionOutages } from '@strongroom/runtime';
 import type { Asked } from '../edge/asked.js';
 import { asJson, Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
 import { utc } from '../edge/times.js';
-import { docsPage, docsPolicy } from './docs-page.js';
+import { docsPage, docsPolicy, docsScript } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
 
 const released = '2026-11-24T00:00:00Z';
@@ -73,24 +82,30 @@ export class ServiceRoutes {
   @Handles(getDocs)
   docs({ reply }: Asked) {
     void reply.type('text/html; charset=utf-8').headers({ 'content-security-policy': docsPolicy, ...mayBeKept });
-    return documents().page;
+    return docsPage;
+  }
+
+  @Handles(getDocsReferenceJs)
+  docsReferenceJs({ request, reply }: Asked) {
+    const gzipped = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
+    void reply
+      .type('text/javascript; charset=utf-8')
+      .headers({ ...mayBeKept, vary: 'accept-encoding', ...(gzipped && { 'content-encoding': 'gzip' }) });
+    return docsScript(gzipped);
   }
 
   @Handles(getOpenapiJson)
   document({ reply }: Asked) {
     void reply.headers(mayBeKept);
-    return asJson(reply, documents().openApi);
+    return asJson(reply, openApi());
   }
 }
 
-let made: { openApi: string; page: string } | undefined;
+let made: string | undefined;
 
-/** They are made once: everybody may ask for them, and they never change while the process runs. */
-function documents(): { openApi: string; page: string } {
-  if (!made) {
-    const document = openApiDocument();
-    made = { openApi: JSON.stringify(document), page: docsPage(document) };
-  }
+/** It is made once: everybody may ask for it, and it never changes while the process runs. */
+function openApi(): string {
+  made ??= JSON.stringify(openApiDocument());
   return made;
 }
 

@@ -7,6 +7,9 @@ import {
   plannedType,
   type Slot,
   scheduledBackupId,
+  whyOverQuota,
+  whyPaused,
+  whyTaken,
 } from '@strongroom/domain';
 import { timesAhead } from './late-timers.js';
 import type { SlotBasis } from './slot-basis.js';
@@ -60,7 +63,7 @@ export function begin(
 }
 
 export function skipPaused({ timer, basis: { reliesOn } }: Judged, slotAt: Date): SlotDecision {
-  return skip({ id: idOfSlot(timer, slotAt), timer, slotAt, reliesOn }, 'The schedule was paused.');
+  return skip({ id: idOfSlot(timer, slotAt), timer, slotAt, reliesOn }, whyPaused);
 }
 
 /** @param reason what the backup of the instance does that has not ended */
@@ -69,13 +72,11 @@ export function skipBusy(decision: SlotDecision, reason: string): SlotDecision {
 }
 
 export function skipOverQuota(decision: SlotDecision, stored: { bytes: number; mostGib: number }): SlotDecision {
-  const gib = (stored.bytes / 1_073_741_824).toFixed(1);
-  const reason = `The account's backups and copies take ${gib} GiB, and may take ${stored.mostGib}. Delete some that are not needed, or ask the operator for more.`;
-  return skip(decision, reason);
+  return skip(decision, whyOverQuota(stored));
 }
 
 export function skipTaken(decision: SlotDecision): SlotDecision {
-  return skip(decision, 'Another backup of the instance was asked for at the same time.');
+  return skip(decision, whyTaken);
 }
 
 export function miss({ timer, basis: { reliesOn } }: Judged, slotAt: Date, reason: string): SlotDecision {

@@ -18,7 +18,7 @@ export interface Example {
   readonly response?: unknown;
 }
 
-export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'status' | 'deleted';
+export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'status' | 'deleted' | 'as_of';
 
 export interface Operation {
   /** Its name in the OpenAPI document, in `STRONGROOM_RATE_LIMITS` and in the metrics: it never changes. */

@@ -62,6 +62,7 @@ describe('the table of operations', () => {
         'GET …/regions',
         'GET …/limits',
         'GET …/events',
+        'GET …/explain/{id}',
       ]),
     );
     expect(faultCodes).toMatchObject({ badRequest: 400, overLimit: 413, instanceFault: 500, serviceUnavailable: 503 });
@@ -83,7 +84,15 @@ describe('the table of operations', () => {
 
   it('knows which operations belong to an account', () => {
     const others = operations.filter((operation) => !isOfAccount(operation)).map(({ path }) => path);
-    expect(others).toEqual(['/', '/v1.0', '/openapi.json', '/docs', '/health/live', '/health/ready']);
+    expect(others).toEqual([
+      '/',
+      '/v1.0',
+      '/openapi.json',
+      '/docs',
+      '/docs/reference.js',
+      '/health/live',
+      '/health/ready',
+    ]);
   });
 
   it('puts the parameters of a call into its path', () => {

@@ -6,21 +6,55 @@ import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
+import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
 import { scheduleOperations } from './schedules.js';
 import { serviceOperations } from './service.js';
 
-export const operations: readonly Operation[] = [
-  ...serviceOperations,
-  ...scheduleOperations,
-  ...backupOperations,
-  ...instanceOperations,
-  ...datastoreOperations,
-  ...eventOperations,
-  ...auditOperations,
+/** The operations by what they are about, in the order in which people come for them. */
+export const operationGroups: readonly { name: string; about: string; operations: readonly Operation[] }[] = [
+  {
+    name: 'Schedules',
+    about: 'A schedule says when the backups of an instance are taken, and to which regions each is copied.',
+    operations: scheduleOperations,
+  },
+  {
+    name: 'Backups',
+    about:
+      'A backup is taken by a schedule or by hand. Each of its copies is in another region, and proven byte for byte.',
+    operations: backupOperations,
+  },
+  {
+    name: 'Instances',
+    about: 'An instance is a database server that is backed up, or one that was built from a backup.',
+    operations: instanceOperations,
+  },
+  {
+    name: 'Explanations',
+    about: 'Why a schedule, a backup, a copy or an instance is as it is, or was at a past instant.',
+    operations: explanationOperations,
+  },
+  {
+    name: 'Datastores',
+    about: 'The kinds of database servers that can be backed up, and their versions.',
+    operations: datastoreOperations,
+  },
+  {
+    name: 'Events',
+    about: 'Everything that has happened to an account, page by page or as it happens.',
+    operations: eventOperations,
+  },
+  { name: 'Audit', about: 'Who has asked for what, and how it was answered.', operations: auditOperations },
+  {
+    name: 'Service',
+    about: 'What the service says of itself: its versions, documents, health, regions and limits.',
+    operations: serviceOperations,
+  },
 ];
+
+export const operations: readonly Operation[] = operationGroups.flatMap((group) => group.operations);
 
 const patterns = operations.map((operation) => ({
   operation,

@@ -77,6 +77,14 @@ export const getDocs = {
   status: 200,
 } as const satisfies Operation;
 
+export const getDocsReferenceJs = {
+  name: 'getDocsReferenceJs',
+  method: 'GET',
+  path: '/docs/reference.js',
+  summary: 'Get the script that draws the reference page',
+  status: 200,
+} as const satisfies Operation;
+
 export const getHealthLive = {
   name: 'getHealthLive',
   method: 'GET',
@@ -129,6 +137,7 @@ export const serviceOperations: readonly Operation[] = [
   getV10,
   getOpenapiJson,
   getDocs,
+  getDocsReferenceJs,
   getHealthLive,
   getHealthReady,
   getRegions,

@@ -50,7 +50,7 @@ export class BackupApart {
   }
 
   private async *objects(): AsyncGenerator<EngineObject> {
-    const frames = readFrames(this.child.data, mostBytes.data);
+    const frames = readFrames(this.child.data, mostBytes.data, types.data);
     for (;;) {
       const { type, payload } = await this.next(frames);
       if (type === types.allObjects) {

@@ -11,12 +11,16 @@ async function written(frames: readonly [type: string, payload: Buffer][]): Prom
   return Buffer.concat(await pipe.toArray());
 }
 
-async function read(bytes: Buffer, pieceBytes: number, mostBytes = 1_000): Promise<[string, string][]> {
+function cut(bytes: Buffer, pieceBytes: number): Readable {
   const pieces = Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, at) =>
     bytes.subarray(at * pieceBytes, (at + 1) * pieceBytes),
   );
+  return Readable.from(pieces);
+}
+
+async function read(bytes: Buffer, pieceBytes: number, mostBytes = 1_000): Promise<[string, string][]> {
   const found: [string, string][] = [];
-  for await (const { type, payload } of readFrames(Readable.from(pieces), mostBytes))
+  for await (const { type, payload } of readFrames(cut(bytes, pieceBytes), mostBytes))
     found.push([type, payload.toString('hex')]);
   return found;
 }
@@ -34,6 +38,34 @@ describe('the frames between a process of an engine and its owner', () => {
         expect(await read(await written(frames), pieceBytes)).toEqual(expected);
       }),
     );
+  });
+
+  it('of content come in parts, which are all of it and in the order of the others', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(frame), fc.integer({ min: 1, max: 700 }), async (frames, pieceBytes) => {
+        let found = '';
+        const bytes = await written(frames);
+        for await (const { type, payload } of readFrames(cut(bytes, pieceBytes), 1_000, 'a'))
+          found += type === 'a' ? payload.toString('hex') : `[${type} ${payload.toString('hex')}]`;
+        const expected = frames.map(([type, payload]) =>
+          type === 'a' ? payload.toString('hex') : `[${type} ${payload.toString('hex')}]`,
+        );
+        expect(found).toBe(expected.join(''));
+      }),
+    );
+  });
+
+  it('of content are parts of what came, in no memory of their own', async () => {
+    const bytes = await written([['a', Buffer.alloc(1_000)]]);
+    for await (const { payload } of readFrames(cut(bytes, 300), 1_000, 'a')) expect(payload.buffer).toBe(bytes.buffer);
+  });
+
+  it('of content break off as others do', async () => {
+    const bytes = await written([['a', Buffer.alloc(1_000)]]);
+    const reading = async () => {
+      for await (const { type } of readFrames(cut(bytes.subarray(0, -1), 100), 1_000, 'a')) expect(type).toBe('a');
+    };
+    await expect(reading()).rejects.toBeInstanceOf(BrokenFrames);
   });
 
   it('are refused when one is longer than it may be, or breaks off', async () => {

@@ -14,29 +14,46 @@ const headBytes = 5;
 /** What came is not of the form. */
 export class BrokenFrames extends Error {}
 
-/** @param mostBytes of a frame @throws {BrokenFrames} when one is longer, or breaks off; errors of the source as they are */
-export async function* readFrames(source: AsyncIterable<unknown>, mostBytes: number): AsyncGenerator<Frame> {
+/**
+ * @param mostBytes of a frame
+ * @param inParts frames of this type are given in parts, as they come. They are not joined, which would take new memory for each
+ * @throws {BrokenFrames} when one is longer, or breaks off; errors of the source as they are
+ */
+export async function* readFrames(
+  source: AsyncIterable<unknown>,
+  mostBytes: number,
+  inParts?: string,
+): AsyncGenerator<Frame> {
   let held: Buffer[] = [];
   let heldBytes = 0;
   let wantedBytes = headBytes;
+  /** Of a frame that is given in parts. */
+  let leftBytes = 0;
   for await (const chunk of source) {
     if (!Buffer.isBuffer(chunk)) throw new TypeError('a pipe gave no bytes');
-    held.push(chunk);
-    heldBytes += chunk.length;
+    const part = chunk.subarray(0, leftBytes);
+    leftBytes -= part.length;
+    if (inParts !== undefined && part.length > 0) yield { type: inParts, payload: part };
+    held.push(chunk.subarray(part.length));
+    heldBytes += chunk.length - part.length;
     while (heldBytes >= wantedBytes) {
       const joined = held.length === 1 && held[0] ? held[0] : Buffer.concat(held, heldBytes);
+      const type = joined.toString('latin1', 0, 1);
       const length = joined.readUInt32LE(1);
       if (length > mostBytes) throw new BrokenFrames(`a frame of ${length} bytes`);
       const end = headBytes + length;
       const isWhole = joined.length >= end;
-      const rest = isWhole ? joined.subarray(end) : joined;
+      const isGiven = isWhole || type === inParts;
+      const rest = isGiven ? joined.subarray(end) : joined;
       held = rest.length > 0 ? [rest] : [];
       heldBytes = rest.length;
-      wantedBytes = isWhole ? headBytes : end;
-      if (isWhole) yield { type: joined.toString('latin1', 0, 1), payload: joined.subarray(headBytes, end) };
+      wantedBytes = isGiven ? headBytes : end;
+      if (!isGiven) continue;
+      if (!isWhole) leftBytes = end - joined.length;
+      yield { type, payload: joined.subarray(headBytes, end) };
     }
   }
-  if (heldBytes > 0) throw new BrokenFrames('a frame that breaks off');
+  if (heldBytes > 0 || leftBytes > 0) throw new BrokenFrames('a frame that breaks off');
 }
 
 export class FrameWriter {

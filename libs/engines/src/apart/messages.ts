@@ -2,6 +2,7 @@
 import {
   datastore,
   datastoreType,
+  encryptionFormat,
   endpoint,
   engineFacts,
   Fault,
@@ -51,7 +52,14 @@ const sealedBackup = z.object({
   manifest: vaultManifest,
   sha256: sha256Hex,
   region: regionName,
-  keys: z.object({ backup: fileKey.optional(), chain: fileKey, forChain: z.array(z.string()) }).optional(),
+  keys: z
+    .object({
+      format: encryptionFormat,
+      backup: fileKey.optional(),
+      chain: fileKey,
+      forChain: z.array(z.string()),
+    })
+    .optional(),
 });
 
 const backupJob = z.object({
@@ -90,8 +98,13 @@ export type RestoreJob = z.infer<typeof restoreJob>;
 /** What of a backup goes to a process. */
 export function sealed({ manifest, sha256, region, keys }: SealedBackup): z.input<typeof sealedBackup> {
   if (!keys) return { manifest, sha256, region };
-  const { backup, chain, forChain } = keys;
-  const texts = { backup: backup?.toString('base64'), chain: chain.toString('base64'), forChain: [...forChain] };
+  const { format, backup, chain, forChain } = keys;
+  const texts = {
+    format,
+    backup: backup?.toString('base64'),
+    chain: chain.toString('base64'),
+    forChain: [...forChain],
+  };
   return { manifest, sha256, region, keys: texts };
 }
 

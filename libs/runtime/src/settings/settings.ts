@@ -74,6 +74,7 @@ export const settings: readonly Setting<unknown>[] = [
   limits.mostStreams,
   limits.mostWrongTokens,
   work.secretKey,
+  encryption.encryption,
   encryption.recipients,
   encryption.chainKey,
   encryption.restoreKey,

@@ -21,13 +21,13 @@ export const transferLimits = {
 /** How many transfers at a time, by region. */
 export type TransfersAtATime = ReadonlyMap<string, number>;
 
-const placesForm = 'like ORD=4,DFW=8, each a number of transfers from 1 to 1000 of a region';
+const capsForm = 'like ORD=4,DFW=8, each a number of transfers from 1 to 1000 of a region';
 
 export const transfersAtATime = {
   name: 'STRONGROOM_TRANSFERS_AT_A_TIME',
   meaning:
-    'How many transfers of one process may move bytes in the vault of a region at a time: backups made there, copies from and to it, and what is read there again. `ORD=4` is for a disk that gets slow when many read and write at once. Where a region has more than one place, copies to one other region never take all of them, and neither does anything else of one kind. A region that is not named has no such limit, beside STRONGROOM_BACKUP_CONCURRENCY and STRONGROOM_COPY_CONCURRENCY.',
-  form: parsedText(placesForm, placesOf),
+    'How many transfers of one process may move bytes in the vault of a region at a time: backups made there, copies from and to it, and what is read there again. `ORD=4` is for a disk that gets slow when many read and write at once. Where a region allows more than one, copies to one other region never take all permits, and neither does anything else of one kind. `strongroom limits` changes the number while everything runs, and what it sets counts before this setting. A region that is not named has no such limit, beside STRONGROOM_BACKUP_CONCURRENCY and STRONGROOM_COPY_CONCURRENCY.',
+  form: parsedText(capsForm, capsOf),
   usedBy: ['scheduler', 'replicator'],
 } satisfies Setting<TransfersAtATime>;
 
@@ -45,14 +45,18 @@ export function transferRate(text: string): number | undefined {
   return rate >= 0.001 && rate <= 1_000_000 ? Math.round(rate * mebibyte) : undefined;
 }
 
+/** @returns undefined when it is no number of transfers that there may be at a time */
+export function transferCap(text: string): number | undefined {
+  return /^([1-9]\d{0,2}|1000)$/.test(text) ? Number(text) : undefined;
+}
+
 function limitsOf(text: string): FirstTransferLimits | string {
   return numbersByName(text, transferScope, transferRate) ?? mustBe(form);
 }
 
-function placesOf(text: string): TransfersAtATime | string {
+function capsOf(text: string): TransfersAtATime | string {
   const region = (name: string) => (regionName.safeParse(name).success ? name : undefined);
-  const most = (number: string) => (/^([1-9]\d{0,2}|1000)$/.test(number) ? Number(number) : undefined);
-  return numbersByName(text, region, most) ?? mustBe(placesForm);
+  return numbersByName(text, region, transferCap) ?? mustBe(capsForm);
 }
 
 /** Reads a list like `A=1,B=2`. @returns undefined when a name or a number is none, or a name is there twice */

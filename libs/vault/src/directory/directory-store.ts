@@ -13,10 +13,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../error-code.js';
-import { type ObjectFacts, ObjectStore, type PutOptions, WriteRefused } from '../object/object-store.js';
+import {
+  type ChunkMemory,
+  type ObjectFacts,
+  ObjectStore,
+  type PutOptions,
+  WriteRefused,
+} from '../object/object-store.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
-import { readAhead, type Stretch } from './read-ahead.js';
+import { type ReadInto, readAhead, readLent } from './read-ahead.js';
 import { absentAs, chunkBytes, VaultRoot } from './vault-root.js';
 
 const partials = '.partial';
@@ -56,6 +62,7 @@ export class DirectoryStore extends ObjectStore {
     key: string,
     signal: AbortSignal,
     range?: ByteRange,
+    memory: ChunkMemory = 'own',
   ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined> {
     return this.doing(`read ${key}`, signal, async () => {
       for (let look = 0; look < mostLooks; look += 1) {
@@ -64,7 +71,10 @@ export class DirectoryStore extends ObjectStore {
         const from = range?.from ?? 0;
         const end = Math.min(stats.size, from + (range?.bytes ?? stats.size));
         const facts = factsOf(key, number, stats);
-        if (stats.size > chunkBytes) return { facts, body: this.chunks(path, key, { from, end }, signal) };
+        if (stats.size > chunkBytes) {
+          const read = memory === 'lent' ? readLent : readAhead;
+          return { facts, body: this.chunks({ path, key, signal }, (readInto) => read({ from, end }, readInto)) };
+        }
         // Only a small object is ever put again. It is read at once, before its file may be gone.
         const bytes = await absentAs<Buffer | undefined>(undefined, this.readAt(path, key, from, end));
         if (bytes) return { facts, body: only(bytes) };
@@ -299,14 +309,15 @@ export class DirectoryStore extends ObjectStore {
   }
 
   /** Nobody has to end what was not begun, so the file is opened with the first chunk. What is gone by then has no bytes. */
-  private async *chunks(path: string, key: string, stretch: Stretch, signal: AbortSignal): AsyncGenerator<Buffer> {
+  private async *chunks(
+    { path, key, signal }: { path: string; key: string; signal: AbortSignal },
+    read: (readInto: ReadInto) => AsyncGenerator<Buffer>,
+  ): AsyncGenerator<Buffer> {
     const what = `read ${key}`;
     const file = await this.doing(what, signal, () => absentAs(undefined, this.root.files.open(path, 'r')));
     if (!file) return;
     try {
-      const readInto = (memory: Buffer, at: number) =>
-        this.doing(what, signal, () => file.read(memory, at).catch(this.unreadable(key)));
-      yield* readAhead(stretch, readInto);
+      yield* read((memory, at) => this.doing(what, signal, () => file.read(memory, at).catch(this.unreadable(key))));
     } finally {
       await file.close();
     }

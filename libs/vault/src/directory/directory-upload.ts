@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type KeysOf, manifestObjectName } from '@strongroom/contracts';
-import { PayloadWriter } from '@strongroom/encryption';
+import type { ObjectCipher } from '@strongroom/encryption';
 import { AttemptsApart } from '../attempts-apart.js';
 import { codeOf } from '../error-code.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
@@ -44,9 +44,9 @@ export class DirectoryUpload extends VaultUpload {
     this.folder = join(parts.root.folderOf(backupId), place);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject> {
     const hash = createHash('sha256');
-    const sizeBytes = await this.write(name, fileKey ? encrypted(source, fileKey) : source, (chunk) =>
+    const sizeBytes = await this.write(name, cipher ? encrypted(source, cipher) : source, (chunk) =>
       hash.update(chunk),
     );
     return { name, sizeBytes, sha256: hash.digest('hex') };
@@ -187,8 +187,8 @@ export class DirectoryUpload extends VaultUpload {
 }
 
 /** The object as one payload. */
-async function* encrypted(source: AsyncIterable<Buffer>, fileKey: Buffer): AsyncGenerator<Buffer> {
-  const writer = new PayloadWriter(fileKey);
+async function* encrypted(source: AsyncIterable<Buffer>, cipher: ObjectCipher): AsyncGenerator<Buffer> {
+  const writer = cipher.writer(0);
   for await (const chunk of source) yield* writer.update(chunk);
   yield* writer.end();
 }

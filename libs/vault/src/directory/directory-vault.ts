@@ -18,6 +18,7 @@ import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
 import { readManifest } from '../manifest.js';
+import type { ChunkMemory } from '../object/object-store.js';
 import { onSealed } from '../on-sealed.js';
 import {
   type ByteRange,
@@ -118,7 +119,12 @@ export class DirectoryVault extends Vault {
   }
 
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
-    return Readable.from(this.chunks(backupId, objectName, range), { objectMode: false, highWaterMark: chunkBytes });
+    const chunks = this.chunks(backupId, objectName, range);
+    return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
+  }
+
+  override readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.chunks(backupId, objectName, range, 'lent');
   }
 
   async keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
@@ -294,11 +300,16 @@ export class DirectoryVault extends Vault {
     return readManifest(this.readerAt(backupId, state), { backupId, region }, sealed);
   }
 
-  private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {
+  private async *chunks(
+    backupId: string,
+    objectName: string,
+    range?: ByteRange,
+    memory?: ChunkMemory,
+  ): AsyncGenerator<Buffer> {
     const state = await this.sealedState(backupId);
     if (!state) throw notHeld(backupId, this.region);
     try {
-      yield* this.readerAt(backupId, state).chunks(objectName, range);
+      yield* this.readerAt(backupId, state).chunks(objectName, range, memory);
     } catch (error) {
       // Before this says that the backup is lost, it checks that this is still the vault.
       if (isSpoilt(error)) await this.marker.check();

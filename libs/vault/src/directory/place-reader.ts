@@ -8,13 +8,14 @@ import { type KeysOf, manifestObjectName, type StoredManifest, type VaultObject 
 import { codeOf } from '../error-code.js';
 import { checkKeys } from '../keys-check.js';
 import { checkedObjectName, isKeysName } from '../manifest.js';
+import type { ChunkMemory } from '../object/object-store.js';
 import { SegmentCheck } from '../segment-check.js';
 import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
 import { diskBuffers } from './disk-buffers.js';
 import { KeysFiles } from './keys-files.js';
-import { inTurns, readAhead } from './read-ahead.js';
+import { readAhead, readLent } from './read-ahead.js';
 import { cannotBypass, type OpenFile } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
@@ -60,11 +61,11 @@ export class PlaceReader {
     });
   }
 
-  /** @param memoryFor where a chunk goes, as `readAhead` has it */
+  /** @param memory `lent`: a chunk is not looked at any more when the next one is asked for */
   async *chunks(
     objectName: string,
     range: ByteRange = wholeObject,
-    memoryFor?: (bytes: number) => Buffer,
+    memory: ChunkMemory = 'own',
   ): AsyncGenerator<Buffer> {
     const { root, backupId } = this;
     const path = join(this.folder, checkedObjectName(objectName, root.region));
@@ -75,9 +76,10 @@ export class PlaceReader {
     });
     if (!file) throw this.missing(objectName);
     try {
-      const readInto = (memory: Buffer, at: number) =>
-        root.doing(what, () => file.read(memory, at).catch(this.unreadable(objectName)));
-      yield* readAhead({ from: range.from, end: range.from + range.bytes }, readInto, memoryFor);
+      const readInto = (into: Buffer, at: number) =>
+        root.doing(what, () => file.read(into, at).catch(this.unreadable(objectName)));
+      const read = memory === 'lent' ? readLent : readAhead;
+      yield* read({ from: range.from, end: range.from + range.bytes }, readInto);
     } finally {
       await file.close();
     }
@@ -135,7 +137,7 @@ export class PlaceReader {
     const file = buffers && (await this.openOnDisk(name, path));
     if (!file) {
       if (buffers) diskBuffers.giveBack(buffers);
-      yield* this.chunks(name, wholeObject, inTurns());
+      yield* this.chunks(name, wholeObject, 'lent');
       return;
     }
     let reading: Promise<number | undefined> = Promise.resolve(0);
@@ -164,7 +166,7 @@ export class PlaceReader {
         if (goesOn) readAt(now, at);
         if (chunk.length > 0) yield chunk;
         if (goesOn) continue;
-        if (at < sizeBytes) yield* this.chunks(name, { from: at, bytes: sizeBytes - at }, inTurns());
+        if (at < sizeBytes) yield* this.chunks(name, { from: at, bytes: sizeBytes - at }, 'lent');
         return;
       }
     } finally {

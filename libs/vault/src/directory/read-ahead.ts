@@ -2,6 +2,7 @@
  * Reads a file a mebibyte at a time, the next one while its reader has the one before: a disk and a digest work at the same time. Handing a
  * read over to another thread costs as much as hashing some tens of kilobytes.
  */
+import { type DiskBuffers, diskBuffers } from './disk-buffers.js';
 import { chunkBytes } from './vault-root.js';
 
 /** So much is read or written by one operation of the file system. */
@@ -13,16 +14,18 @@ export interface Stretch {
   end: number;
 }
 
+/** Reads at a place of the file, and returns how many bytes it gave; 0 at the end. */
+export type ReadInto = (memory: Buffer, at: number) => Promise<number>;
+
 const nothing = Buffer.alloc(0);
 
 /**
  * Gives chunks of at most 128 KiB. When it ends, in whatever way, nothing is being read any more. What fails ahead of the reader is thrown when its turn has come.
- * @param readInto reads at a place of the file, and returns how many bytes it gave; 0 at the end
  * @param memoryFor where the next mebibyte goes. Default: memory of its own, which the reader may keep
  */
 export async function* readAhead(
   { from, end }: Stretch,
-  readInto: (memory: Buffer, at: number) => Promise<number>,
+  readInto: ReadInto,
   memoryFor = (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes),
 ): AsyncGenerator<Buffer, void, undefined> {
   const readAt = async (at: number): Promise<Buffer> => {
@@ -46,9 +49,19 @@ export async function* readAhead(
   }
 }
 
-/** Memory that is used again: one half is read into while the other one is looked at. Its reader keeps none. */
-export function inTurns(): (bytes: number) => Buffer {
-  const memories = [Buffer.allocUnsafeSlow(stepBytes), Buffer.allocUnsafeSlow(stepBytes)] as const;
+/** The same, for a reader that does not look at a chunk any more when it asks for the next one: its memory is used again then, and by other readers later. */
+export async function* readLent(stretch: Stretch, readInto: ReadInto): AsyncGenerator<Buffer, void, undefined> {
+  const lent = diskBuffers.take();
+  try {
+    yield* readAhead(stretch, readInto, inTurns(lent));
+  } finally {
+    if (lent) diskBuffers.giveBack(lent);
+  }
+}
+
+/** One half is read into while the other one is looked at. */
+function inTurns(lent: DiskBuffers | undefined): (bytes: number) => Buffer {
+  const memories = lent ?? [Buffer.allocUnsafeSlow(stepBytes), Buffer.allocUnsafeSlow(stepBytes)];
   let turn: 0 | 1 = 0;
   return (bytes) => {
     turn = turn === 0 ? 1 : 0;

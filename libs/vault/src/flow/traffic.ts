@@ -5,10 +5,13 @@
 import type { Logger, Metrics } from '@strongroom/runtime';
 import { StorePace } from '../object/store-pace.js';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
-import { type PlacesByRegion, TransferPlaces } from './transfer-places.js';
+import { type CapsByRegion, TransferPermits } from './transfer-permits.js';
 
 /** Bytes a second, by what they limit: `ORD`, `DFW:ORD` or `process`. null: no limit, whatever the settings say. */
 export type LimitsByScope = ReadonlyMap<string, number | null>;
+
+/** How many transfers at a time, by region. null: as many as there are, whatever the settings say. */
+export type SetCapsByRegion = ReadonlyMap<string, number | null>;
 
 /** The budget that the processes of the deployment share for a limit. Its own is for as long as they can't share one. */
 export type SharedBudgetOf = (scope: string, own: OwnBudget) => Budget;
@@ -17,7 +20,9 @@ export interface TrafficParts {
   /** What counts where the operator has set nothing else. */
   first?: LimitsByScope;
   /** How many transfers at a time there may be in each region. Default: no limit. */
-  atATime?: PlacesByRegion;
+  atATime?: CapsByRegion;
+  /** For how long a copy may move next to nothing before others have its permit, in milliseconds. Default: ten seconds. */
+  stillMs?: number;
   /** Default: each process has a budget of its own. */
   sharedBudget?: SharedBudgetOf;
   metrics?: Metrics;
@@ -41,15 +46,18 @@ export function pairOf(from: string, to: string): string {
 
 export class Traffic {
   private readonly buckets = new Map<string, TokenBucket>();
-  private readonly paces = new Map<string, StorePace>();
-  /** What holds a place in the vault of a region. */
-  readonly places: TransferPlaces;
+  /** By store. Several regions may lie in one. */
+  private readonly paces = new Map<string, { pace: StorePace; regions: Set<string> }>();
+  /** Who may move bytes in the vault of a region. */
+  readonly permits: TransferPermits;
   private readonly first: LimitsByScope;
+  private readonly firstCaps: CapsByRegion;
   private readonly measured: ReturnType<typeof meters> | undefined;
 
   constructor(private readonly parts: TrafficParts = {}) {
     this.first = parts.first ?? new Map();
-    this.places = new TransferPlaces(parts.atATime, parts.metrics);
+    this.firstCaps = parts.atATime ?? new Map();
+    this.permits = new TransferPermits({ caps: this.firstCaps, stillMs: parts.stillMs, metrics: parts.metrics });
     this.measured = parts.metrics && meters(parts.metrics, this);
     this.setLimits(new Map());
   }
@@ -59,6 +67,21 @@ export class Traffic {
     const limits = new Map([...this.first, ...set]);
     for (const [scope, bucket] of this.buckets) if (!limits.has(scope)) this.setLimit(scope, bucket, undefined);
     for (const [scope, limit] of limits) this.setLimit(scope, this.bucketOf(scope), limit ?? undefined);
+  }
+
+  /** @param set what the operator has set. For a region that is not in it, the first number counts */
+  setCaps(set: SetCapsByRegion): void {
+    const caps = new Map<string, number>();
+    for (const [region, cap] of new Map([...this.firstCaps, ...set])) if (cap !== null) caps.set(region, cap);
+    const before = this.permits.limits();
+    for (const region of new Set([...caps.keys(), ...before.keys()])) {
+      const [was, atATime] = [before.get(region), caps.get(region)];
+      if (was === atATime) continue;
+      const says =
+        atATime === undefined ? 'as many transfers at a time as there are' : `${atATime} transfers at a time`;
+      this.parts.log?.info({ region, atATime }, `the vault of ${region} has ${says}`);
+    }
+    this.permits.setCaps(caps);
   }
 
   limits(): [scope: string, bytesPerSecond: number][] {
@@ -78,21 +101,34 @@ export class Traffic {
     return waits.length > 0 ? Promise.all(waits) : undefined;
   }
 
-  /** How the store of a region is asked by this process, as far as it keeps up. */
-  paceOf(region: string): StorePace {
-    const known = this.paces.get(region);
-    if (known) return known;
+  /**
+   * How a store is asked by this process, as far as it keeps up. Regions in one store have one pace.
+   * @param store what is asked too much when one of its regions is
+   */
+  paceOf(store: string, region: string): StorePace {
+    const known = this.paces.get(store);
+    if (known) {
+      known.regions.add(region);
+      return known.pace;
+    }
+    const regions = new Set([region]);
     const pace = new StorePace({
-      onBusy: () => this.measured?.busy.inc({ region }),
-      onWaited: (ms) => this.measured?.busyWaitSeconds.inc({ region }, ms / 1_000),
+      onBusy: () => {
+        for (const region of regions) this.measured?.busy.inc({ region });
+      },
+      onWaited: (ms) => {
+        for (const region of regions) this.measured?.busyWaitSeconds.inc({ region }, ms / 1_000);
+      },
     });
-    this.paces.set(region, pace);
+    this.paces.set(store, { pace, regions });
     return pace;
   }
 
   /** How many requests at a time this process makes to stores that do not keep up, by region. */
   requestLimits(): [region: string, atATime: number][] {
-    return [...this.paces].flatMap(([region, { limit }]) => (limit === undefined ? [] : [[region, limit]]));
+    return [...this.paces.values()].flatMap(({ pace: { limit }, regions }) =>
+      limit === undefined ? [] : [...regions].map((region): [string, number] => [region, limit]),
+    );
   }
 
   /** So many bytes were read from the vault of a region, or written to it. */

@@ -1,28 +1,28 @@
 /** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
 import { createHash } from 'node:crypto';
-import { contentBytesIn, PayloadWriter, payloadBytes } from '@strongroom/encryption';
+import type { ObjectCipher, PayloadWriter } from '@strongroom/encryption';
+import { pieceMemories } from './piece-memory.js';
 
 export interface Cut {
   bytes: Buffer;
   sha256: string;
+  /** To be called when nobody looks at the bytes any more. Another piece is collected in their memory then. */
+  giveBack: () => void;
 }
-
-/** The least that a piece must hold, so that something of the source fits into it when it is encrypted. */
-const leastEncryptedBytes = payloadBytes(1);
 
 /**
  * Cuts where a chunk of the source ends. Only a chunk that is larger than a piece is cut itself. An empty source gives one piece.
- * @param fileKey encrypts each piece as a payload of its own. A piece has no more bytes than without it
+ * @param cipher encrypts each piece as a payload of its own. A piece has no more bytes than without it
  */
 export async function* cutAtChunks(
   source: AsyncIterable<Buffer>,
   mostBytesOf: (index: number) => number,
-  fileKey?: Buffer,
+  cipher?: ObjectCipher,
 ): AsyncGenerator<Cut, void, undefined> {
   let index = 0;
   const pieceAt = (at: number): OpenPiece => {
     const mostBytes = mostBytesOf(at);
-    return fileKey ? new EncryptedPiece(mostBytes, fileKey) : new CollectedPiece(mostBytes);
+    return cipher ? new EncryptedPiece(mostBytes, cipher, at) : new CollectedPiece(mostBytes);
   };
   let piece = pieceAt(index);
   for await (const chunk of source) {
@@ -53,7 +53,7 @@ export async function* cutInto(
     let rest = chunk;
     while (rest.length > 0) {
       if (index >= sizes.length) {
-        yield { bytes: rest, sha256: createHash('sha256').update(rest).digest('hex') };
+        yield { bytes: rest, sha256: createHash('sha256').update(rest).digest('hex'), giveBack: () => {} };
         return;
       }
       rest = piece.take(rest);
@@ -85,11 +85,12 @@ class EncryptedPiece implements OpenPiece {
   private readonly piece: CollectedPiece;
   private readonly writer: PayloadWriter;
 
-  constructor(mostBytes: number, fileKey: Buffer) {
-    const pieceBytes = Math.max(mostBytes, leastEncryptedBytes);
-    this.mostBytes = contentBytesIn(pieceBytes);
+  constructor(mostBytes: number, cipher: ObjectCipher, index: number) {
+    // Something of the source must fit into it.
+    const pieceBytes = Math.max(mostBytes, cipher.payloadBytes(1));
+    this.mostBytes = cipher.contentBytesIn(pieceBytes);
     this.piece = new CollectedPiece(pieceBytes);
-    this.writer = new PayloadWriter(fileKey);
+    this.writer = cipher.writer(index);
   }
 
   get roomBytes(): number {
@@ -113,9 +114,12 @@ class CollectedPiece implements OpenPiece {
   length = 0;
   private readonly hash = createHash('sha256');
   private readonly memory: Buffer;
+  private readonly giveBack: () => void;
 
   constructor(mostBytes: number) {
-    this.memory = Buffer.allocUnsafeSlow(mostBytes);
+    const { memory, giveBack } = pieceMemories.take(mostBytes);
+    this.memory = memory;
+    this.giveBack = giveBack;
   }
 
   get roomBytes(): number {
@@ -131,6 +135,7 @@ class CollectedPiece implements OpenPiece {
   }
 
   cut(): Cut {
-    return { bytes: this.memory.subarray(0, this.length), sha256: this.hash.digest('hex') };
+    const { memory, length, giveBack } = this;
+    return { bytes: memory.subarray(0, length), sha256: this.hash.digest('hex'), giveBack };
   }
 }

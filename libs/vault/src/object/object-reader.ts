@@ -16,7 +16,7 @@ import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { InFlight } from './in-flight.js';
 import { mayLieBeside, type Piece, piecesOf } from './object-layout.js';
-import type { ObjectFacts, ObjectStore } from './object-store.js';
+import type { ChunkMemory, ObjectFacts, ObjectStore } from './object-store.js';
 import { smallObject } from './small-objects.js';
 
 export interface Reading {
@@ -61,14 +61,19 @@ export class ObjectReader {
   }
 
   /** The bytes of an object, in chunks of at most 128 KiB. Nothing compares them. */
-  async *chunks(object: VaultObject, range: ByteRange = { from: 0, bytes: object.sizeBytes }): AsyncGenerator<Buffer> {
+  async *chunks(
+    object: VaultObject,
+    range: ByteRange = { from: 0, bytes: object.sizeBytes },
+    memory: ChunkMemory = 'own',
+  ): AsyncGenerator<Buffer> {
     const end = Math.min(range.from + range.bytes, object.sizeBytes);
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
       const from = Math.max(range.from, piece.from);
       const to = Math.min(end, piece.from + piece.bytes);
       // A piece without bytes is read as well: it may be missing.
       if (from >= to && piece.bytes > 0) continue;
-      yield* this.piece(object.name, piece, this.signal, { from: from - piece.from, bytes: Math.max(0, to - from) });
+      const part = { from: from - piece.from, bytes: Math.max(0, to - from) };
+      yield* this.piece(object.name, piece, this.signal, part, memory);
     }
   }
 
@@ -123,7 +128,7 @@ export class ObjectReader {
   async has(name: string, facts: ObjectFacts, sha256: string, signal: AbortSignal): Promise<boolean> {
     const told = facts.sha256 ?? (await this.store.head(this.keyOf(name), signal))?.sha256;
     if (told !== undefined) return told === sha256;
-    const found = await this.store.get(this.keyOf(name), signal);
+    const found = await this.store.get(this.keyOf(name), signal, undefined, 'lent');
     const hash = createHash('sha256');
     for await (const chunk of found?.body ?? []) hash.update(chunk);
     return hash.digest('hex') === sha256;
@@ -173,9 +178,10 @@ export class ObjectReader {
     { name, bytes }: Piece,
     signal: AbortSignal,
     range: ByteRange = { from: 0, bytes },
+    memory: ChunkMemory = 'lent',
   ): AsyncGenerator<Buffer> {
     const isWhole = range.bytes === bytes;
-    const found = await this.store.get(this.keyOf(name), signal, isWhole ? undefined : range);
+    const found = await this.store.get(this.keyOf(name), signal, isWhole ? undefined : range, memory);
     if (!found) throw this.missing(objectName);
     const isOfSize = found.facts.bytes === bytes;
     let rest = range.bytes;

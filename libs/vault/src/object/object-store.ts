@@ -21,6 +21,9 @@ export interface ObjectFacts {
 /** What an object must be before it is put: not there, or the one that had this tag. */
 export type PutCondition = 'absent' | { tag: string };
 
+/** Whose the memory of a chunk is that was read: its reader's for good, or only until the next one is asked for. */
+export type ChunkMemory = 'own' | 'lent';
+
 export interface PutOptions {
   /** Of the bytes, in hexadecimal. The store checks it before the object is there. */
   sha256: string;
@@ -36,11 +39,16 @@ export abstract class ObjectStore {
   /** Where an object lies, as an operator would write it: `s3://bucket/prefix/key`, without secrets. */
   abstract locationOf(key: string): string;
 
-  /** @param range the first byte and the number of bytes; default: all of them. Undefined when the object is not there */
+  /**
+   * @param range the first byte and the number of bytes; default: all of them
+   * @param memory `lent`: a chunk is not looked at any more when the next one is asked for, so its memory may be used again
+   * @returns undefined when the object is not there
+   */
   abstract get(
     key: string,
     signal: AbortSignal,
     range?: { from: number; bytes: number },
+    memory?: ChunkMemory,
   ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined>;
 
   abstract head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined>;

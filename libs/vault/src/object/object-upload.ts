@@ -3,12 +3,13 @@
  * can be sealed. Sealing is one change of the backup's state. An attempt at a copy goes on with what earlier ones have brought.
  */
 import { type KeysOf, keysNames, manifestObjectName, type VaultSegment } from '@strongroom/contracts';
+import type { ObjectCipher } from '@strongroom/encryption';
 import type { AttemptsApart } from '../attempts-apart.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
 import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { isSpoilt, VaultFault } from '../vault-fault.js';
-import { cutAtChunks, cutInto } from './cut.js';
+import { type Cut, cutAtChunks, cutInto } from './cut.js';
 import { InFlight } from './in-flight.js';
 import { mostBytesOfSegment, type Piece, pieceName, piecesOf } from './object-layout.js';
 import type { ObjectPlaces } from './object-places.js';
@@ -77,16 +78,16 @@ export class ObjectUpload extends VaultUpload {
     this.reader = new ObjectReader(store, place, this.signal);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, fileKey?: Buffer): Promise<StoredObject> {
+  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject> {
     const { region, segmentBytes } = this.parts;
     checkedObjectName(name, region);
     const segments: VaultSegment[] = [];
     await this.sending(async (send) => {
       const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
-      for await (const piece of cutAtChunks(source, most, fileKey)) {
+      for await (const piece of cutAtChunks(source, most, cipher)) {
         const { bytes, sha256 } = piece;
         const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
-        await send((signal) => this.putPiece(key, bytes, sha256, signal));
+        await send((signal) => this.putPiece(key, piece, signal));
       }
     });
     return { name, sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), segments };
@@ -159,10 +160,12 @@ export class ObjectUpload extends VaultUpload {
     await this.mustCount();
   }
 
-  private async putPiece(name: string, bytes: Buffer, sha256: string, signal: AbortSignal): Promise<void> {
+  private async putPiece(name: string, { bytes, sha256, giveBack }: Cut, signal: AbortSignal): Promise<void> {
     const put = { sha256, if: 'absent' } as const;
     const facts = await this.parts.store.put(this.reader.keyOf(name), bytes, put, signal);
     if (!facts) throw this.spoilt(`something else lies at ${name}`);
+    // Not after a failure: a request that was given up may still be sending.
+    giveBack();
   }
 
   /** The pieces that have to be brought. What an earlier attempt has brought is compared. */
@@ -231,7 +234,7 @@ export class ObjectUpload extends VaultUpload {
       for await (const cut of cutInto(source.read({ from: first.from, bytes }), sizes)) {
         const piece = run[index];
         if (!piece || cut.bytes.length !== piece.bytes || cut.sha256 !== piece.sha256) throw source.altered();
-        await send((signal) => this.putPiece(piece.name, cut.bytes, cut.sha256, signal));
+        await send((signal) => this.putPiece(piece.name, cut, signal));
         index += 1;
       }
       if (index < run.length) throw source.altered();
@@ -259,7 +262,7 @@ export class ObjectUpload extends VaultUpload {
       await send((signal) =>
         facts
           ? this.mustBe(piece.name, facts, { bytes: piece.bytes, sha256: cut.sha256 }, signal)
-          : this.putPiece(piece.name, cut.bytes, cut.sha256, signal),
+          : this.putPiece(piece.name, cut, signal),
       );
       index += 1;
     }

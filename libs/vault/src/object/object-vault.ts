@@ -46,7 +46,7 @@ import {
   type OpenPlace,
   type SealedPlace,
 } from './object-state.js';
-import type { ObjectStore } from './object-store.js';
+import type { ChunkMemory, ObjectStore } from './object-store.js';
 import { ObjectUpload } from './object-upload.js';
 import { digestOf, newUuid } from './small-objects.js';
 
@@ -147,6 +147,10 @@ export class ObjectVault extends Vault {
   read(backupId: string, objectName: string, range?: ByteRange): Readable {
     const chunks = this.chunks(backupId, objectName, range);
     return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
+  }
+
+  override readLent(backupId: string, objectName: string, range?: ByteRange): AsyncIterable<Buffer> {
+    return this.chunks(backupId, objectName, range, 'lent');
   }
 
   async keys(backupId: string, of: KeysOf): Promise<StoredKeys | undefined> {
@@ -353,15 +357,15 @@ export class ObjectVault extends Vault {
     return readManifest(this.readerAt(backupId, place), { backupId, region }, sealed);
   }
 
-  private async *chunks(backupId: string, objectName: string, range?: ByteRange): AsyncGenerator<Buffer> {
-    const place = await this.sealedPlace(backupId);
-    if (!place) throw notHeld(backupId, this.region);
-    const reader = this.readerAt(backupId, place);
+  private async *chunks(id: string, name: string, range?: ByteRange, memory?: ChunkMemory): AsyncGenerator<Buffer> {
+    const place = await this.sealedPlace(id);
+    if (!place) throw notHeld(id, this.region);
+    const reader = this.readerAt(id, place);
     try {
-      const { manifest } = await this.manifestAt(backupId, place);
-      const object = manifest.objects.find(({ name }) => name === objectName);
-      if (!object) throw reader.missing(objectName);
-      yield* reader.chunks(object, range);
+      const { manifest } = await this.manifestAt(id, place);
+      const object = manifest.objects.find((each) => each.name === name);
+      if (!object) throw reader.missing(name);
+      yield* reader.chunks(object, range, memory);
     } catch (error) {
       // Before this says that the backup is lost, it checks that this is still the vault.
       if (isSpoilt(error)) await this.marker.check(this.signal);

@@ -7,8 +7,8 @@
  */
 
 export interface StorePaceParts {
-  /** The store has answered that it is busy, and is left alone for so long, in milliseconds. */
-  onBusy?: (restMs: number) => void;
+  /** The store has answered that it is busy. */
+  onBusy?: () => void;
   /** A request has waited for so long, in milliseconds. */
   onWaited?: (ms: number) => void;
 }
@@ -94,7 +94,7 @@ export class StorePace {
         this.letIn();
       },
       endBusy: (restMs) => {
-        this.parts.onBusy?.(restMs);
+        this.parts.onBusy?.();
         // The others of a crowd are answered as it is, and each would halve the limit again.
         if (halvings === this.halvings) this.halve();
         this.running -= 1;

@@ -34,7 +34,7 @@ import {
   type Performed,
   toldFault,
 } from '@strongroom/runtime';
-import { endingWith, isOutageOfVault, keepFor, type TransferPlace, VaultFault, type Vaults } from '@strongroom/vault';
+import { endingWith, isOutageOfVault, keepFor, type TransferPermit, VaultFault, type Vaults } from '@strongroom/vault';
 import { Ancestor, type AncestorFound, type OpenCopy } from './ancestor.js';
 import type { AwayRegions } from './away-regions.js';
 import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
@@ -51,7 +51,7 @@ export interface CopyAttemptParts extends LeasedLedgerParts {
   /** For how long a vault that can is to keep the copy from everybody, and where the operator has copies come from. */
   config: { deletion: DeletionConfig; copySources: CopySourceOrder };
   rates: Pick<TransferRates, 'to' | 'measured'>;
-  place?: TransferPlace;
+  permit?: TransferPermit;
   /** Called when a region that had lost a backup has it whole again. */
   onHealed?: (region: string) => void;
   /** The name of the process, which makes the copy. */

@@ -37,7 +37,7 @@ export class SourcesRetired extends Fault<typeof regionRetired> {
 
 export class CopyBytes {
   constructor(
-    private readonly parts: Pick<CopySourcesParts, 'vaults'>,
+    private readonly parts: Pick<CopySourcesParts, 'vaults' | 'permit'>,
     private readonly request: OpenCopy['request'],
     private readonly hold: Hold,
   ) {}
@@ -122,6 +122,7 @@ export class CopyBytes {
         doneBytes += bytes;
         this.hold.progress(doneBytes, sizeBytes);
       },
+      moves: (bytes) => this.parts.permit?.moves(bytes),
     });
   }
 }

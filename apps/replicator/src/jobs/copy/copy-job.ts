@@ -12,8 +12,8 @@ export const copyJob: JobKind<ReplicatorParts> = {
   concurrency: ({ config }) => config.copyConcurrency,
   quota: ({ config }) => config.quotas.copies,
   missing: ({ unfinished }, after) => unfinished.copies(after),
-  most: ({ traffic }, region) => traffic.places.mostFor(region, transfersTo(region)),
-  perform: copyInPlace,
+  most: ({ traffic }, region) => traffic.permits.mostFor(region, transfersTo(region)),
+  perform: copyWithPermit,
   measure({ metrics, vaults, away }, inHand) {
     metrics.gauge({
       name: 'strongroom_region_away',
@@ -34,18 +34,18 @@ export const copyJob: JobKind<ReplicatorParts> = {
   },
 };
 
-/** Makes an attempt where the region has a place for it. Otherwise nothing is begun and nothing recorded. */
-export function copyInPlace(
-  parts: CopyAttemptParts & { traffic: Pick<Traffic, 'places'> },
+/** Makes an attempt where the region has a permit for it. Otherwise nothing is begun and nothing recorded. */
+export function copyWithPermit(
+  parts: CopyAttemptParts & { traffic: Pick<Traffic, 'permits'> },
   job: LeasedJob,
   hold: Hold,
 ): Promise<Performed> {
-  return parts.traffic.places.perform(job.lane, transfersTo(job.lane), (place) =>
-    new CopyAttempt({ ...parts, place }, job, hold).perform(),
+  return parts.traffic.permits.perform(job.lane, transfersTo(job.lane), (permit) =>
+    new CopyAttempt({ ...parts, permit }, job, hold).perform(),
   );
 }
 
-/** What the copies to a region are called where transfers have places. */
+/** What the copies to a region are called where transfers need permits. */
 function transfersTo(region: string): string {
   return `copies to ${region}`;
 }

@@ -12,7 +12,7 @@ import {
   isOutageOfVault,
   isSpoilt,
   notHeld,
-  type TransferPlace,
+  type TransferPermit,
   type Vault,
   VaultFault,
   type Vaults,
@@ -28,8 +28,8 @@ export interface CopySourcesParts {
   away: Pick<AwayRegions, 'faultOf'>;
   rates: Pick<TransferRates, 'to'>;
   config: { copySources: CopySourceOrder };
-  /** The places of the copy in the vaults that it moves bytes in. Default: there is room for all. */
-  place?: TransferPlace;
+  /** The copy's permit to move bytes in the vaults. Default: there is room for all. */
+  permit?: TransferPermit;
 }
 
 export class CopySources {
@@ -76,7 +76,7 @@ export class CopySources {
       try {
         await this.checkHeld(vault);
         await this.tellLosses(passed, region);
-        await this.parts.place?.also(region, this.signal);
+        await this.parts.permit?.also(region, this.signal);
         return { made: await make(vault), from: region };
       } catch (error) {
         if (this.signal.aborted || !(error instanceof VaultFault) || error.region !== region) throw error;

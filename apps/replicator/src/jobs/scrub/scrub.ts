@@ -30,7 +30,7 @@ import { ScrubPace } from './scrub-pace.js';
 
 export interface ScrubParts extends LeasedLedgerParts {
   vaults: Vaults;
-  traffic: Pick<Traffic, 'places'>;
+  traffic: Pick<Traffic, 'permits'>;
   verifications: Verifications;
   metrics: Metrics;
   config: { scrub: { rate: ScrubRate; everyMs: number } };
@@ -100,9 +100,9 @@ export class Scrub {
         signal.throwIfAborted();
         const next = await verifications.next(region, everyMs);
         if ('dueInMs' in next) return { retryInMs: Math.min(next.dueInMs, longestPauseMs) };
-        await this.scrubInPlace(region, next.backupId, signal);
-        // What is in no hurry leaves the place to others.
-        if (this.parts.traffic.places.isLimited(region)) return { retryInMs: politeMs };
+        await this.scrubWithPermit(region, next.backupId, signal);
+        // What is in no hurry leaves the permit to others.
+        if (this.parts.traffic.permits.isLimited(region)) return { retryInMs: politeMs };
       }
       return { retryInMs: 0 };
     } catch (error) {
@@ -120,12 +120,12 @@ export class Scrub {
     this.followedAt.set(region, performance.now());
   }
 
-  private async scrubInPlace(region: string, backupId: string, signal: AbortSignal): Promise<void> {
-    const place = await this.parts.traffic.places.take([region], 'scrub', signal);
+  private async scrubWithPermit(region: string, backupId: string, signal: AbortSignal): Promise<void> {
+    const permit = await this.parts.traffic.permits.take([region], 'scrub', signal);
     try {
       await this.scrub(endingWith(this.parts.vaults.of(region), signal), backupId, signal);
     } finally {
-      place.release();
+      permit.release();
     }
   }
 

@@ -12,7 +12,7 @@ export class AccountsEncryption {
   private readonly usual: BackupEncryption | undefined;
   private readonly byAccount: ReadonlyMap<string, BackupEncryption | undefined>;
 
-  constructor({ recipients, chainKeys = [], restoreKeys = [] }: EncryptionConfig) {
+  constructor({ format, recipients, chainKeys = [], restoreKeys = [] }: EncryptionConfig) {
     this.chainIdentities = chainKeys.map(identityFrom);
     this.restoreIdentities = restoreKeys.map(identityFrom);
     const chainRecipients = chainKeys.slice(0, 1).map((key) => recipientOf(key, chainHolder));
@@ -20,6 +20,7 @@ export class AccountsEncryption {
       texts.length === 0
         ? undefined
         : {
+            format,
             recipients: texts.map(({ key, name }) => recipientFrom(key, name)),
             chainRecipients,
             chainIdentities: this.chainIdentities,

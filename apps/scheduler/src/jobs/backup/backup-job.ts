@@ -4,7 +4,7 @@ import type { JobKind } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { BackupAttempt } from './backup-attempt.js';
 
-/** What backups are called where transfers have places. */
+/** What backups are called where transfers need permits. */
 const transfers = 'backups';
 
 export const backupJob: JobKind<SchedulerParts> = {
@@ -15,9 +15,9 @@ export const backupJob: JobKind<SchedulerParts> = {
   // A server that sends slowly holds its place for long. Some place is always left for other accounts.
   share: ({ config }) => Math.max(1, config.backupConcurrency - 1),
   missing: ({ unfinished }, after) => unfinished.backups(after),
-  most: ({ traffic, homeRegion }) => traffic.places.mostFor(homeRegion, transfers),
+  most: ({ traffic, homeRegion }) => traffic.permits.mostFor(homeRegion, transfers),
   perform: (parts, job, hold) =>
-    parts.traffic.places.perform(parts.homeRegion, transfers, () => new BackupAttempt(parts, job, hold).perform()),
+    parts.traffic.permits.perform(parts.homeRegion, transfers, () => new BackupAttempt(parts, job, hold).perform()),
   measure({ jobs, metrics, home, homeRegion: region }, inHand) {
     metrics.gauge({
       name: 'strongroom_region_away',

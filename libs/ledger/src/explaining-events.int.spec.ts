@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { explainedOfSchedules } from '@strongroom/domain';
+import { RandomIds } from '@strongroom/runtime';
+import { type OwnLedger, openOwnLedger } from '../../../test/services/own-ledger.js';
+import { ExplainingEvents } from './explaining-events.js';
+
+const ids = new RandomIds();
+const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
+const asOf = undefined;
+const before = undefined;
+
+let own: OwnLedger;
+let events: ExplainingEvents;
+beforeAll(async () => {
+  own = await openOwnLedger();
+  events = new ExplainingEvents(own.dataSource);
+});
+afterAll(() => own.close());
+
+/** Slots of a schedule that were skipped, all in one stream, which only a test does. @returns the stream */
+async function skip(scheduleId: string, count: number) {
+  const instanceId = ids.next();
+  const stream = `backup-${ids.next()}` as const;
+  const data = { scheduleId, instanceId, slotAt: '2026-11-23T14:30:00.000Z', reason: 'The schedule was paused.' };
+  const outcome = await own.ledger.append({
+    ...{ stream, expectedVersion: 0, accountId: 'acme', instanceId, context, claims: [], releases: [] },
+    events: Array.from({ length: count }, () => ({ id: ids.next(), type: 'SlotSkipped' as const, data })),
+  });
+  expect(outcome.outcome).toBe('appended');
+  return stream;
+}
+
+/** How many rows of the ledger the database has looked at meanwhile. */
+async function lookedAt(read: (events: ExplainingEvents) => Promise<unknown>): Promise<number> {
+  const runner = own.dataSource.createQueryRunner();
+  await runner.startTransaction();
+  const rowsSoFar = async () => {
+    const rows: { looked: number }[] = await runner.query(
+      `select (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as looked from pg_stat_xact_user_tables
+       where relname = 'ledger_event'`,
+    );
+    return rows[0]?.looked ?? 0;
+  };
+  try {
+    const start = await rowsSoFar();
+    await read(new ExplainingEvents(runner));
+    return (await rowsSoFar()) - start;
+  } finally {
+    await runner.rollbackTransaction();
+    await runner.release();
+  }
+}
+
+describe('what explains a schedule', () => {
+  it('is read along its own part of an index, from any time and any place, with statistics and without', async () => {
+    const [large, small] = [ids.next(), ids.next()];
+    const stream = await skip(large, 4_000);
+    await skip(small, 3);
+    const [last] = await events.ofSchedule(large, { asOf, before, limit: 1 });
+    const then = new Date(last?.at ?? '');
+    await skip(large, 4_000);
+    for (const statistics of ['none', 'all']) {
+      if (statistics === 'all') await own.dataSource.query('analyze ledger_event');
+      const look = { limit: 100 };
+      const looked = [
+        await lookedAt((each) => each.ofSchedule(large, { ...look, asOf, before })),
+        await lookedAt((each) => each.ofSchedule(large, { ...look, asOf: then, before })),
+        await lookedAt((each) =>
+          each.ofSchedule(large, { ...look, asOf, before: { at: then, position: last?.position ?? 0 } }),
+        ),
+        await lookedAt((each) => each.ofSchedule(small, { ...look, asOf, before })),
+      ];
+      // The first rows are there, and no others were looked at.
+      expect([statistics, looked]).toEqual([statistics, [100, 100, 100, 3]]);
+      const ofStreams = await lookedAt((each) => each.newestOfTypes([`schedule-${small}`, `backup-${small}`], asOf));
+      expect(ofStreams).toBe(0);
+    }
+    // Of a stream, its own events are looked at, and no others.
+    expect(await lookedAt((each) => each.ofStreams([stream], { asOf, before, limit: 5 }))).toBe(4_000);
+    expect(await events.newestOfTypes([stream], asOf)).toMatchObject([{ type: 'SlotSkipped', version: 4_000 }]);
+  }, 120_000);
+
+  it('goes on before an event, and leaves none out and tells none twice', async () => {
+    const scheduleId = ids.next();
+    await skip(scheduleId, 7);
+    const found: number[] = [];
+    for (let from: { at: Date; position: number } | undefined; ; ) {
+      const page = await events.ofSchedule(scheduleId, { asOf, before: from, limit: 3 });
+      found.push(...page.map(({ version }) => version));
+      const last = page.at(-1);
+      if (!last || page.length < 3) break;
+      from = await events.placeOf('acme', last.id);
+      expect(await events.placeOf('other', last.id)).toBeUndefined();
+    }
+    expect(found).toEqual([7, 6, 5, 4, 3, 2, 1]);
+  });
+
+  it('has the types that the index has', async () => {
+    const rows: { indexdef: string }[] = await own.dataSource.query(
+      `select indexdef from pg_indexes where indexname = 'ledger_event_of_schedule'`,
+    );
+    const types = [...(rows[0]?.indexdef.matchAll(/'([A-Z]\w+)'::text/g) ?? [])].map(([, type]) => type);
+    expect(types.sort()).toEqual([...explainedOfSchedules].sort());
+  });
+});
