@@ -29,7 +29,7 @@ export const packagesApart = [
 ];
 
 /** Nest and its transports ask for these when they are used, and no program uses them. They are not installed. */
-const unused = [
+export const unused = [
   '@fastify/multipart',
   '@fastify/static',
   '@fastify/view',
@@ -108,7 +108,7 @@ function ownFolders(dist, folder) {
 }
 
 /** It asks TypeORM for what former versions had, in a way that would load all of TypeORM a second time. */
-const typeOrmOfNest = {
+export const typeOrmOfNest = {
   name: 'typeorm-of-nest',
   setup({ onLoad }) {
     onLoad({ filter: /@nestjs[\\/]typeorm[\\/].*[\\/]typeorm-compat\.js$/ }, ({ path }) => {

@@ -7,6 +7,7 @@ import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { patience } from '../../../test/services/patience.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
 
@@ -83,7 +84,7 @@ async function doTheMainThings(): Promise<void> {
   expect(await ledger.appendTogether(two)).toMatchObject([{ outcome: 'appended' }, { outcome: 'appended' }]);
   const [event] = await ledger.readStream(one.stream);
   expect(event).toMatchObject({ ...one.events[0], context: one.context, version: 1 });
-  expect(Math.abs(Date.now() - Date.parse(event?.at ?? ''))).toBeLessThan(120_000);
+  expect(Math.abs(Date.now() - Date.parse(event?.at ?? ''))).toBeLessThan(120_000 * patience);
   expect(outcome.outcome === 'appended' && outcome.at.toISOString()).toBe(event?.at);
   const { oldestAt } = await ledger.lag('schedule', (event?.position ?? 1) - 1);
   expect(oldestAt?.toISOString()).toBe(event?.at);

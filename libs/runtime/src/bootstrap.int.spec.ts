@@ -1,4 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -6,11 +6,20 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 
 const root = join(__dirname, '../../..');
-const fixture = join(root, 'libs/runtime/fixtures/process.ts');
+const source = join(root, 'libs/runtime/fixtures/process.ts');
+const programFolder = mkdtempSync(join(tmpdir(), 'strongroom-process-'));
+/** It is started some forty times. */
+const program = join(programFolder, 'process.cjs');
+beforeAll(async () => {
+  await promisify(execFile)(process.execPath, [join(root, 'scripts/bundle-typescript.mjs'), source, program]);
+}, 60_000);
+afterAll(() => rmSync(programFolder, { recursive: true, force: true }));
+
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 const line = z.looseObject({ level: z.string(), msg: z.string(), url: z.string().optional() });
 type Line = z.infer<typeof line>;
@@ -24,8 +33,7 @@ class Started {
 
   /** @param before a line of shell that the process begins with */
   constructor(env: NodeJS.ProcessEnv, before = ':') {
-    const program = [process.execPath, join(root, 'scripts/run-typescript.cjs'), fixture];
-    this.child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', ...program], {
+    this.child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', process.execPath, program], {
       env,
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -163,7 +171,7 @@ describe('the process of an app', () => {
   it.each(['reject', 'throw'])('dies at once of an error that nobody handled: %s', async (behaviour) => {
     const app = start({ FIXTURE: behaviour });
     expect(await app.ended).toEqual({ code: 1, signal: null });
-    expect(app.lines.at(-1)).toMatchObject({ level: 'fatal', err: { stack: expect.stringContaining('process.ts') } });
+    expect(app.lines.at(-1)).toMatchObject({ level: 'fatal', err: { stack: expect.stringContaining('process.cjs') } });
   });
 
   it('does not start with an incomplete configuration, and names everything that is wrong', async () => {

@@ -32,8 +32,8 @@ afterEach(async () => {
   await gateway.close();
 });
 
-const open = async () => {
-  gateway = await Gateway.open({ database });
+const open = async ({ isDatabaseAway = false } = {}) => {
+  gateway = await Gateway.open({ database, isDatabaseAway });
 };
 const expectUnavailable = async (operation: Operation, call: Call = {}) => {
   const answer = await gateway.call(operation, call);
@@ -56,7 +56,7 @@ const instance = {
 describe('a database that is away', () => {
   it('does not keep the gateway from starting: it lives, says 503, and serves as soon as the database is there', async () => {
     await database.cut();
-    await open();
+    await open({ isDatabaseAway: true });
     expect((await gateway.call(getHealthLive)).status).toBe(200);
     expect(await isReady()).toBe(false);
     expect((await gateway.call(getV10)).status).toBe(200);

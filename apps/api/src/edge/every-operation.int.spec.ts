@@ -73,7 +73,7 @@ describe('every operation, when the database is away', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     await database.cut();
-    gateway = await Gateway.open({ database });
+    gateway = await Gateway.open({ database, isDatabaseAway: true });
   });
   afterAll(async () => {
     await database.restore();
