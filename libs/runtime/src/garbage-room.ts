@@ -8,11 +8,11 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
 
 /** A process has so much more memory, at the most, than it would have otherwise. */
-const usualBytes = 50_331_648;
+const usualBytes = 33_554_432;
 /** V8's own share, with our limit of its memory. */
 const leastPercent = 33;
 
-const collection = z.object({ kind: z.number() });
+const collection = z.object({ detail: z.object({ kind: z.number() }) });
 
 /**
  * For the rest of this process. The flag that V8 has for this is a share, too, and can't be among the `NODE_OPTIONS`. So it is set anew after each look through the
@@ -30,6 +30,6 @@ export function leaveRoomForGarbage(bytes = usualBytes): void {
   }).observe({ entryTypes: ['gc'] });
 }
 
-function isOfWholeHeap({ detail }: { detail?: unknown }): boolean {
-  return collection.safeParse(detail).data?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+function isOfWholeHeap(entry: unknown): boolean {
+  return collection.safeParse(entry).data?.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
