@@ -90,6 +90,7 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
     await inDatabase('template_one', `create table held as ${filling(1, 5_000)}`);
     await inDatabase('template_two', `create table held as ${filling(1, 3_000)}`);
     await sql('create database twin oid 70000 template template_one strategy file_copy');
+    await sql('drop database template_one');
     await sql('vacuum freeze');
     await took();
 
@@ -110,6 +111,7 @@ describe.each(kinds)('a chain of four of PostgreSQL $name', ({ version, checksum
     await sql("select nextval('numbers') from generate_series(1, 40)");
     await sql('drop database twin');
     await sql('create database twin oid 70000 template template_two strategy file_copy');
+    await sql('drop database template_two');
     await took();
 
     await sql('delete from cut where id > 10000');
