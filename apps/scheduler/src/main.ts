@@ -12,4 +12,5 @@ await bootstrap({
   configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });
 
-leaveRoomForGarbage();
+// Half of the usual: the pieces of a backup that are being sent to a bucket need the rest of 256 MiB.
+leaveRoomForGarbage(16_777_216);

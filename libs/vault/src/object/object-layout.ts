@@ -16,8 +16,13 @@ import { VaultFault } from '../vault-fault.js';
 
 /** The size of a piece is a compromise: a smaller one costs more requests, and a larger one more memory and more that is sent again. */
 export const usualPieceBytes = 16_777_216;
+/**
+ * The most bytes of the first segments. Three of them are in memory during an upload. That of a scheduler with its home in a bucket must leave the rest of
+ * 256 MiB to the service, and twice this size did not.
+ */
+const usualSegmentBytes = 8_388_608;
 /** From so many segments of an object on, they are twice as large: a manifest must stay small enough to be read. */
-const doublings = [16_384, 65_536, 98_304];
+const doublings = [16_384, 49_152, 73_728, 90_112];
 const digits = 6;
 const mostPieces = 10 ** digits;
 const placeForm = /^(\d+)\.(\d+)$/;
@@ -71,9 +76,9 @@ export function placeNumbers(place: string): { attempt: number; seq: number } | 
   return seq === undefined ? undefined : { attempt: Number(attempt), seq: Number(seq) };
 }
 
-/** How many bytes a segment has at the most. */
-export function mostBytesOfSegment(index: number, firstBytes: number): number {
-  return firstBytes * 2 ** doublings.filter((from) => index >= from).length;
+/** How many bytes a segment has at the most. @param pieceBytes of the vault. Its segments have no more than that at first */
+export function mostBytesOfSegment(index: number, pieceBytes: number): number {
+  return Math.min(pieceBytes, usualSegmentBytes) * 2 ** doublings.filter((from) => index >= from).length;
 }
 
 export function pieceName(objectName: string, index: number): string {
