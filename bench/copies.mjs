@@ -10,14 +10,14 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { manifestFor } from '../dist/libs/contracts/src/index.js';
-import { manifestBytes, openVaults } from '../dist/libs/vault/src/index.js';
+import { openVaults } from '../dist/libs/vault/src/index.js';
 import { startBucket } from './bucket.mjs';
 import { measured } from './measured.mjs';
 import { peerProgram } from './peer-programs.mjs';
 import { report } from './report.mjs';
 import { askedRounds, Rounds, say, told } from './rounds.mjs';
 import { Workplace } from './stack.mjs';
+import { storeBytes } from './stored-backup.mjs';
 
 const asked = askedRounds();
 const { gigabytes } = asked;
@@ -41,25 +41,8 @@ async function store(url) {
   const vaults = openVaults(new Map([['FROM', url]]));
   await vaults.identify({ warn: () => {}, info: () => {}, error: () => {} });
   const vault = vaults.of('FROM');
-  const upload = await vault.begin(backupId, 1);
   const size = gigabytes * 1e9;
-  const stored = await upload.put('base.tar.zst', bytesOf(size));
-  const manifest = manifestFor({
-    backupId,
-    accountId: 'bench',
-    instanceId: randomUUID(),
-    instanceName: 'bench',
-    type: 'full',
-    parentId: null,
-    datastore: { type: 'postgresql', version: '18.4' },
-    region: 'FROM',
-    startedAt: '2026-11-14T14:30:00.000Z',
-    completedAt: '2026-11-14T14:31:00.000Z',
-    objects: [{ ...stored, rawBytes: size, compression: 'zstd' }],
-    engine: { systemId: '7000000000000000001', timeline: 1 },
-  });
-  const sealed = await upload.seal(manifestBytes(manifest));
-  await upload.discard();
+  const sealed = await storeBytes(vault, { backupId, chunks: bytesOf(size), rawBytes: size });
   return { url: url.href, sha256: sealed.sha256, location: sealed.location };
 }
 

@@ -15,13 +15,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { manifestFor } from '../dist/libs/contracts/src/index.js';
-import { copyBackup, manifestBytes, openVaults, Traffic } from '../dist/libs/vault/src/index.js';
+import { copyBackup, openVaults, Traffic } from '../dist/libs/vault/src/index.js';
 import { startBucket } from './bucket.mjs';
 import { peerProgram } from './peer-programs.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { root, Workplace } from './stack.mjs';
+import { storeBytes } from './stored-backup.mjs';
 
 const { values } = parseArgs({
   options: { backups: { type: 'string', default: '40' }, rounds: { type: 'string', default: '5' } },
@@ -48,24 +48,8 @@ async function* chunksOf(bytes) {
 /** @returns the backup's id and its SHA-256 */
 async function store(vault) {
   const backupId = randomUUID();
-  const upload = await vault.begin(backupId, 1);
-  const stored = await upload.put('base.tar.zst', chunksOf(randomBytes(backupBytes)));
-  const manifest = manifestFor({
-    backupId,
-    accountId: 'bench',
-    instanceId: randomUUID(),
-    instanceName: 'bench',
-    type: 'full',
-    parentId: null,
-    datastore: { type: 'postgresql', version: '18.4' },
-    region: 'FROM',
-    startedAt: '2026-11-14T14:30:00.000Z',
-    completedAt: '2026-11-14T14:31:00.000Z',
-    objects: [{ ...stored, rawBytes: backupBytes, compression: 'zstd' }],
-    engine: { systemId: '7000000000000000001', timeline: 1 },
-  });
-  const { sha256 } = await upload.seal(manifestBytes(manifest));
-  await upload.discard();
+  const chunks = chunksOf(randomBytes(backupBytes));
+  const { sha256 } = await storeBytes(vault, { backupId, chunks, rawBytes: backupBytes });
   return { backupId, sha256 };
 }
 
