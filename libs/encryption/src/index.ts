@@ -5,6 +5,7 @@ export { type Header, parseHeader, type Stanza } from './header.js';
 export { newIdentityFile, parseIdentities } from './identity-file.js';
 export {
   type Identity,
+  keysHeader,
   type NamedRecipient,
   namesOf,
   type OpenKeys,
@@ -13,6 +14,8 @@ export {
   readKeys,
   rewrapKeys,
   type ToldKeys,
+  type WrappedKey,
+  wrapKey,
   writeKeys,
 } from './keys.js';
 export { isFileKeyOf, newFileKey, ObjectCipher, type ObjectPlace } from './object-cipher.js';

@@ -47,19 +47,39 @@ const ofBackup = 'strongroom.backup';
 const ofRecipient = 'strongroom.recipient';
 const nothing = Buffer.alloc(0);
 
-export async function writeKeys(
-  { fileKey, manifestSha256, of }: Omit<OpenKeys, 'recipients'>,
-  recipients: readonly Recipient[],
-): Promise<Buffer> {
+/** A file key, wrapped for everybody who is to open it. What it belongs to is not known yet. */
+export interface WrappedKey {
+  fileKey: Buffer;
+  stanzas: readonly Stanza[];
+}
+
+/** @throws {EncryptionFault} `key-invalid`, `key-command-failed` */
+export async function wrapKey(fileKey: Buffer, recipients: readonly Recipient[]): Promise<WrappedKey> {
   if (recipients.length === 0) throw new EncryptionFault('key-invalid', 'Nobody would have the key.');
-  const stanzas: Stanza[] = [{ args: [ofBackup, of, manifestSha256], body: nothing }];
+  const stanzas: Stanza[] = [];
   for (const recipient of recipients) {
     const { id, name } = recipient;
     const named = name === undefined ? [] : [encodeURIComponent(name)];
     stanzas.push({ args: [ofRecipient, encodeURIComponent(id), ...named], body: nothing });
     stanzas.push(await recipient.wrap(fileKey));
   }
-  return writeHeader(fileKey, stanzas);
+  return { fileKey, stanzas };
+}
+
+/** The header of a wrapped key, once it is known what it belongs to. */
+export function keysHeader(
+  { fileKey, stanzas }: WrappedKey,
+  { of, manifestSha256 }: Pick<ToldKeys, 'of' | 'manifestSha256'>,
+): Buffer {
+  return writeHeader(fileKey, [{ args: [ofBackup, of, manifestSha256], body: nothing }, ...stanzas]);
+}
+
+/** Wraps a file key and says what it belongs to. @throws {EncryptionFault} as `wrapKey` */
+export async function writeKeys(
+  { fileKey, ...told }: Omit<OpenKeys, 'recipients'>,
+  recipients: readonly Recipient[],
+): Promise<Buffer> {
+  return keysHeader(await wrapKey(fileKey, recipients), told);
 }
 
 /** What a header says, without a key. @throws {EncryptionFault} `ciphertext-altered`, when it is no header of a backup */

@@ -17,11 +17,13 @@ import {
   EncryptionFault,
   type Identity,
   isFileKeyOf,
+  keysHeader,
   newFileKey,
   ObjectCipher,
   openKeys,
   type Recipient,
-  writeKeys,
+  type WrappedKey,
+  wrapKey,
 } from '@strongroom/encryption';
 import { type SealedManifest, type Vault, VaultFault, type VaultUpload } from '@strongroom/vault';
 
@@ -68,16 +70,24 @@ export function cipherOf(
   );
 }
 
-/** Wraps the keys, and puts them beside the objects. The manifest that they name is the one that is sealed. */
-export async function putKeys(
-  upload: VaultUpload,
+/** @throws {EncryptionFault} `key-command-failed`, when a program that keeps a key can't be asked */
+export async function wrapKeys(
   keys: { backup: Buffer; chain: Buffer },
   { recipients, chainRecipients }: BackupEncryption,
+): Promise<Readonly<Record<KeysOf, WrappedKey>>> {
+  return {
+    backup: await wrapKey(keys.backup, recipients),
+    chain: await wrapKey(keys.chain, [...recipients, ...chainRecipients]),
+  };
+}
+
+/** Puts the wrapped keys beside the objects. The manifest that they name is the one that is sealed. */
+export async function putKeys(
+  upload: VaultUpload,
+  wrapped: Readonly<Record<KeysOf, WrappedKey>>,
   manifestSha256: string,
 ): Promise<void> {
-  const holders = { backup: recipients, chain: [...recipients, ...chainRecipients] };
-  for (const of of allKeys)
-    await upload.putKeys(of, await writeKeys({ fileKey: keys[of], manifestSha256, of }, holders[of]));
+  for (const of of allKeys) await upload.putKeys(of, keysHeader(wrapped[of], { of, manifestSha256 }));
 }
 
 /**

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { messageOf } from '@strongroom/contracts';
-import { rewrapKeys } from '@strongroom/encryption';
+import { recipientFrom, rewrapKeys } from '@strongroom/encryption';
 import { copyBackup, type Vault } from '@strongroom/vault';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
 import { EncryptedScene, formats, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
@@ -67,6 +67,25 @@ describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (forma
     const sealed = await vault.verify(backupId);
     expect(sealed).toMatchObject({ sha256, manifest: { accountId: 'acme', type: 'full', parentId: null } });
     expect(sealed.manifest).not.toHaveProperty('engine');
+  });
+
+  it('asks for nothing of the server when a key cannot be wrapped', async () => {
+    const away = recipientFrom(`command:${join(folder, 'no-such-program')} two`);
+    let asked = 0;
+    const engine = new ArchiveEngine();
+    const counted = {
+      readByIncrementals: engine.readByIncrementals,
+      backup: (...args: Parameters<ArchiveEngine['backup']>) => {
+        asked += 1;
+        return engine.backup(...args);
+      },
+    };
+    const encryption = { ...scene.encryption, recipients: [away] };
+    await expect(scene.backUp(vault, {}, { engine: counted, encryption })).rejects.toMatchObject({
+      code: 'key-command-failed',
+      retryable: true,
+    });
+    expect(asked).toBe(0);
   });
 
   it('is copied to either kind of vault without a key, and restored from there', async () => {
@@ -134,13 +153,18 @@ describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (forma
 
   it('is never in one chain with a backup in another format', async () => {
     const { backupId: parentId } = await store(vault);
-    const encryption = { ...scene.encryption, format: formats[format === 'age' ? 'aes-gcm' : 'age'] };
-    await expect(store(vault, { type: 'incremental', parentId }, { encryption })).rejects.toMatchObject({
-      ground: 'parent-unreadable',
-      message: expect.stringMatching(
-        /is encrypted in the format .*, and this backup is to be in .*\. Take a full backup\./,
-      ),
-    });
+    const other = await EncryptedScene.open(format === 'age' ? 'aes-gcm' : 'age');
+    try {
+      const encryption = { ...other.encryption, chainIdentities: [scene.chain.identity] };
+      await expect(store(vault, { type: 'incremental', parentId }, { encryption })).rejects.toMatchObject({
+        ground: 'parent-unreadable',
+        message: expect.stringMatching(
+          /is encrypted in the format .*, and this backup is to be in .*\. Take a full backup\./,
+        ),
+      });
+    } finally {
+      await other.remove();
+    }
   });
 
   it('is taken from a dead attempt only by who can read what it says of its server', async () => {

@@ -29,7 +29,7 @@ import {
   type VaultUpload,
 } from '@strongroom/vault';
 import { BackupBudget, type BackupLimits, usualLimits } from './backup-budget.js';
-import { type BackupEncryption, cipherOf, newFileKeys, putKeys } from './backup-keys.js';
+import { type BackupEncryption, cipherOf, newFileKeys, putKeys, wrapKeys } from './backup-keys.js';
 import type { EngineTarget } from './engine.js';
 import { EngineFault, IncrementalNotPossible } from './engine-fault.js';
 import { type BackupTaker, type OpenedBackup, openBackup, openSealed } from './open-backup.js';
@@ -124,10 +124,12 @@ async function sealOwn(upload: VaultUpload, options: StoreOptions): Promise<Seal
   const { encryption, seals, signal } = options;
   const forChain = options.engine.readByIncrementals.map((name) => `${name}${extension}`);
   const keys = encryption && newFileKeys(encryption.format, forChain);
+  // Before the server sends anything: a program that keeps a key may not be there.
+  const wrapped = keys && encryption && (await wrapKeys(keys, encryption));
   const manifest = await transfer(upload, options, keys);
   const bytes = manifestBytes(keys ? await withoutServer(manifest, upload, keys) : manifest);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (keys && encryption) await putKeys(upload, keys, encryption, sha256);
+  if (wrapped) await putKeys(upload, wrapped, sha256);
   await seals?.expect(sha256);
   const encryptedFor = (encryption?.recipients ?? []).map(({ id, name }) => name ?? id);
   return { sealed: await upload.seal(bytes, { signal }), manifest, encryptedFor };
