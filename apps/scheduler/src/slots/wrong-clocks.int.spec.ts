@@ -249,8 +249,8 @@ describe('while a clock is wrong', () => {
       world.joinAnother();
       await world.goOn(hourMs);
       world.setAll(offMs);
-      // What another host tells counts for three minutes.
-      await world.goOn(28 * hourMs, 2 * minuteMs);
+      // What another host tells counts for three minutes, and a slow machine may leave out a look.
+      await world.goOn(28 * hourMs, minuteMs);
       world.setAll(0);
       await world.goOn(30 * hourMs);
       expect(await world.outcomes()).toEqual(eachRan(3));
