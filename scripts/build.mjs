@@ -13,10 +13,13 @@ const functions = join('libs', 'database', 'src', 'functions');
 /** What the API serves as it is. The build makes it, also for an API that runs from its sources. */
 const served = join('apps', 'api', 'public');
 
+/** The scripts of a build, this one among them. The image is made by the same ones: `.dockerignore`. */
+export const scriptsOfBuild = ['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs', 'reference.mjs'];
+
 /** The lock file is one of them: packages are part of the programs. */
 const sources = [
   ...['apps', 'libs', 'package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json'],
-  ...['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs', 'reference.mjs'].map((name) => join('scripts', name)),
+  ...scriptsOfBuild.map((name) => join('scripts', name)),
 ];
 
 /** One digest of the names and contents of all that the build is made of. */

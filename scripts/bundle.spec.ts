@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -124,4 +124,12 @@ describe('a program in one file', () => {
     await compile('apps/teller/src/main.ts', "import { gone } from 'a-package-that-is-gone';\ngone();\n");
     await expect(told()).rejects.toThrow('a-package-that-is-gone');
   }, 60_000);
+});
+
+it('the image is given every script that a build is made with', async () => {
+  const ask = `import { scriptsOfBuild } from ${JSON.stringify(join(__dirname, 'build.mjs'))}; console.log(scriptsOfBuild.join(' '));`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', ask]);
+  const ignored = await readFile(join(__dirname, '..', '.dockerignore'), 'utf8');
+  const given = [...ignored.matchAll(/^!scripts\/(\S+)$/gm)].map(([, name]) => name);
+  expect(given.sort()).toEqual(stdout.trim().split(' ').sort());
 });

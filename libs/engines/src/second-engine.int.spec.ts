@@ -26,7 +26,8 @@ async function projectWithNotebooks(project: string): Promise<void> {
   const isSource = (path: string) => !/\.spec\.ts$|\.contract\.ts$|\/fixtures$/.test(path);
   for (const room of ['apps', 'libs'])
     await cp(join(root, room), join(project, room), { recursive: true, filter: isSource });
-  const ofBuild = ['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs'].map((name) => join('scripts', name));
+  const scripts = await readdir(join(root, 'scripts'));
+  const ofBuild = scripts.filter((name) => name.endsWith('.mjs')).map((name) => join('scripts', name));
   for (const file of ['package.json', 'package-lock.json', 'nest-cli.json', 'tsconfig.json', ...ofBuild]) {
     await cp(join(root, file), join(project, file), { recursive: true });
   }
