@@ -6,7 +6,6 @@
 import { randomUUID } from 'node:crypto';
 import { newIdentity, recipientFrom, X25519Identity } from '../dist/libs/encryption/src/index.js';
 import { EnginesApart, storeBackup } from '../dist/libs/engines/src/index.js';
-import { leaveRoomForGarbage } from '../dist/libs/runtime/src/light.js';
 import { openVaults } from '../dist/libs/vault/src/index.js';
 import { processorTimeOf } from './processor-time.mjs';
 import { childrenOf, peakMiB } from './stack.mjs';
@@ -50,7 +49,6 @@ function ofAge() {
 }
 
 const backupId = randomUUID();
-leaveRoomForGarbage();
 const cpu = process.cpuUsage();
 const begun = performance.now();
 const stored = await storeBackup({

@@ -3,7 +3,6 @@
  * as the addresses of vaults, `backupId` and `sha256`. Several targets are copied to at a time.
  */
 
-import { leaveRoomForGarbage } from '../dist/libs/runtime/src/light.js';
 import { copyBackup, openVaults } from '../dist/libs/vault/src/index.js';
 import { peakMiB } from './stack.mjs';
 
@@ -14,7 +13,6 @@ const vaults = openVaults(urls);
 const log = { warn: () => {}, info: () => {}, error: () => {} };
 await vaults.identify(log);
 
-leaveRoomForGarbage();
 const cpu = process.cpuUsage();
 const begun = performance.now();
 const { signal } = new AbortController();

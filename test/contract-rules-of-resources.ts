@@ -358,7 +358,10 @@ export const rulesOfResources: Readonly<Record<string, readonly Rule[]>> = {
         regions(
           'to the region where it was made has that looked at, and the backup put back there from a region that has it',
         ),
-        whole('regions', 'has it put back from a copy when that is asked for, and restores from it again'),
+        whole(
+          'regions',
+          'shows it as completed, and whole where it is, until it is put back from a copy as was asked for; it restores from it again',
+        ),
       ],
     },
     {

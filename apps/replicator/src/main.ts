@@ -2,7 +2,7 @@
 import '@strongroom/runtime/free-this-process';
 import { prepareDatabase } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
-import { bootstrap, leaveRoomForGarbage } from '@strongroom/runtime';
+import { bootstrap } from '@strongroom/runtime';
 import { replicatorModule } from './replicator.module.js';
 
 await bootstrap({
@@ -11,5 +11,3 @@ await bootstrap({
   module: replicatorModule,
   configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });
-
-leaveRoomForGarbage();

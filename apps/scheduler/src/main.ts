@@ -2,7 +2,7 @@
 import '@strongroom/runtime/free-this-process';
 import { prepareDatabase } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
-import { bootstrap, leaveRoomForGarbage } from '@strongroom/runtime';
+import { bootstrap } from '@strongroom/runtime';
 import { schedulerModule } from './scheduler.module.js';
 
 await bootstrap({
@@ -11,6 +11,3 @@ await bootstrap({
   module: schedulerModule,
   configure: (app, parts) => connectFeed(app, parts, { readinessNeedsFeed: true }),
 });
-
-// Half of the usual: the pieces of a backup that are being sent to a bucket need the rest of 256 MiB.
-leaveRoomForGarbage(16_777_216);

@@ -9,7 +9,6 @@ export * from './config.js';
 export * from './counts.js';
 export { placeOfDatabase, whyNotVerified } from './database-url.js';
 export * from './ends-within.js';
-export { leaveRoomForGarbage } from './garbage-room.js';
 export * from './health.js';
 export * from './http-requests.js';
 export * from './ids.js';

@@ -3,7 +3,6 @@ export * from './addresses.js';
 export { afterMs } from './after-ms.js';
 export * from './clock.js';
 export { placeOfDatabase, whyNotVerified } from './database-url.js';
-export { leaveRoomForGarbage } from './garbage-room.js';
 export { recipients } from './settings/encryption.js';
 export type { Setting } from './settings/setting.js';
 export { freeSpaceReserve } from './settings/vaults.js';

@@ -4,7 +4,6 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { leaveRoomForGarbage } from '@strongroom/runtime/light';
 import type { Login } from '../engine.js';
 import { wholeEngineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';
@@ -112,6 +111,5 @@ goFirst();
 leaveSignalsToOwner();
 endWhenTold();
 startWatchdog();
-leaveRoomForGarbage();
 setInterval(() => void messages.write(types.alive), aliveMs);
 perform().catch(fail);
