@@ -13,12 +13,7 @@ export class SetTransferLimits extends TransferLimits {
 
   /** From now on the settings count again. @returns whether there was anything to unset */
   async unset(scope: string): Promise<boolean> {
-    return wereRows(
-      await this.dataSource.query(
-        'with gone as (delete from transfer_limit where scope = $1 returning 1) select * from gone',
-        [scope],
-      ),
-    );
+    return this.isGone('transfer_limit where scope', scope);
   }
 
   /** @param atATime how many transfers of a process, from 1 to 1000. null: as many as there are, whatever the settings say */
@@ -32,15 +27,15 @@ export class SetTransferLimits extends TransferLimits {
 
   /** From now on the settings count again. @returns whether there was anything to unset */
   async unsetCap(region: string): Promise<boolean> {
-    return wereRows(
-      await this.dataSource.query(
-        'with gone as (delete from transfer_cap where region = $1 returning 1) select * from gone',
-        [region],
-      ),
-    );
+    return this.isGone('transfer_cap where region', region);
   }
-}
 
-function wereRows(found: unknown): boolean {
-  return Array.isArray(found) && found.length > 0;
+  /** TypeORM gives the rows of a `select`, and only their number for a `delete`. */
+  private async isGone(row: 'transfer_limit where scope' | 'transfer_cap where region', of: string): Promise<boolean> {
+    const gone: unknown = await this.dataSource.query(
+      `with gone as (delete from ${row} = $1 returning 1) select * from gone`,
+      [of],
+    );
+    return Array.isArray(gone) && gone.length > 0;
+  }
 }
