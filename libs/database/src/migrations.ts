@@ -62,6 +62,8 @@ import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js'
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
 import { TransferCaps1700000000114 } from './migrations/0114-transfer-caps.js';
 import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-schedules.js';
+import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
+import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -127,4 +129,6 @@ export const migrations = [
   AppendsAtOnce1700000000113,
   TransferCaps1700000000114,
   EventsOfSchedules1700000000120,
+  QuotasOfLanes1700000000121,
+  ReadsByOneProcess1700000000122,
 ] as const;
