@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { metricsOn } from './metrics-on-page.js';
 
 const root = join(__dirname, '..');
 const rules = readFileSync(join(root, 'deploy', 'prometheus', 'strongroom.rules.yml'), 'utf8');
 const page = readFileSync(join(root, 'docs', 'operations.md'), 'utf8');
+const known = new Set(metricsOn(page));
 const alerts = rules.split(/^ {6}- (?=alert: )/m).slice(1);
 
 /** As the pages' own links are made of headings. */
@@ -28,15 +30,8 @@ function lackingIn(alert: string): string[] {
     ...(/^ {10}summary: '.+'$/m.test(alert) ? [] : ['a summary']),
     ...(/^ {10}description: '.+\.'$/m.test(alert) ? [] : ['the next step']),
     ...(anchors.includes(section) ? [] : ['a section of the page']),
-    ...metrics
-      .filter((metric) => !page.includes(`\`${metric}`) && !isShort(metric))
-      .map((metric) => `a metric ${metric}`),
+    ...metrics.filter((metric) => !known.has(metric)).map((metric) => `a metric ${metric}`),
   ].map((what) => `${name} lacks ${what}`);
-}
-
-/** The page writes the second of two names without their common beginning. */
-function isShort(metric: string): boolean {
-  return page.includes(`\`…${/_[a-z]+$/.exec(metric)?.[0]}\``);
 }
 
 describe('the alarms', () => {

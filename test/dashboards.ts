@@ -49,13 +49,23 @@ export function variables(): Asked[] {
   });
 }
 
-/** The metrics that a query asks for, each with the labels that it selects by. Labels that it groups by are asked of all of them. */
+/** The metrics that a query asks for, each with the labels that it selects and groups by. */
 export function askedBy({ expr }: Query): Asked[] {
-  const grouped = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, list = '']) => list.split(/, */));
-  return [...expr.matchAll(/(strongroom_\w+)(?:\{([^}]*)\})?/g)].map(([, metric = '', selectors = '']) => ({
-    metric,
-    labels: [...new Set([...grouped, ...[...selectors.matchAll(/(\w+)(?:=~|=|!=)/g)].map(([, label = '']) => label)])],
-  }));
+  return [...expr.matchAll(/(strongroom_\w+)(?:\{([^}]*)\})?/g)].map(({ 1: metric = '', 2: selectors = '', index }) => {
+    const selected = [...selectors.matchAll(/(\w+)(?:=~|=|!=)/g)].map(([, label = '']) => label);
+    return { metric, labels: [...new Set([...groupedAround(expr, index), ...selected])] };
+  });
+}
+
+/** The labels of every `by (…)` whose brackets have this place in them. */
+function groupedAround(expr: string, place: number): string[] {
+  return [...expr.matchAll(/\bby \(([^)]*)\) \(/g)].flatMap(({ 0: { length }, 1: list = '', index }) => {
+    const begin = index + length;
+    let depth = 1;
+    let end = begin;
+    for (; depth > 0 && end < expr.length; end += 1) depth += expr[end] === '(' ? 1 : expr[end] === ')' ? -1 : 0;
+    return begin <= place && place < end ? list.split(/, */) : [];
+  });
 }
 
 /** What lacks in the text of `/metrics` of all processes. A metric that has counted nothing yet is there without its labels. */

@@ -93,7 +93,7 @@ describe('what operators watch', () => {
 
     const asked = [...queries().flatMap(askedBy), ...variables()];
     expect(dashboards.map(({ uid }) => uid).sort()).toEqual(['strongroom-schedules', 'strongroom-services']);
-    expect(asked.length).toBeGreaterThan(40);
+    expect(asked.length).toBeGreaterThan(30);
     const text = (await Promise.all([api, scheduler, replicator].map((each) => each.metrics()))).join('\n');
     expect([...new Set(asked.flatMap((each) => lackingIn(text, each)))]).toEqual([]);
     expect(lackingIn(text, { metric: 'strongroom_copy_lag_seconds', labels: ['account'] })).toHaveLength(1);
