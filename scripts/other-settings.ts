@@ -157,6 +157,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           'With 1, the program `age` must be there, with `zstd` and `tar`. Go builds it from what the Go module proxy has.',
       },
+      {
+        name: 'REQUIRE_PROMTOOL',
+        meaning:
+          'With 1, `promtool` must be there, which tests the alarms. Go builds it from what the Go module proxy has.',
+      },
       { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
       {
         name: 'REQUIRE_AZURITE',
