@@ -4,7 +4,10 @@ import { join, resolve } from 'node:path';
 import { everyReason } from '@strongroom/domain';
 import { settings } from '@strongroom/runtime';
 import { openApiDocument } from '../apps/api/src/service/open-api.js';
+import { exitCodeList } from '../apps/cli/src/exit-codes.js';
+import { strongroomProgram } from '../apps/cli/src/program.js';
 import { apiPage } from './api-page.js';
+import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
 import { decisionsPage } from './decisions-page.js';
 import { eventsPage } from './events-page.js';
@@ -17,6 +20,7 @@ const decisionPages = readdirSync(decisions)
 
 const pages = {
   'docs/api.md': apiPage(openApiDocument()),
+  'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
   'docs/configuration.md': configurationPage(settings),
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
   'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
