@@ -1,13 +1,13 @@
 /** Writes the text of docs/command-line.md from the tree of the commands and the list of the exit codes. */
-import type { Command, Help } from 'commander';
+import type { Command } from 'commander';
 
-interface Code {
+export interface Code {
   code: number;
   meaning: string;
 }
 
 export function commandLinePage(program: Command, codes: readonly Code[]): string {
-  const leaves = leavesOf(program, []);
+  const leaves = leavesOf(program);
   return `${[
     '# The command line',
     '`npm run docs` writes this page from the commands in [apps/cli/src](../apps/cli/src).',
@@ -43,32 +43,37 @@ for each change. Its \`message_type\` is \`status\`, and it has \`backup_id\`, \
   ].join('\n\n')}\n`;
 }
 
-function leavesOf(command: Command, path: readonly string[]): { path: string; command: Command }[] {
-  const words = [...path, command.name()];
+/** The commands that do something, each with the words that lead to it. */
+export function leavesOf(command: Command, before: readonly string[] = []): { path: string; command: Command }[] {
+  const words = [...before, command.name()];
   if (command.commands.length === 0) return [{ path: words.join(' '), command }];
   return command.commands.flatMap((each) => leavesOf(each, words));
 }
 
-function sectionOf(path: string, command: Command): string {
-  const help = command.createHelp();
-  const parts = [`### ${path}`, command.description(), `    ${path} ${usageOf(command)}`.trimEnd()];
-  const rows = [
-    ...help.visibleArguments(command).map((each) => [`\`${help.argumentTerm(each)}\``, help.argumentDescription(each)]),
-    ...optionsOf(help, command),
-  ];
-  return [...parts, ...(rows.length > 0 ? [table(['Option', 'Meaning'], rows)] : [])].join('\n\n');
-}
-
 /** The arguments, and the options that have to be given. */
-function usageOf(command: Command): string {
+export function usageOf(command: Command): string {
   const needed = command.options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
   const given = command.registeredArguments.map((each) => (each.required ? `<${each.name()}>` : `[${each.name()}]`));
   return [...given, ...needed].join(' ');
 }
 
-function optionsOf(help: Help, command: Command): string[][] {
-  const shown = help.visibleOptions(command).filter(({ long }) => long !== '--help');
-  return shown.map((option) => [`\`${help.optionTerm(option)}\``, help.optionDescription(option)]);
+/** The arguments and the options of a command, each with what it means. */
+export function optionsOf(command: Command): { term: string; meaning: string }[] {
+  const help = command.createHelp();
+  const options = help.visibleOptions(command).filter(({ long }) => long !== '--help');
+  return [
+    ...help.visibleArguments(command).map((each) => ({
+      term: `<${help.argumentTerm(each)}>`,
+      meaning: help.argumentDescription(each),
+    })),
+    ...options.map((each) => ({ term: help.optionTerm(each), meaning: help.optionDescription(each) })),
+  ];
+}
+
+function sectionOf(path: string, command: Command): string {
+  const rows = optionsOf(command).map(({ term, meaning }) => [`\`${term}\``, meaning]);
+  const parts = [`### ${path}`, command.description(), `    ${path} ${usageOf(command)}`.trimEnd()];
+  return [...parts, ...(rows.length > 0 ? [table(['Option', 'Meaning'], rows)] : [])].join('\n\n');
 }
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -11,6 +11,7 @@ import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
 import { decisionsPage } from './decisions-page.js';
 import { eventsPage } from './events-page.js';
+import { manPage } from './man-page.js';
 import { reasonsPage } from './reasons-page.js';
 
 const decisions = resolve('docs/decisions');
@@ -25,5 +26,6 @@ const pages = {
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
   'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
   'docs/reasons.md': reasonsPage(everyReason()),
+  'docs/strongroom.1': manPage(strongroomProgram(), exitCodeList),
 };
 for (const [path, text] of Object.entries(pages)) writeFileSync(resolve(path), text);

@@ -20,7 +20,7 @@ let instance: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-api-commands-'));
-  gateway = await Gateway.open();
+  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600' } });
   instance = await gateway.register();
 });
 afterAll(async () => {
