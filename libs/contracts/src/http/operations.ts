@@ -4,6 +4,7 @@
  */
 import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
+import { consoleOperations } from './console.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
 import { explanationOperations } from './explanations.js';
@@ -52,6 +53,11 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Service',
     about: 'What the service says of itself: its versions, documents, health, regions and limits.',
     operations: serviceOperations,
+  },
+  {
+    name: 'Console',
+    about: 'The console for people, and the sessions of those who have signed in to it.',
+    operations: consoleOperations,
   },
 ];
 
@@ -118,7 +124,7 @@ export function faultsOf(operation: Operation): FaultType[] {
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
       ...ifSo(takesBody, 'badMediaType'),
       // An Idempotency-Key may have come with another request.
-      ...ifSo(takesBody && !onlyAsks, 'unprocessableEntity'),
+      ...ifSo(takesBody && isOfAccount(operation) && !onlyAsks, 'unprocessableEntity'),
       ...faults,
       ...ifSo(changes === true, 'preconditionFailed'),
     ]),
