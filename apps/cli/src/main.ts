@@ -5,6 +5,7 @@ import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
 import { addKeys } from './keys-command.js';
 import { addLedger } from './ledger-command.js';
+import { addLetters } from './letters-command.js';
 import { addLimits } from './limits-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
@@ -40,6 +41,7 @@ for (const add of [
   addMigrate,
   addKeys,
   addLedger,
+  addLetters,
   addLimits,
   addViews,
   addVault,
