@@ -61,8 +61,31 @@ export const otherSettings: readonly OtherGroup[] = [
   },
   {
     title: 'The command line',
-    introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
+    introduction:
+      '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one. [command-line.md](command-line.md) has them all.',
     settings: [
+      {
+        name: 'STRONGROOM_URL',
+        meaning:
+          'Where the service is, such as `https://backups.example.com`. `--url` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_ACCOUNT',
+        meaning: 'The account whose things a command works on. `--account` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_TOKEN',
+        meaning: 'The token that the service is asked with. `--token-file` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_PROFILE',
+        meaning:
+          'The profile of `strongroom login` that a command uses. `--profile` goes before it. Without both, it is the current one.',
+      },
+      {
+        name: 'XDG_CONFIG_HOME',
+        meaning: 'The folder below which `strongroom/config.json` has the profiles. Without it, that is `~/.config`.',
+      },
       {
         name: 'STRONGROOM_IDENTITY_FILE',
         meaning:
@@ -132,7 +155,7 @@ export const otherSettings: readonly OtherGroup[] = [
   {
     title: 'The tests',
     introduction:
-      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP` and `REQUIRE_COMPILER`. The others make a random test longer.',
+      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP`, `REQUIRE_COMPILER` and `REQUIRE_CHROMIUM`. The others make a random test longer.',
     settings: [
       { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
       {
@@ -194,6 +217,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           'With 1, the program `cc` must be there and compile a library for PostgreSQL. Debian has it in the package gcc.',
       },
+      {
+        name: 'REQUIRE_CHROMIUM',
+        meaning: 'With 1, the program `chromium` must be there. Debian has it in the package of that name.',
+      },
       { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
       {
         name: 'ONE_NODE',
@@ -207,6 +234,10 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'DOCKER_HOST',
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
+      },
+      {
+        name: 'STRONGROOM_PREVIEW_HISTORIES',
+        meaning: 'How many random histories the test of previews runs. The default is 200.',
       },
       {
         name: 'STRONGROOM_RETENTION_HISTORIES',

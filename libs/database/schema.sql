@@ -753,10 +753,7 @@ begin
       return;
     end if;
   end if;
-  insert into job_turn (kind, lane) values (asked_kind, ''), (asked_kind, asked_lane) on conflict do nothing;
-  if usual_quota is not null or own_quotas <> '{}' then
-    perform from job_turn t where t.kind = asked_kind and t.lane = '' for update;
-  end if;
+  insert into job_turn (kind, lane) values (asked_kind, asked_lane) on conflict do nothing;
   select t.account_id into last_account from job_turn t where t.kind = asked_kind and t.lane = asked_lane for update;
   return query
   with recursive walk(place, account_id, is_around) as (
@@ -783,7 +780,8 @@ begin
       select least(most, quota.jobs - count(*), share - count(*) filter (where held.lease_owner = by_owner))::integer as jobs
       from (
         select h.lease_owner from job h
-        where h.kind = asked_kind and h.account_id = w.account_id and h.lease_owner is not null and not job_is_free(h)
+        where h.kind = asked_kind and h.lane = asked_lane and h.account_id = w.account_id and h.lease_owner is not null
+          and not job_is_free(h)
         order by h.lease_owner
       ) held
     ) room
@@ -1223,6 +1221,8 @@ CREATE OR REPLACE FUNCTION ledger_read(streams text[])
  STABLE
  SET enable_seqscan TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
 AS $function$
 begin
   return query

@@ -25,6 +25,7 @@ const names = [
   'guest-users',
   'bubblewrap',
   'compiler',
+  'chromium',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

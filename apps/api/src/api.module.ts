@@ -50,11 +50,14 @@ import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
 import { BackupRoutes } from './backups/routes.js';
 import { StorageQuota } from './backups/storage-quota.js';
+import { ConsoleFiles } from './console/console-files.js';
+import { ConsoleRoutes } from './console/routes.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
 import { DatastoreResources } from './datastores/resource.js';
 import { DatastoreRoutes } from './datastores/routes.js';
+import { Authentication } from './edge/authentication.js';
 import { Idempotency } from './edge/idempotency.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { type FirstWork, firstWorkToken, LateDatabase } from './edge/late-database.js';
@@ -63,6 +66,7 @@ import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { Refusals } from './edge/refusals.js';
 import { RequestsInHand } from './edge/requests-in-hand.js';
+import { Sessions } from './edge/sessions.js';
 import { LiveStreams, streamTimingsToken, usualTimings } from './edge/streams/live-streams.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventRoutes } from './events/routes.js';
@@ -72,7 +76,9 @@ import { InstanceCommands } from './instances/commands.js';
 import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
 import { InstanceRoutes } from './instances/routes.js';
+import { ScheduleChecks } from './schedules/checks.js';
 import { ScheduleCommands } from './schedules/commands.js';
+import { SchedulePreviews } from './schedules/preview.js';
 import { ScheduleResources } from './schedules/resource.js';
 import { ScheduleRoutes } from './schedules/routes.js';
 import { Runs } from './schedules/runs.js';
@@ -93,10 +99,21 @@ export const routes = [
   EventRoutes,
   AuditRoutes,
   ExplanationRoutes,
+  ConsoleRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, WrongTokens, RequestsInHand, IdempotentRequests, Idempotency, Paging];
-const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
+const ofEdge = [
+  LateDatabase,
+  RateLimits,
+  WrongTokens,
+  Sessions,
+  Authentication,
+  RequestsInHand,
+  IdempotentRequests,
+  Idempotency,
+  Paging,
+];
+const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
@@ -267,6 +284,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofInstances,
       DatastoreResources,
       Explanations,
+      { provide: ConsoleFiles, useFactory: () => new ConsoleFiles() },
       ...ofStreams,
       ...ofAudit(parts),
       Housekeeping,

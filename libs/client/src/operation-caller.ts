@@ -44,6 +44,12 @@ export class OperationCaller {
     return { ...answer, body: answer.body as ResponseOf<O> };
   }
 
+  /** As `call`, for a caller that takes the operation as an argument of its own. @throws {ApiFault} */
+  async perform<const O extends Operation>(operation: O, asked: AskingParts<O>): Promise<Answer<ResponseOf<O>>> {
+    const answer = await this.succeed(operation, asked);
+    return { ...answer, body: answer.body as ResponseOf<O> };
+  }
+
   /** Makes a request of an operation that only asks, and is answered with a body of its own. @throws {ApiFault} */
   ask<const O extends Operation & { readonly answer: z.ZodType }>(
     operation: O,
@@ -78,8 +84,13 @@ export class OperationCaller {
   /** Sends one request; the body of the answer is still to be read. */
   open(operation: Operation, parts: RequestParts = {}): Promise<Response> {
     const { baseUrl, accountId, token, fetch = globalThis.fetch } = this.options;
-    const { id, version, query = {}, body, signal, requestId, idempotencyKey, ifMatch, headers } = parts;
-    const named = { accountId, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
+    const { id, version, file, query = {}, body, signal, requestId, idempotencyKey, ifMatch, headers } = parts;
+    const named = {
+      accountId,
+      ...(id !== undefined && { id }),
+      ...(version !== undefined && { version }),
+      ...(file !== undefined && { file }),
+    };
     const url = new URL(baseUrl.replace(/\/$/, '') + pathOf(operation, named));
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));

@@ -4,12 +4,14 @@
  */
 import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
+import { consoleOperations } from './console.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
 import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
+import { postSchedulesIdPreview } from './schedule-previews.js';
 import { scheduleOperations } from './schedules.js';
 import { serviceOperations } from './service.js';
 
@@ -18,7 +20,7 @@ export const operationGroups: readonly { name: string; about: string; operations
   {
     name: 'Schedules',
     about: 'A schedule says when the backups of an instance are taken, and to which regions each is copied.',
-    operations: scheduleOperations,
+    operations: [...scheduleOperations, postSchedulesIdPreview],
   },
   {
     name: 'Backups',
@@ -51,6 +53,11 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Service',
     about: 'What the service says of itself: its versions, documents, health, regions and limits.',
     operations: serviceOperations,
+  },
+  {
+    name: 'Console',
+    about: 'The console for people, and the sessions of those who have signed in to it.',
+    operations: consoleOperations,
   },
 ];
 
@@ -107,7 +114,7 @@ export function isTagged({ method, path }: Pick<Operation, 'method' | 'path'>): 
 
 /** Every fault that the operation can end in. */
 export function faultsOf(operation: Operation): FaultType[] {
-  const { method, path, query = [], faults = [], changes } = operation;
+  const { method, path, query = [], faults = [], changes, onlyAsks } = operation;
   const takesBody = method !== 'GET';
   const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
   return [
@@ -115,8 +122,9 @@ export function faultsOf(operation: Operation): FaultType[] {
       ...ifSo(takesBody || query.length > 0 || path.includes('{'), 'badRequest'),
       ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'overLimit', 'instanceFault', 'serviceUnavailable'),
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
+      ...ifSo(takesBody, 'badMediaType'),
       // An Idempotency-Key may have come with another request.
-      ...ifSo(takesBody, 'badMediaType', 'unprocessableEntity'),
+      ...ifSo(takesBody && isOfAccount(operation) && !onlyAsks, 'unprocessableEntity'),
       ...faults,
       ...ifSo(changes === true, 'preconditionFailed'),
     ]),
