@@ -3,7 +3,8 @@ import { createDataSource } from '@strongroom/database';
 import { KnownVaults, SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
 import { databaseUrl } from './database-options.js';
 import { note, say, sayJson } from './output.js';
-import { regionOf, UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
+import { regionOf } from './vault-options.js';
 
 const mebibyte = 1_048_576;
 
