@@ -61,8 +61,31 @@ export const otherSettings: readonly OtherGroup[] = [
   },
   {
     title: 'The command line',
-    introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
+    introduction:
+      '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one. [command-line.md](command-line.md) has them all.',
     settings: [
+      {
+        name: 'STRONGROOM_URL',
+        meaning:
+          'Where the service is, such as `https://backups.example.com`. `--url` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_ACCOUNT',
+        meaning: 'The account whose things a command works on. `--account` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_TOKEN',
+        meaning: 'The token that the service is asked with. `--token-file` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_PROFILE',
+        meaning:
+          'The profile of `strongroom login` that a command uses. `--profile` goes before it. Without both, it is the current one.',
+      },
+      {
+        name: 'XDG_CONFIG_HOME',
+        meaning: 'The folder below which `strongroom/config.json` has the profiles. Without it, that is `~/.config`.',
+      },
       {
         name: 'STRONGROOM_IDENTITY_FILE',
         meaning:
@@ -157,6 +180,11 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning:
           'With 1, the program `age` must be there, with `zstd` and `tar`. Go builds it from what the Go module proxy has.',
       },
+      {
+        name: 'REQUIRE_PROMTOOL',
+        meaning:
+          'With 1, `promtool` must be there, which tests the alarms. Go builds it from what the Go module proxy has.',
+      },
       { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
       {
         name: 'REQUIRE_AZURITE',
@@ -206,6 +234,10 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'DOCKER_HOST',
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
+      },
+      {
+        name: 'STRONGROOM_PREVIEW_HISTORIES',
+        meaning: 'How many random histories the test of previews runs. The default is 200.',
       },
       {
         name: 'STRONGROOM_RETENTION_HISTORIES',

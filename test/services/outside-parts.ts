@@ -16,6 +16,7 @@ const names = [
   'go',
   'versity',
   'age',
+  'promtool',
   'moto',
   'azurite',
   'fake-gcs-server',

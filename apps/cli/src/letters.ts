@@ -1,0 +1,97 @@
+/** Lists, shows and replays dead letters, in the services' database. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { createDataSource } from '@strongroom/database';
+import { type KeptLetter, KeptLetters } from '@strongroom/feed';
+import { type Column, printOne, printRows } from './api/printing.js';
+import { databaseUrl } from './database-options.js';
+import { NotThere } from './exit-codes.js';
+import type { LetterListOptions } from './letters-command.js';
+import { note, say, sayJson } from './output.js';
+import { UsageFault } from './usage-fault.js';
+
+/** How many letters one call asks for at most. */
+const mostAtOnce = 10_000;
+const lookMs = 500;
+const shownCharacters = 120;
+const listThem = 'strongroom dead-letters list --replayed shows those that there are.';
+
+const columns: readonly Column<KeptLetter>[] = [
+  { title: 'ID', of: ({ id }) => id },
+  { title: 'SET ASIDE', of: ({ setAsideAt }) => setAsideAt },
+  { title: 'STATE', of: stateOf },
+  { title: 'GROUP', of: ({ group }) => group },
+  { title: 'TOPIC', of: ({ topic }) => topic },
+  { title: 'ERROR', of: ({ error }) => error.slice(0, shownCharacters) },
+];
+const fields: readonly Column<KeptLetter>[] = [
+  ...columns.slice(0, -1),
+  { title: 'PARTITION', of: ({ partition }) => partition },
+  { title: 'OFFSET', of: ({ offset }) => offset },
+  { title: 'POSITION', of: ({ position }) => position },
+  { title: 'REPLAY ASKED', of: ({ replayAskedAt }) => replayAskedAt },
+  { title: 'REPLAYED', of: ({ replayedAt }) => replayedAt },
+];
+
+export function list({ replayed = false, limit, json, plain }: LetterListOptions): Promise<void> {
+  return onLetters(async (letters) => {
+    const found = await letters.list({ withReplayed: replayed, limit });
+    printRows({ deadLetters: found }, found, columns, { ...(json && { json }), ...(plain && { plain }) });
+    if (found.length === limit) note('There may be more. --limit prints as many as it says.');
+  });
+}
+
+export function show(id: string, { json = false }: { json?: boolean }): Promise<void> {
+  return onLetters(async (letters) => {
+    const letter = await letters.find(id);
+    if (letter === undefined) throw new NotThere(`There is no dead letter ${id}. ${listThem}`);
+    printOne(letter, letter, fields, { json });
+    if (json) return;
+    say(`\n${letter.error}\n`);
+    sayJson(letter.message, 2);
+  });
+}
+
+/** @throws {NotThere} when no letter waits with one of the ids @throws {Error} when one has failed again */
+export function replay(ids: string[], { all = false, wait = false }: { all?: boolean; wait?: boolean }): Promise<void> {
+  if (all === ids.length > 0) throw new UsageFault('Name the letters to replay, or --all.');
+  return onLetters(async (letters) => {
+    const waiting = all ? (await letters.list({ withReplayed: false, limit: mostAtOnce })).map(({ id }) => id) : ids;
+    const marked = await letters.askReplay(waiting);
+    const open = ids.filter((id) => !marked.includes(id));
+    if (marked.length > 0 || all)
+      say(`${marked.length} ${marked.length === 1 ? 'letter is' : 'letters are'} handled again within seconds.`);
+    if (wait) await handled(letters, marked);
+    if (open.length > 0) throw new NotThere(`No letter waits with the id ${open.join(', ')}. ${listThem}`);
+  });
+}
+
+/** Waits until each letter was handled. @throws {Error} when one has failed again */
+async function handled(letters: KeptLetters, ids: readonly string[]): Promise<void> {
+  const open = new Set(ids);
+  const failed: string[] = [];
+  while (open.size > 0) {
+    for (const id of open) {
+      const letter = await letters.find(id);
+      if (letter && letter.replayedAt === null && letter.replayAskedAt !== null) continue;
+      open.delete(id);
+      if (letter && letter.replayedAt === null) failed.push(id);
+    }
+    if (open.size > 0) await delay(lookMs);
+  }
+  if (failed.length > 0) throw new Error(`${failed.join(', ')} failed again. The log of the service says why.`);
+  if (ids.length > 0) say(`${ids.length === 1 ? 'It was' : 'All were'} handled.`);
+}
+
+function stateOf({ replayAskedAt, replayedAt }: KeptLetter): string {
+  if (replayedAt !== null) return 'replayed';
+  return replayAskedAt === null ? 'waits' : 'asked';
+}
+
+async function onLetters(work: (letters: KeptLetters) => Promise<void>): Promise<void> {
+  const dataSource = await createDataSource({ url: databaseUrl(), applicationName: 'strongroom-letters' }).initialize();
+  try {
+    await work(new KeptLetters(dataSource));
+  } finally {
+    await dataSource.destroy();
+  }
+}
