@@ -14,7 +14,7 @@ const functions = join('libs', 'database', 'src', 'functions');
 const served = join('apps', 'api', 'public');
 
 /** The scripts of a build, this one among them. The image is made by the same ones: `.dockerignore`. */
-export const scriptsOfBuild = ['build.mjs', 'bundle.mjs', 'map-of-own-lines.mjs', 'reference.mjs'];
+export const scriptsOfBuild = ['build.mjs', 'bundle.mjs', 'console.mjs', 'map-of-own-lines.mjs', 'reference.mjs'];
 
 /** The lock file is one of them: packages are part of the programs. */
 const sources = [
@@ -68,8 +68,10 @@ export async function build() {
   cpSync(join(root, functions), join(root, 'dist', functions), { recursive: true });
   // Whoever asks only whether there is a build has not installed the packages yet.
   const { bundleAll } = await import('./bundle.mjs');
+  const { buildConsole } = await import('./console.mjs');
   const { referenceScript } = await import('./reference.mjs');
   await bundleAll(root);
+  await buildConsole(root, join(root, served, 'console'));
   mkdirSync(join(root, served), { recursive: true });
   writeFileSync(join(root, served, 'reference.js.gz'), await referenceScript());
   cpSync(join(root, served), join(root, 'dist', served), { recursive: true });

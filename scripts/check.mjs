@@ -22,6 +22,7 @@ const steps = [
     ],
   },
   { name: 'types', args: [bin('typescript/bin/tsc'), '-p', 'tsconfig.check.json'] },
+  { name: "console's types", args: [bin('typescript/bin/tsc'), '-p', 'apps/console'] },
   {
     name: 'arrows',
     args: [
@@ -60,7 +61,7 @@ async function run({ name, args }) {
 }
 
 function row({ name, passed, seconds }) {
-  return `  ${name.padEnd(14)}${(passed ? 'passed' : 'FAILED').padEnd(8)}${seconds.padStart(6)} s`;
+  return `  ${name.padEnd(17)}${(passed ? 'passed' : 'FAILED').padEnd(8)}${seconds.padStart(6)} s`;
 }
 
 const begun = performance.now();

@@ -11,7 +11,7 @@ describe('the house rules', () => {
     readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
       .map((path) => `${room}/${path}`)
       // What measurements are made beside is installed in folders of its own.
-      .filter((path) => /\.(ts|mjs|cjs)$/.test(path) && !path.includes('/node_modules/')),
+      .filter((path) => /\.(tsx?|mjs|cjs)$/.test(path) && !path.includes('/node_modules/')),
   );
 
   it('are kept by every file', () => {
@@ -28,6 +28,7 @@ describe('the house rules', () => {
     ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],
     ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
     ['is named for no one thing', 'libs/ledger/src/base.ts', opening],
+    ['opens without a sentence', 'apps/console/src/main.tsx', 'export const shown = <p />;\n'],
     ['is an index.ts', 'libs/contracts/src/http/index.ts', opening],
     ['has a fault', 'libs/ledger/src/ledger-fault.ts', `${opening}export class LedgerFault extends ${'Error'} {}\n`],
     [

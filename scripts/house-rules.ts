@@ -35,12 +35,12 @@ interface HouseRule {
 const rules: readonly HouseRule[] = [
   {
     says: 'silences a check: put right what the check found',
-    of: /\.(ts|mjs|cjs)$/,
+    of: /\.(tsx?|mjs|cjs)$/,
     brokenBy: /(\/\/|\/\*)\s*(@ts-(ignore|expect-error|nocheck)|biome-ignore|eslint-disable|(istanbul|c8|v8) ignore)/,
   },
   {
     says: 'is named for no one thing: name the file for what is inside',
-    of: /\.(ts|mjs|cjs)$/,
+    of: /\.(tsx?|mjs|cjs)$/,
     brokenBy: ({ path }) => /(^|[/.-])(utils?|helpers?|common|base|managers?|impl|misc|shared)\.[^/]*$/.test(path),
   },
   {
@@ -58,12 +58,12 @@ const rules: readonly HouseRule[] = [
   },
   {
     says: "reads an error's message in a way of its own: use messageOf()",
-    of: /\.ts$/,
+    of: /\.tsx?$/,
     brokenBy: /(\w+) instanceof Error \? \1\.message :/,
   },
   {
     says: 'opens without a sentence on its purpose: begin with a doc comment',
-    of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
+    of: /^(apps|libs|scripts|bench|test)\/.*\.(tsx?|cjs|mjs)$/,
     except: /\.spec\.ts$/,
     brokenBy: ({ text }) => !/^(#!.*\n)?\/\*\*/.test(text),
   },
@@ -83,7 +83,7 @@ const rules: readonly HouseRule[] = [
   },
   {
     says: 'spells a path of the API: take it from its operation, with pathOf()',
-    of: /^(apps|libs|scripts|bench|test)\/.*\.(ts|cjs|mjs)$/,
+    of: /^(apps|libs|scripts|bench|test)\/.*\.(tsx?|cjs|mjs)$/,
     except: oneOf(
       // Each path is spelled here once.
       'libs/contracts/src/http/.*',

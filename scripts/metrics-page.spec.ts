@@ -1,24 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { metricsOn } from './metrics-on-page.js';
 
 const root = join(__dirname, '..');
 
 /** The names of metrics in the source of an app or a library: they are all written as one literal. */
 function metricsIn(source: string): string[] {
   return [...source.matchAll(/'(strongroom_[a-z]+(?:_[a-z]+)*)',$/gm)].map(([, name = '']) => name);
-}
-
-/** The metrics that the page's table has. A name that begins with `…` ends as it says and begins as the one before it. */
-function metricsOn(page: string): string[] {
-  const cells = page.match(/^\| `strongroom_[^|]+\|/gm) ?? [];
-  return cells.flatMap((cell) => {
-    let before = '';
-    return [...cell.matchAll(/`(…?)([a-z_]+)/g)].map(([, isShort, name = '']) => {
-      before = isShort ? before.replace(/_[a-z]+$/, name) : name;
-      return before;
-    });
-  });
 }
 
 const names = ['apps', 'libs'].flatMap((room) =>

@@ -155,7 +155,7 @@ export const otherSettings: readonly OtherGroup[] = [
   {
     title: 'The tests',
     introduction:
-      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP` and `REQUIRE_COMPILER`. The others make a random test longer.',
+      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP`, `REQUIRE_COMPILER` and `REQUIRE_CHROMIUM`. The others make a random test longer.',
     settings: [
       { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
       {
@@ -179,6 +179,11 @@ export const otherSettings: readonly OtherGroup[] = [
         name: 'REQUIRE_AGE',
         meaning:
           'With 1, the program `age` must be there, with `zstd` and `tar`. Go builds it from what the Go module proxy has.',
+      },
+      {
+        name: 'REQUIRE_PROMTOOL',
+        meaning:
+          'With 1, `promtool` must be there, which tests the alarms. Go builds it from what the Go module proxy has.',
       },
       { name: 'REQUIRE_MOTO', meaning: 'With 1, Moto must be there, as an S3 server. It comes from PyPI.' },
       {
@@ -211,6 +216,10 @@ export const otherSettings: readonly OtherGroup[] = [
         name: 'REQUIRE_COMPILER',
         meaning:
           'With 1, the program `cc` must be there and compile a library for PostgreSQL. Debian has it in the package gcc.',
+      },
+      {
+        name: 'REQUIRE_CHROMIUM',
+        meaning: 'With 1, the program `chromium` must be there. Debian has it in the package of that name.',
       },
       { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
       {

@@ -1,5 +1,6 @@
 /** Finds what a page names and what is not there: files that it links to or writes as code, and headings that it links to. */
 import { dirname, join, normalize } from 'node:path';
+import { nameOfHeading } from './heading-names.js';
 
 export interface Page {
   /** The path from the project's root. */
@@ -45,14 +46,7 @@ export function missingHeadings(page: Page, textOf: (path: string) => string | u
 /** The headings of a page as a link names them. */
 function headingsOf(text: string): Set<string> {
   const titles = Array.from(text.matchAll(/^#+ (.+)$/gm), ([, title = '']) => title);
-  return new Set(
-    titles.map((title) =>
-      title
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
+  return new Set(titles.map(nameOfHeading));
 }
 
 function isPath(code: string): boolean {

@@ -19,7 +19,12 @@ const lockFile = z.object({
     }),
   ),
 });
-const { '': _own, ...packages } = lockFile.parse(JSON.parse(textOf('package-lock.json'))).packages;
+/** The packages of a lock file, without the one that it belongs to. */
+function packagesOf(...path: string[]) {
+  const { '': _own, ...others } = lockFile.parse(JSON.parse(textOf(...path))).packages;
+  return others;
+}
+const packages = packagesOf('package-lock.json');
 
 describe('what comes from elsewhere', () => {
   it.each(workflows)('is an action by its commit in %s', (name) => {
@@ -68,16 +73,17 @@ describe('what comes from elsewhere', () => {
     ]);
   });
 
-  it('is an npm package of one digest', () => {
-    const open = Object.entries(packages).filter(
-      ([, { link, integrity = '' }]) => !link && !/^sha512-/.test(integrity),
-    );
+  it.each([
+    ['the project', packages],
+    ['the site of the documents', packagesOf('docs', 'site', 'package-lock.json')],
+  ])('is an npm package of one digest, for %s', (_, locked) => {
+    const open = Object.entries(locked).filter(([, { link, integrity = '' }]) => !link && !/^sha512-/.test(integrity));
     expect(open.map(([path]) => path)).toEqual([]);
-    expect(Object.keys(packages).length).toBeGreaterThan(100);
+    expect(Object.keys(locked).length).toBeGreaterThan(100);
   });
 
   it('runs no script when it is installed', () => {
-    expect(textOf('.npmrc')).toMatch(/^ignore-scripts=true$/m);
+    for (const path of ['.npmrc', 'docs/site/.npmrc']) expect(textOf(path)).toMatch(/^ignore-scripts=true$/m);
     expect(JSON.parse(textOf('package.json'))).toMatchObject({ allowScripts: {} });
     // Each of these works without its script. Another one must be tried without.
     const names = Object.entries(packages).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [path] : []));

@@ -26,6 +26,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   copy_view: 'libs/read-model/',
   instance_view: 'libs/read-model/',
   run_view: 'libs/read-model/',
+  schedule_outcome: 'libs/read-model/',
   schedule_view: 'libs/read-model/',
   verification: 'libs/read-model/',
   view_head: 'libs/read-model/',

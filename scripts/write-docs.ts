@@ -1,16 +1,31 @@
 /** `npm run docs`: writes the pages that are made from the code. */
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { everyReason } from '@strongroom/domain';
 import { settings } from '@strongroom/runtime';
+import { openApiDocument } from '../apps/api/src/service/open-api.js';
 import { exitCodeList } from '../apps/cli/src/exit-codes.js';
 import { strongroomProgram } from '../apps/cli/src/program.js';
+import { apiPage } from './api-page.js';
 import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
+import { decisionsPage } from './decisions-page.js';
+import { eventsPage } from './events-page.js';
 import { manPage } from './man-page.js';
 import { reasonsPage } from './reasons-page.js';
 
-writeFileSync(resolve('docs/configuration.md'), configurationPage(settings));
-writeFileSync(resolve('docs/strongroom.1'), manPage(strongroomProgram(), exitCodeList));
-writeFileSync(resolve('docs/command-line.md'), commandLinePage(strongroomProgram(), exitCodeList));
-writeFileSync(resolve('docs/reasons.md'), reasonsPage(everyReason()));
+const decisions = resolve('docs/decisions');
+const decisionPages = readdirSync(decisions)
+  .filter((file) => /^\d/.test(file))
+  .map((file) => [file, readFileSync(join(decisions, file), 'utf8')] as const);
+
+const pages = {
+  'docs/api.md': apiPage(openApiDocument()),
+  'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
+  'docs/configuration.md': configurationPage(settings),
+  'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
+  'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
+  'docs/reasons.md': reasonsPage(everyReason()),
+  'docs/strongroom.1': manPage(strongroomProgram(), exitCodeList),
+};
+for (const [path, text] of Object.entries(pages)) writeFileSync(resolve(path), text);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { type BodyOf, Client } from '@strongroom/client';
 import {
   type BackupResource,
+  getHealthReady,
   type InstanceResource,
   isRefusal,
   type postBackups,
@@ -25,7 +26,6 @@ import { createTestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { type Feed, feedForTests } from './services/feed.js';
 import { backupsInClear } from './services/in-clear.js';
-import { onceReached } from './services/once-reached.js';
 import { giveServicesRoles, urlOfService } from './services/service-roles.js';
 import { VaultFolders } from './vault-folders.js';
 
@@ -126,6 +126,8 @@ export class Deployment {
       this.options.project,
     );
     this.processes.add(started);
+    // On a slow machine a gateway listens before its database is reached, and answers 503 until then.
+    if (app === 'api') await eventually(() => assertReady(started), { withinMs: 20_000 });
     return started;
   }
 
@@ -173,13 +175,12 @@ export class Deployment {
   /** Registers a server and returns the instance's id. */
   async register(api: AppProcess, server: CustomerServer): Promise<string> {
     const { host, port, user, password, tls = 'disable' } = server;
-    const registering = () =>
-      this.client(api).instances.register({
-        name: `customer-${randomUUID().slice(0, 8)}`,
-        datastore: { type: 'postgresql', version: '18' },
-        connection: { host, port, user, password, database: 'postgres', tls },
-      });
-    return (await onceReached(registering)).id;
+    const { id } = await this.client(api).instances.register({
+      name: `customer-${randomUUID().slice(0, 8)}`,
+      datastore: { type: 'postgresql', version: '18' },
+      connection: { host, port, user, password, database: 'postgres', tls },
+    });
+    return id;
   }
 
   /** Creates a schedule and returns its id. By default its slots are far from now. */
@@ -380,4 +381,10 @@ export class Deployment {
   async restoreDatabase(): Promise<void> {
     await this.database.restore();
   }
+}
+
+/** @throws {Error} as long as the gateway is not ready */
+async function assertReady({ url, app }: AppProcess): Promise<void> {
+  const { status } = await fetch(new URL(getHealthReady.path, url));
+  if (status !== 200) throw new Error(`${app} is not ready: its answer is ${status}`);
 }

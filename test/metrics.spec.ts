@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import pg from 'pg';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
+import { askedBy, dashboards, lackingIn, queries, variables } from './dashboards.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
 
@@ -17,7 +18,8 @@ beforeAll(async () => {
 afterAll(() => customer.stop());
 
 beforeEach(async () => {
-  strongroom = await Deployment.create();
+  // Nobody takes its heartbeats.
+  strongroom = await Deployment.create({ env: { STRONGROOM_HEARTBEAT_URL: 'http://127.0.0.1:2/nobody' } });
   [api, scheduler, replicator] = await strongroom.startAll();
 });
 afterEach(() => strongroom.remove());
@@ -68,5 +70,33 @@ describe('what operators watch', () => {
     } finally {
       await client.end();
     }
+  }, 90_000);
+
+  it('tells of each schedule when it succeeded last and what each region can give back; the dashboards ask for what is there', async () => {
+    const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
+    const labels = `account="${strongroom.accountId}",schedule="${scheduleId}"`;
+    const lastSuccess = () => scheduler.metric(`strongroom_schedule_last_success_seconds{${labels}}`);
+    await expectMore(scheduler, `strongroom_schedule_expected_interval_seconds{${labels}}`, 86_399);
+    const before = await lastSuccess();
+    const backupId = await strongroom.runNow(api, scheduleId);
+    await strongroom.untilCopied(api, backupId);
+    await expectMore(scheduler, `strongroom_schedule_runs_total{${labels},outcome="completed"}`, 0);
+    const success = await lastSuccess();
+    expect(success).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY);
+    for (const region of ['DFW', 'IAD', 'ORD']) {
+      const name = `strongroom_schedule_last_restorable_seconds{${labels},region="${region}"}`;
+      await eventually(async () => expect(await scheduler.metric(name)).toBe(success), { withinMs: 30_000 });
+    }
+    await expectMore(scheduler, 'strongroom_heartbeats_total{outcome="failed"}', 0);
+    expect(await scheduler.metric('strongroom_schedules_late')).toBe(0);
+    expect(await scheduler.metric('strongroom_schedules_not_shown')).toBe(0);
+
+    const asked = [...queries().flatMap(askedBy), ...variables()];
+    expect(dashboards.map(({ uid }) => uid).sort()).toEqual(['strongroom-schedules', 'strongroom-services']);
+    expect(asked.length).toBeGreaterThan(30);
+    const text = (await Promise.all([api, scheduler, replicator].map((each) => each.metrics()))).join('\n');
+    expect([...new Set(asked.flatMap((each) => lackingIn(text, each)))]).toEqual([]);
+    expect(lackingIn(text, { metric: 'strongroom_copy_lag_seconds', labels: ['account'] })).toHaveLength(1);
+    expect(lackingIn(text, { metric: 'strongroom_luck_total', labels: [] })).toHaveLength(1);
   }, 90_000);
 });

@@ -107,6 +107,8 @@ CREATE INDEX backup_view_of_schedule ON backup_view USING btree (schedule_id, cr
 CREATE INDEX backup_view_stored_fulls ON backup_view USING btree (schedule_id, created_at DESC) WHERE ((type = 'full'::text) AND (status = ANY (ARRAY['COMPLETED'::text, 'DELETE_FAILED'::text])));
 CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
+CREATE TRIGGER backup_view_begins_ended AFTER INSERT ON backup_view FOR EACH ROW WHEN (((new.schedule_id IS NOT NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION schedule_outcome_of_backup();
+CREATE TRIGGER backup_view_ends AFTER UPDATE ON backup_view FOR EACH ROW WHEN (((new.schedule_id IS NOT NULL) AND (old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION schedule_outcome_of_backup();
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
 
 -- The sealed credentials that took the place of those in instance_credential. An event of the instance names the one in force.
@@ -460,6 +462,28 @@ create table run_view (
 );
 CREATE INDEX run_view_of_schedule ON run_view USING btree (schedule_id, slot_at DESC);
 CREATE INDEX run_view_that_ran ON run_view USING btree (schedule_id, created_at DESC) WHERE (outcome = 'ran'::text);
+CREATE TRIGGER run_view_has_no_backup AFTER INSERT ON run_view FOR EACH ROW WHEN ((new.outcome <> 'ran'::text)) EXECUTE FUNCTION schedule_outcome_of_run();
+
+-- How the runs of each schedule have ended. Triggers of the views keep it.
+create table schedule_outcome (
+  schedule_id uuid not null,
+  account_id text not null,
+  paused boolean not null,
+  -- Since when the schedule has run at this time of the day without a pause.
+  active_since timestamp with time zone not null,
+  -- When its newest backup completed, even when that backup is not there any more.
+  last_success_at timestamp with time zone,
+  -- Since when the next success has been waited for.
+  due_since timestamp with time zone not null generated always as (GREATEST(active_since, last_success_at)) stored,
+  -- How many of its backups have completed since the row is there; and so for the columns beside it.
+  completed bigint not null default 0,
+  failed bigint not null default 0,
+  skipped bigint not null default 0,
+  missed bigint not null default 0,
+  constraint schedule_outcome_pkey PRIMARY KEY (schedule_id)
+);
+CREATE INDEX schedule_outcome_by_due ON schedule_outcome USING btree (due_since) WHERE (NOT paused);
+CREATE INDEX schedule_outcome_by_id ON schedule_outcome USING btree (schedule_id) WHERE (NOT paused);
 
 -- One row for each schedule.
 create table schedule_view (
@@ -480,6 +504,8 @@ create table schedule_view (
 );
 CREATE INDEX schedule_view_of_account ON schedule_view USING btree (account_id, id);
 CREATE INDEX schedule_view_of_instance ON schedule_view USING btree (instance_id);
+CREATE TRIGGER schedule_view_changes_outcomes AFTER UPDATE ON schedule_view FOR EACH ROW WHEN ((((old.paused IS DISTINCT FROM new.paused) OR (old.hour IS DISTINCT FROM new.hour)) OR (old.minute IS DISTINCT FROM new.minute))) EXECUTE FUNCTION schedule_outcome_of_schedule();
+CREATE TRIGGER schedule_view_has_outcomes AFTER INSERT OR DELETE ON schedule_view FOR EACH ROW EXECUTE FUNCTION schedule_outcome_of_schedule();
 
 -- Up to which position each consumer group has looked a second time.
 create table second_look (
@@ -729,10 +755,7 @@ begin
       return;
     end if;
   end if;
-  insert into job_turn (kind, lane) values (asked_kind, ''), (asked_kind, asked_lane) on conflict do nothing;
-  if usual_quota is not null or own_quotas <> '{}' then
-    perform from job_turn t where t.kind = asked_kind and t.lane = '' for update;
-  end if;
+  insert into job_turn (kind, lane) values (asked_kind, asked_lane) on conflict do nothing;
   select t.account_id into last_account from job_turn t where t.kind = asked_kind and t.lane = asked_lane for update;
   return query
   with recursive walk(place, account_id, is_around) as (
@@ -759,7 +782,8 @@ begin
       select least(most, quota.jobs - count(*), share - count(*) filter (where held.lease_owner = by_owner))::integer as jobs
       from (
         select h.lease_owner from job h
-        where h.kind = asked_kind and h.account_id = w.account_id and h.lease_owner is not null and not job_is_free(h)
+        where h.kind = asked_kind and h.lane = asked_lane and h.account_id = w.account_id and h.lease_owner is not null
+          and not job_is_free(h)
         order by h.lease_owner
       ) held
     ) room
@@ -1199,6 +1223,8 @@ CREATE OR REPLACE FUNCTION ledger_read(streams text[])
  STABLE
  SET enable_seqscan TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
 AS $function$
 begin
   return query
@@ -1299,3 +1325,79 @@ begin
   )
   select f.place from free f join kept k on k.account_id = f."accountId" and k.key = f.key;
 end $function$;
+
+CREATE OR REPLACE FUNCTION schedule_outcome_begin(of_schedule uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+  insert into schedule_outcome (schedule_id, account_id, paused, active_since, last_success_at)
+  select s.id, s.account_id, s.paused, s.updated_at, newest.ended_at
+  from schedule_view s left join lateral (
+    select b.ended_at from backup_view b where b.schedule_id = s.id and b.sha256 is not null order by b.created_at desc limit 1
+  ) newest on true
+  where s.id = of_schedule
+  on conflict (schedule_id) do nothing;
+$function$;
+revoke all on function schedule_outcome_begin(uuid) from public;
+
+CREATE OR REPLACE FUNCTION schedule_outcome_of_backup()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+  success_at timestamptz := case when new.sha256 is not null then new.ended_at end;
+begin
+  for look in 1..2 loop
+    update schedule_outcome o set
+      completed = o.completed + (success_at is not null)::int,
+      failed = o.failed + (success_at is null)::int,
+      last_success_at = case
+        when success_at is null or o.last_success_at between success_at and now() then o.last_success_at else success_at end
+    where o.schedule_id = new.schedule_id;
+    exit when found;
+    perform schedule_outcome_begin(new.schedule_id);
+  end loop;
+  return null;
+end $function$;
+revoke all on function schedule_outcome_of_backup() from public;
+
+CREATE OR REPLACE FUNCTION schedule_outcome_of_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  for look in 1..2 loop
+    update schedule_outcome o set
+      skipped = o.skipped + (new.outcome = 'skipped')::int,
+      missed = o.missed + (new.outcome = 'missed')::int
+    where o.schedule_id = new.schedule_id;
+    exit when found;
+    perform schedule_outcome_begin(new.schedule_id);
+  end loop;
+  return null;
+end $function$;
+revoke all on function schedule_outcome_of_run() from public;
+
+CREATE OR REPLACE FUNCTION schedule_outcome_of_schedule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+    delete from schedule_outcome where schedule_id = old.id;
+  elsif tg_op = 'INSERT' then
+    perform schedule_outcome_begin(new.id);
+  else
+    update schedule_outcome set paused = new.paused, active_since = new.updated_at where schedule_id = new.id;
+  end if;
+  return null;
+end $function$;
+revoke all on function schedule_outcome_of_schedule() from public;

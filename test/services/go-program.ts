@@ -39,9 +39,10 @@ export type GoTool = { path: string; why?: undefined } | { path?: undefined; why
 /**
  * The program of a module that is not ours, which is built once, and kept. It is waited for, because what is tested depends on it.
  * @param folder of the repository, whose `go.mod` names the version and whose `go.sum` has the digests
+ * @param tags that the program is built with
  */
-export function goTool(folder: string, module: string, program: string): GoTool {
-  return toolOf({ folder: join(root, folder), module, program });
+export function goTool(folder: string, module: string, program: string, tags: readonly string[] = []): GoTool {
+  return toolOf({ folder: join(root, folder), module, program, tags });
 }
 
 /** Versity S3 Gateway. */

@@ -16,6 +16,7 @@ const names = [
   'go',
   'versity',
   'age',
+  'promtool',
   'moto',
   'azurite',
   'fake-gcs-server',
@@ -24,6 +25,7 @@ const names = [
   'guest-users',
   'bubblewrap',
   'compiler',
+  'chromium',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

@@ -50,11 +50,14 @@ import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
 import { BackupRoutes } from './backups/routes.js';
 import { StorageQuota } from './backups/storage-quota.js';
+import { ConsoleFiles } from './console/console-files.js';
+import { ConsoleRoutes } from './console/routes.js';
 import { Regions } from './copies/regions.js';
 import { CopyResources } from './copies/resource.js';
 import { CopyRoutes } from './copies/routes.js';
 import { DatastoreResources } from './datastores/resource.js';
 import { DatastoreRoutes } from './datastores/routes.js';
+import { Authentication } from './edge/authentication.js';
 import { Idempotency } from './edge/idempotency.js';
 import { IdempotentRequests } from './edge/idempotent-requests.js';
 import { type FirstWork, firstWorkToken, LateDatabase } from './edge/late-database.js';
@@ -63,6 +66,7 @@ import { Paging } from './edge/paging.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { Refusals } from './edge/refusals.js';
 import { RequestsInHand } from './edge/requests-in-hand.js';
+import { Sessions } from './edge/sessions.js';
 import { LiveStreams, streamTimingsToken, usualTimings } from './edge/streams/live-streams.js';
 import { WrongTokens } from './edge/wrong-tokens.js';
 import { EventRoutes } from './events/routes.js';
@@ -93,9 +97,20 @@ export const routes = [
   EventRoutes,
   AuditRoutes,
   ExplanationRoutes,
+  ConsoleRoutes,
 ];
 
-const ofEdge = [LateDatabase, RateLimits, WrongTokens, RequestsInHand, IdempotentRequests, Idempotency, Paging];
+const ofEdge = [
+  LateDatabase,
+  RateLimits,
+  WrongTokens,
+  Sessions,
+  Authentication,
+  RequestsInHand,
+  IdempotentRequests,
+  Idempotency,
+  Paging,
+];
 const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
@@ -267,6 +282,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       ...ofInstances,
       DatastoreResources,
       Explanations,
+      { provide: ConsoleFiles, useFactory: () => new ConsoleFiles() },
       ...ofStreams,
       ...ofAudit(parts),
       Housekeeping,

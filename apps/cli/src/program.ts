@@ -14,6 +14,7 @@ import { addCompletion } from './completion-command.js';
 import { codesInShort, exitCodeOf } from './exit-codes.js';
 import { addKeys } from './keys-command.js';
 import { addLedger } from './ledger-command.js';
+import { addLetters } from './letters-command.js';
 import { addLimits } from './limits-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
@@ -33,7 +34,7 @@ const groups: readonly { title: string; adds: readonly ((program: Command) => vo
   { title: 'With a vault alone; every service may be down:', adds: [addList, addShow, addVerify, addRestore] },
   {
     title: 'For operators, with the database or the disk:',
-    adds: [addMigrate, addKeys, addLedger, addLimits, addViews, addVault],
+    adds: [addMigrate, addKeys, addLedger, addLetters, addLimits, addViews, addVault],
   },
   { title: 'For the shell:', adds: [addCompletion] },
 ];

@@ -3,7 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
 import { jobNews } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
-import { Backups, Views, viewTables } from '@strongroom/read-model';
+import { Backups, ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
 import {
   AppWork,
   type ConfigOf,
@@ -23,11 +23,13 @@ import { EarlierChainEnds } from './policies/earlier-chain-ends.js';
 import { StrandedDeletions } from './policies/stranded-deletions.js';
 import { schedulerJobs } from './scheduler-jobs.js';
 import { type SchedulerParts, schedulerParts } from './scheduler-parts.js';
+import { heartbeatLoop } from './slots/heartbeat.js';
 import { MissingTimers } from './slots/missing-timers.js';
 import { SlotAlarm } from './slots/slot-alarm.js';
 import { SlotDispatcher } from './slots/slot-dispatcher.js';
 import { slotLoop } from './slots/slot-loop.js';
 import { TimerSetting } from './slots/timer-setting.js';
+import { measureSchedules } from './views/schedule-metrics.js';
 import { ViewFolding } from './views/view-folding.js';
 
 const missingTimersMs = 60_000;
@@ -77,8 +79,9 @@ function workOf(
   parts: SchedulerParts,
   kinds: readonly JobKind<SchedulerParts>[],
 ): AppWork {
-  const { config, dataSource, ledger, ids, vault, homeRegion, slotTime, log, views, setAside, jobs } = parts;
+  const { config, dataSource, ledger, ids, vault, homeRegion, slotTime, log, views, setAside, jobs, metrics } = parts;
   const { catchUpMs } = config;
+  const { heartbeatUrl } = config.alarms;
   health.addReadiness('database', async () => void (await dataSource.query('select 1')));
   health.addReadiness(`vault-${homeRegion}`, () => vault.probe());
   const stored = config.quotas['stored-gib'];
@@ -86,6 +89,7 @@ function workOf(
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);
+  measureSchedules({ metrics, outcomes: new ScheduleOutcomes(dataSource), config });
   const work = jobWork(kinds, parts);
   health.addDegradation('regions', () =>
     [parts.home.now()].flatMap((outage) => (outage ? [messageOfOutage(outage)] : [])),
@@ -94,6 +98,7 @@ function workOf(
   health.addReadiness('jobs', () => probeLanes(work));
   return new AppWork([
     slots,
+    ...(heartbeatUrl ? [heartbeatLoop({ url: heartbeatUrl, probe: () => slots.probe(), metrics, log })] : []),
     new WorkLoop({
       name: 'search for missing timers',
       intervalMs: missingTimersMs,

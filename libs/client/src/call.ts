@@ -20,6 +20,8 @@ export interface RequestParts extends CallOptions {
   id?: string | undefined;
   /** The name or the id of a datastore's version. */
   version?: string | undefined;
+  /** The name of a file of the console. */
+  file?: string | undefined;
   query?: Readonly<Record<string, string | number | undefined>> | undefined;
   body?: unknown;
 }

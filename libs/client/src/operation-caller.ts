@@ -84,8 +84,13 @@ export class OperationCaller {
   /** Sends one request; the body of the answer is still to be read. */
   open(operation: Operation, parts: RequestParts = {}): Promise<Response> {
     const { baseUrl, accountId, token, fetch = globalThis.fetch } = this.options;
-    const { id, version, query = {}, body, signal, requestId, idempotencyKey, ifMatch, headers } = parts;
-    const named = { accountId, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
+    const { id, version, file, query = {}, body, signal, requestId, idempotencyKey, ifMatch, headers } = parts;
+    const named = {
+      accountId,
+      ...(id !== undefined && { id }),
+      ...(version !== undefined && { version }),
+      ...(file !== undefined && { file }),
+    };
     const url = new URL(baseUrl.replace(/\/$/, '') + pathOf(operation, named));
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));

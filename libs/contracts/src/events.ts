@@ -64,6 +64,7 @@ export const eventSchemas = {
     region: regionName,
     endpoint,
   }),
+  /** The server could not be built, and is not tried again. The reason is a sentence, and the code is for programs. */
   InstanceBuildFailed: z.strictObject({ instanceId: uuid, backupId: uuid, code: z.string().min(1), reason }),
   /** The server could not be built now, and it is tried again at `retryAt`. */
   InstanceBuildAttemptFailed: z.strictObject({
@@ -98,6 +99,7 @@ export const eventSchemas = {
   /** The instance is not backed up any more. Its backups stay. */
   InstanceForgotten: z.strictObject({ instanceId: uuid }),
 
+  /** A schedule was created. It fires its first slot at the next time that it names. */
   ScheduleCreated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
   /** Holds the complete definition that is in force from now on. */
   ScheduleUpdated: z.strictObject({ scheduleId: uuid, instanceId: uuid, ...scheduleDefinition }),
@@ -109,6 +111,7 @@ export const eventSchemas = {
   /** A slot passed while no scheduler ran, and it is too late now. This is the outcome of the slot instead of a backup. */
   SlotMissed: z.strictObject({ scheduleId: uuid, instanceId: uuid, slotAt: instant, reason }),
 
+  /** A backup is to be taken: for a slot of a schedule, or because somebody asked for it. */
   BackupRequested: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -214,6 +217,7 @@ export const eventSchemas = {
     copyTo,
     startedAt: instant,
   }),
+  /** There will be no backup: its time is used up, or no other attempt can help. */
   BackupFailed: z.strictObject({
     backupId: uuid,
     instanceId: uuid,
@@ -252,6 +256,7 @@ export const eventSchemas = {
   }),
   /** Nobody can delete the backup as long as it is held, and retention can't either. What it is built on stays with it. */
   BackupHeld: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable(), reason }),
+  /** The hold was lifted: the backup can be deleted again. */
   BackupHoldLifted: z.strictObject({ backupId: uuid, instanceId: uuid, scheduleId: uuid.nullable() }),
 
   /** The backup is to be removed from every vault, either alone or together with its parent. This can't be reverted. */
@@ -294,6 +299,7 @@ export const eventSchemas = {
     sizeBytes: byteCount,
     sha256: sha256Hex,
   }),
+  /** An attempt at the copy has begun. */
   CopyStarted: z.strictObject({
     copyId: uuid,
     backupId: uuid,

@@ -8,6 +8,7 @@ export * from './fault.js';
 export * from './gcs-address.js';
 export * from './http/audit.js';
 export * from './http/backups.js';
+export * from './http/console.js';
 export * from './http/datastores.js';
 export * from './http/events.js';
 export * from './http/explanations.js';

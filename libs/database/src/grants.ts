@@ -102,6 +102,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       instance_credential: kept,
       changed_credential: read,
       expected_seal: ['select', 'insert', 'delete'],
+      schedule_outcome: read,
       slot_timer: whole,
       steady_time: whole,
       refused_login: ['select', 'insert', 'delete'],

@@ -61,7 +61,11 @@ import { TransferLimits1700000000107 } from './migrations/0107-transfer-limits.j
 import { RegionOutages1700000000108 } from './migrations/0108-region-outages.js';
 import { AppendsAtOnce1700000000113 } from './migrations/0113-appends-at-once.js';
 import { TransferCaps1700000000114 } from './migrations/0114-transfer-caps.js';
+import { OutcomesOfSchedules1700000000116 } from './migrations/0116-outcomes-of-schedules.js';
+import { OutcomesOfOlderSchedules1700000000117 } from './migrations/0117-outcomes-of-older-schedules.js';
 import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-schedules.js';
+import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
+import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -126,5 +130,9 @@ export const migrations = [
   RegionOutages1700000000108,
   AppendsAtOnce1700000000113,
   TransferCaps1700000000114,
+  OutcomesOfSchedules1700000000116,
+  OutcomesOfOlderSchedules1700000000117,
   EventsOfSchedules1700000000120,
+  QuotasOfLanes1700000000121,
+  ReadsByOneProcess1700000000122,
 ] as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { v5 } from 'uuid';
-import { copyId, scheduledBackupId } from './identities.js';
+import { copyId, madeUpBackupId, scheduledBackupId } from './identities.js';
 
 const scheduleId = '88b277eb-39be-4921-be31-3d61b43651d7';
 
@@ -20,7 +20,7 @@ describe('identities that follow from what they name', () => {
       const at = new Date(Date.UTC(2026, 10, day, 14, 30));
       const slot = `${scheduleId} ${at.toISOString()}`;
       expect(scheduledBackupId(scheduleId, at)).toBe(v5(slot, 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11'));
-      expect(scheduledBackupId(scheduleId, at, 2)).toBe(v5(`${slot} 2`, 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11'));
+      expect(madeUpBackupId(scheduleId, at)).toBe(v5(`${slot} 1`, 'b5a9c8a4-6d07-5c8c-9d0c-0c1c6b1f3e11'));
     }
     for (const region of ['IAD', 'Zürich', '東京', '']) {
       expect(copyId(scheduleId, region)).toBe(v5(`${scheduleId} ${region}`, '6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2'));

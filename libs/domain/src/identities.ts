@@ -7,11 +7,17 @@ const copies = namespace('6f2d3c55-7b0a-5c7e-8a55-51b1d0d8a9c2');
 /**
  * The id of the backup for one slot of a schedule, or of what became of the slot instead. So a slot runs once, no matter which
  * process decides it.
- * @param again how often the slot was decided before its time because a clock was wrong; such an outcome does not count
  */
-export function scheduledBackupId(scheduleId: string, slotAt: Date, again = 0): string {
-  const slot = `${scheduleId} ${slotAt.toISOString()}`;
-  return namedId(again === 0 ? slot : `${slot} ${again}`, scheduledBackups);
+export function scheduledBackupId(scheduleId: string, slotAt: Date): string {
+  return namedId(`${scheduleId} ${slotAt.toISOString()}`, scheduledBackups);
+}
+
+/**
+ * The id of the backup for a slot whose first outcome is that it has none, when a clock that was wrong has decided that. Nothing but a
+ * backup has such an id, so a slot becomes at most one backup.
+ */
+export function madeUpBackupId(scheduleId: string, slotAt: Date): string {
+  return namedId(`${scheduleId} ${slotAt.toISOString()} 1`, scheduledBackups);
 }
 
 /** The id of a backup's copy in a region. A region is owed one copy, however often it is asked for. */

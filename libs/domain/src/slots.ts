@@ -29,6 +29,9 @@ export interface Slot {
 
 const dayMs = 86_400_000;
 
+/** How long it is from one slot of a schedule to the next one: every schedule is due once a day. */
+export const slotIntervalMs = dayMs;
+
 /** The first slot strictly after an instant. */
 export function nextSlot({ hour, minute }: DailyTime, after: Date): Date {
   const sameDay = Date.UTC(after.getUTCFullYear(), after.getUTCMonth(), after.getUTCDate(), hour, minute);

@@ -85,7 +85,7 @@ export class DeadLetters {
     );
     this.log.error(
       { err: error, topic: key.topic, partition: key.partition, offset: offset.toString(), position },
-      'message set aside: look into table dead_letter, mend the cause, then set its replay_asked_at',
+      'message set aside: see `strongroom dead-letters list`, mend the cause, then have it replayed',
     );
   }
 

@@ -4,5 +4,6 @@ export { FeedContext } from './feed-context.js';
 export { anyType, together } from './handlers.js';
 export { jobNews } from './job-news.js';
 export { kafkaClient } from './kafka/kafka-client.js';
+export { type KeptLetter, KeptLetters } from './kept-letters.js';
 export { LedgerIdentity } from './ledger-identity.js';
 export { unhandledEvents } from './unhandled-events.js';

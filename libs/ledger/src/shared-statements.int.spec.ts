@@ -201,6 +201,34 @@ describe('a statement of every request', () => {
     expect(read).toBe(5);
   });
 
+  it('reads streams by its own session alone, however large a ledger without statistics is taken for', async () => {
+    // A session that has read before keeps its plan.
+    const fresh = await createDataSource({ url: database.url, applicationName: 'one-process-spec' }).initialize();
+    const launched = async () => {
+      const rows: unknown = await dataSource.query(
+        'select parallel_workers_to_launch as launched from pg_stat_database where datname = current_database()',
+      );
+      return z.array(z.object({ launched: z.coerce.number() })).parse(rows)[0]?.launched ?? 0;
+    };
+    /** How many workers the database starts where they seem to cost nothing, as beside the read of a huge table. */
+    const workersFor = async (work: (manager: EntityManager) => Promise<unknown>) => {
+      const before = await launched();
+      await fresh.transaction(async (manager) => {
+        for (const cost of ['parallel_setup_cost', 'parallel_tuple_cost', 'min_parallel_table_scan_size'])
+          await manager.query(`set local ${cost} = 0`);
+        await work(manager);
+        await manager.query('select pg_stat_force_next_flush()');
+      });
+      return (await launched()) - before;
+    };
+    try {
+      expect(await workersFor((on) => on.query('select count(*) from ledger_event'))).toBeGreaterThan(0);
+      expect(await workersFor((on) => ledger.readSome(on, ['a', 'b']))).toBe(0);
+    } finally {
+      await fresh.destroy();
+    }
+  });
+
   it('is told apart from one that reads a table from end to end', async () => {
     expect(await readWholeBy((on) => on.query('select count(*) from ledger_event'))).toEqual(['ledger_event']);
   });

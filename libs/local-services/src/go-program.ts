@@ -23,6 +23,8 @@ export interface GoSource {
   module: string;
   /** The program's package in that module; empty where it is the module itself. */
   program: string;
+  /** What the program is built without, or with, where its module has such a choice. */
+  tags?: readonly string[];
 }
 
 export type GoProgramFound =
@@ -90,7 +92,7 @@ export function goEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.Proc
 
 type Plan = ReturnType<typeof planOf>;
 
-function planOf(cache: string, { folder, module, program }: GoSource) {
+function planOf(cache: string, { folder, module, program, tags = [] }: GoSource) {
   const words = readFileSync(join(folder, 'go.mod'), 'utf8')
     .split('\n')
     .map((line) => line.replace(/^require /, '').trim())
@@ -103,7 +105,8 @@ function planOf(cache: string, { folder, module, program }: GoSource) {
   const unfinished = `${path}.${process.pid}`;
   const target = program === '' ? module : `${module}/${program}`;
   // Nobody debugs it: without its tables for debuggers it is linked sooner.
-  const build = ['build', '-C', folder, '-trimpath', '-ldflags=-s -w', '-o', unfinished, target];
+  const choice = tags.length === 0 ? [] : [`-tags=${tags.join(',')}`];
+  const build = ['build', '-C', folder, '-trimpath', '-ldflags=-s -w', ...choice, '-o', unfinished, target];
   return { name, version, path, unfinished, build };
 }
 

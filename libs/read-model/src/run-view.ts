@@ -162,8 +162,8 @@ export class Runs {
   }
 
   /**
-   * What became of a schedule's slots, newest first. A slot that a wrong clock decided before its time has a run for that
-   * decision too.
+   * What became of a schedule's slots, newest first. A slot that a wrong clock called missed or skipped before its time has a
+   * run for that too.
    * @param before the run after which the page begins, in this order
    */
   async page(

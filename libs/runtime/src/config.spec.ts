@@ -17,6 +17,7 @@ describe('the configuration', () => {
   it('needs no more than a database, brokers, vaults, tokens and a key; the rest has defaults', () => {
     expect(loadConfig('api', environment)).toEqual({
       app: 'api',
+      alarms: { metricSchedules: 1_000 },
       databaseUrl: environment.STRONGROOM_DATABASE_URL,
       feed: { kind: 'kafka', brokers: ['kafka-1:9092', 'kafka-2:9092'] },
       namespace: 'strongroom',

@@ -4,6 +4,7 @@
  */
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
+import { type AlarmConfig, alarmsOf, problemsOfHeartbeat } from './alarm-config.js';
 import type { TrustedProxies } from './client-address.js';
 import {
   problemsOfBuiltServers,
@@ -123,6 +124,7 @@ export interface AppConfig {
   /** The file that the keys came from. */
   secretKeyFile?: string;
   logLevel: service.LogLevel;
+  alarms: AlarmConfig;
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
@@ -214,6 +216,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   refuse(app, [
     ...problemsOfDatabase(given),
     ...problemsOfVaults(given),
+    ...problemsOfHeartbeat(given),
     ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
     ...(app === 'api'
       ? [
@@ -267,6 +270,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     ...(formerSecretKeys.length > 0 && { formerSecretKeys }),
     ...(secretKeyFile !== undefined && { secretKeyFile }),
     logLevel: given.value(service.logLevel),
+    alarms: alarmsOf(given),
     leaseMs: given.value(work.lease),
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),

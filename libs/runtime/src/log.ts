@@ -32,6 +32,7 @@ const secretNames = [
   'secretKey',
   'databaseUrl',
   'authorization',
+  'cookie',
   '["x-auth-token"]',
 ];
 const secretPaths = secretNames.flatMap((name) => {

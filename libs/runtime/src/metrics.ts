@@ -16,6 +16,11 @@ export interface GaugeOptions<L extends string> extends MetricOptions<L> {
   measure?: (gauge: Gauge<L>) => Promise<void> | void;
 }
 
+export interface CounterOptions<L extends string> extends MetricOptions<L> {
+  /** The same, for what is counted elsewhere, such as in the database: the counter is reset, and gets the number anew. */
+  measure?: (counter: Counter<L>) => Promise<void> | void;
+}
+
 const longestMeasureMs = 2_000;
 
 export class Metrics {
@@ -31,8 +36,15 @@ export class Metrics {
     });
   }
 
-  counter<L extends string = never>({ name, help, labels = [] }: MetricOptions<L>): Counter<L> {
-    return new Counter<L>({ name, help, labelNames: labels, registers: [this.registry] });
+  counter<L extends string = never>({ name, help, labels = [], measure }: CounterOptions<L>): Counter<L> {
+    const counter: Counter<L> = new Counter<L>({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.registry],
+      ...(measure && { collect: () => this.measured(counter, { name, measure, labelled: labels.length > 0 }) }),
+    });
+    return counter;
   }
 
   gauge<L extends string = never>({ name, help, labels = [], measure }: GaugeOptions<L>): Gauge<L> {
@@ -55,20 +67,16 @@ export class Metrics {
     return this.registry.metrics();
   }
 
-  private async measured<L extends string>(
-    gauge: Gauge<L>,
-    {
-      name,
-      measure,
-      labelled,
-    }: { name: string; measure: (gauge: Gauge<L>) => Promise<void> | void; labelled: boolean },
+  private async measured<M extends Gauge<string> | Counter<string>>(
+    metric: M,
+    { name, measure, labelled }: { name: string; measure: (metric: M) => Promise<void> | void; labelled: boolean },
   ): Promise<void> {
     try {
-      await within(longestMeasureMs, async () => measure(gauge));
+      await within(longestMeasureMs, async () => measure(metric));
     } catch {
-      // A gauge without labels would be reset to 0, which would look as if all were well.
-      if (labelled) gauge.reset();
-      else gauge.remove();
+      // A metric without labels would be reset to 0, which would look as if all were well.
+      if (labelled) metric.reset();
+      else metric.remove();
       this.faults.inc({ metric: name });
     }
   }

@@ -1,5 +1,6 @@
 /** The services of the deployment that a process knows by its settings. No instance leads to one of them. */
 import { placeOfDatabase } from './database-url.js';
+import { heartbeatUrl } from './settings/alarms.js';
 import { auditSyslog } from './settings/audit.js';
 import type { GivenSettings } from './settings/given-settings.js';
 import { keystoneUrl } from './settings/identity.js';
@@ -16,7 +17,11 @@ export interface OwnService {
 export function ownServicesOf(given: GivenSettings, privateHttp?: OwnService): OwnService[] {
   const kafka = given.value(feed) === 'kafka' ? (given.valueIfSet(brokers) ?? []) : [];
   const tokenUrl = given.valueIfSet(saslTokenUrl);
-  const urls = [given.valueIfSet(keystoneUrl), tokenUrl === undefined ? undefined : new URL(tokenUrl)];
+  const urls = [
+    given.valueIfSet(keystoneUrl),
+    given.valueIfSet(heartbeatUrl),
+    tokenUrl === undefined ? undefined : new URL(tokenUrl),
+  ];
   const syslog = given.valueIfSet(auditSyslog);
   const http = { host: given.value(httpHost), port: given.value(httpPort) };
   return [

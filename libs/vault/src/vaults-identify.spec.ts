@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
+import { eventually } from '../../../test/services/eventually.js';
+import { HangingVault } from '../../../test/vaults/hanging-vault.js';
 import { storeSample } from '../fixtures/sample-backup.js';
 import type { VaultIdentity, VaultMemory } from './vault.js';
-import { openVaults, type Vaults } from './vaults.js';
+import { openVaults, Vaults } from './vaults.js';
 
 describe('the vaults of a service that starts', () => {
   let folder: string;
@@ -99,6 +101,41 @@ describe('the vaults of a service that starts', () => {
     }
     await writeFile(join(folder, 'IAD', 'vault.json'), JSON.stringify(marker));
     await storeSample(open(['DFW', 'DFW'], ['IAD', 'IAD']).of('IAD'));
+  });
+
+  it('that are known are read at once: one that hangs holds up no other', async () => {
+    const known = new Map<string, string>();
+    const memory: VaultMemory = {
+      vaultIdOf: async (region) => known.get(region),
+      remember: async ({ region, vaultId }) => {
+        known.set(region, vaultId);
+        return [];
+      },
+    };
+    const regions: [string, string][] = ['DFW', 'IAD', 'ORD'].map((region) => [region, region]);
+    await mkdir(join(folder, 'ORD'));
+    await open(...regions).identify(log, memory);
+    const real = open(...regions);
+    const hanging = ['DFW', 'IAD'].map((region) => new HangingVault(real.of(region), ['identify']));
+    const vaults = new Vaults(new Map([...hanging, real.of('ORD')].map((vault) => [vault.region, vault])));
+    told.length = 0;
+    const identified = new Set<string>();
+    const remember: VaultMemory['remember'] = async (identity) => {
+      identified.add(identity.region);
+      return memory.remember(identity);
+    };
+    const starting = vaults.identify(log, { ...memory, remember });
+    await eventually(
+      () => {
+        expect(hanging.map((vault) => vault.hanging)).toEqual([1, 1]);
+        expect([...identified]).toEqual(['ORD']);
+      },
+      { withinMs: 30_000 },
+    );
+    expect(told.join('')).not.toContain('is away');
+    for (const vault of hanging) vault.comeBack();
+    await starting;
+    expect([...identified].sort()).toEqual(['DFW', 'IAD', 'ORD']);
   });
 
   it('are known again after a restart: an empty folder where a vault was is a disk that is not mounted', async () => {

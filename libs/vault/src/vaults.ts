@@ -89,24 +89,36 @@ export class Vaults {
 
   /**
    * Reads the identity of every vault, as a service does when it starts. For a vault that can't be reached this is done
-   * when it is back, before anything is written to it.
+   * when it is back, before anything is written to it. Those that the regions have had before are read at once, so that one that hangs
+   * holds up no other.
    * @param memory the vaults that the regions have had before
    * @throws {VaultFault} `vault-misconfigured`, when the vault of one region is that of another
    */
   async identify(log: Logger, memory?: VaultMemory): Promise<void> {
     const together = new SeenTogether(memory, log);
-    // They are read one after the other, so that the fault of a second region with the same vault names the first region.
-    for (const vault of this.byRegion.values()) {
-      try {
-        const identity = await vault.identify(together);
-        for (const weakness of identity?.weaknesses ?? []) log.warn({ region: vault.region }, weakness);
-        if (!identity)
-          log.info({ region: vault.region }, `the vault of ${vault.region} may only be read, and has no identity yet`);
-      } catch (error) {
-        if (!(error instanceof VaultFault) || error.code === 'vault-misconfigured') throw error;
-        log.warn({ err: error, region: vault.region }, `the vault of ${vault.region} is away: ${error.message}`);
-      }
-    }
+    const vaults = [...this.byRegion.values()];
+    const isKnown = await Promise.all(
+      vaults.map(async ({ region }) => (await memory?.vaultIdOf(region)) !== undefined),
+    );
+    const known = await Promise.allSettled(
+      vaults.filter((_, index) => isKnown[index]).map((vault) => identifyOne(vault, together, log)),
+    );
+    for (const each of known) if (each.status === 'rejected') throw each.reason;
+    // New ones are read one after the other. Of two regions with one new vault the first gets it, and the fault of the second names it.
+    for (const vault of vaults.filter((_, index) => !isKnown[index])) await identifyOne(vault, together, log);
+  }
+}
+
+/** @throws {VaultFault} `vault-misconfigured`; a vault that is away is only told of */
+async function identifyOne(vault: Vault, memory: VaultMemory, log: Logger): Promise<void> {
+  const { region } = vault;
+  try {
+    const identity = await vault.identify(memory);
+    for (const weakness of identity?.weaknesses ?? []) log.warn({ region }, weakness);
+    if (!identity) log.info({ region }, `the vault of ${region} may only be read, and has no identity yet`);
+  } catch (error) {
+    if (!(error instanceof VaultFault) || error.code === 'vault-misconfigured') throw error;
+    log.warn({ err: error, region }, `the vault of ${region} is away: ${error.message}`);
   }
 }
 
@@ -133,9 +145,8 @@ class SeenTogether implements VaultMemory {
       this.log.warn(
         `the vault of ${region} is on one file system with that of ${beside.map((other) => other.region).join(', ')}: when that fails, all of them fail. Put each on its own disk, or better on its own host`,
       );
-    const known = (await this.before?.remember(identity)) ?? [];
     this.seen.set(region, identity);
-    return known;
+    return (await this.before?.remember(identity)) ?? [];
   }
 }
 

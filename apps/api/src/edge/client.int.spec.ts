@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ApiFault, Client } from '@strongroom/client';
 import {
   apiVersion,
+  deleteConsoleSession,
   getAudit,
+  getConsole,
+  getConsoleAssetsFile,
+  getConsoleSession,
   getDatastores,
   getDatastoresId,
   getDatastoresIdVersions,
@@ -21,6 +25,7 @@ import {
   getVersions,
   operations,
   operationsOn,
+  postConsoleSession,
   putInstancesId,
 } from '@strongroom/contracts';
 import { allOf } from '../../../../test/services/all-of.js';
@@ -163,6 +168,15 @@ describe('the client', () => {
       getHealthReady,
     ];
     for (const operation of ofNoAccount) expect((await client.call(operation)).body).toBeTruthy();
+    const own = { headers: { origin: gateway.url } };
+    const { session } = (await client.call(postConsoleSession, own)).body;
+    expect(session).toMatchObject({ account_id: accountId, name: 'admin' });
+    await client.call(deleteConsoleSession, own);
+    // A session is a cookie, which this client does not keep.
+    await expect(client.call(getConsoleSession)).rejects.toMatchObject({ code: 'unauthorized' });
+    const page = String((await client.call(getConsole)).body);
+    const [, file = ''] = /assets\/([\w.-]+\.js)/.exec(page) ?? [];
+    expect((await client.call(getConsoleAssetsFile, { file })).body).toBeTruthy();
     const { versions } = (await new Client({ baseUrl: gateway.url, accountId }).call(getVersions)).body;
     expect(versions).toMatchObject([{ id: apiVersion }]);
   });

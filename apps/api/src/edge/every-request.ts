@@ -16,9 +16,10 @@ import {
   storableName,
 } from '@strongroom/contracts';
 import { connectFeed } from '@strongroom/feed';
-import { hasRight, Identity, type Principal } from '@strongroom/identity';
-import { clientIdsOf, clientNetworkOf, type RuntimeParts } from '@strongroom/runtime';
+import { hasRight, type Principal } from '@strongroom/identity';
+import { clientIdsOf, type RuntimeParts } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Authentication } from './authentication.js';
 import { BodiesInHand } from './bodies-in-hand.js';
 import { type Caller, rememberCaller, withoutRight } from './caller.js';
 import { HttpFaultFilter } from './http-fault.filter.js';
@@ -32,7 +33,6 @@ import { Refusals } from './refusals.js';
 import { refusedRequests, rememberAsker } from './refused-request.js';
 import { RequestsInHand } from './requests-in-hand.js';
 import { type Answering, operationOf, serveOperations } from './routing.js';
-import { WrongTokens } from './wrong-tokens.js';
 
 /** The largest body that is read, in bytes. */
 export const bodyLimit = 65_536;
@@ -40,13 +40,14 @@ export const bodyLimit = 65_536;
 /** @param routes the classes whose methods answer the operations */
 export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, routes: readonly Type[]): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  const [identity, wrongTokens, inHand] = [app.get(Identity), app.get(WrongTokens), app.get(RequestsInHand)];
+  const [authentication, inHand] = [app.get(Authentication), app.get(RequestsInHand)];
   const [database, limits] = [app.get(LateDatabase), app.get(RateLimits)];
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
-  const judges = { identity, wrongTokens, roles: parts.config.roles };
+  const judges = { authentication, roles: parts.config.roles };
   server.decorateRequest('caller', undefined);
   server.decorateRequest('asker', undefined);
+  server.decorateRequest('session', undefined);
   server.addHook('onRequest', async (request, reply) => {
     const operation = operationOf(request);
     // 2. Its client has not too many requests in hand. Whoever looks after the process is always answered.
@@ -54,7 +55,7 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
     if (!isOfHealth) inHand.begin(request.clientAddress, reply.raw);
     const accountId = accountIn(request);
     if (accountId === undefined) return;
-    // 3. The token belongs to the account, and has a right that lets it in.
+    // 3. The token, or that of the session, belongs to the account, and has a right that lets it in.
     const caller = await callerOf(request, accountId, { ...judges, operation });
     rememberCaller(request, { ...caller, newId: parts.ids.next() });
     // 4. The ledger's database has been reached since the start.
@@ -93,29 +94,18 @@ function accountIn({ params }: FastifyRequest): string | undefined {
 }
 
 interface AskedOf {
-  identity: Identity;
-  wrongTokens: WrongTokens;
+  authentication: Authentication;
   roles: Roles;
   operation: Operation | undefined;
 }
 
-/** @throws {HttpFault} unauthorized, forbidden */
+/** @throws {HttpFault} unauthorized, forbidden, overLimit */
 async function callerOf(
   request: FastifyRequest,
   accountId: string,
-  { identity, wrongTokens, roles, operation }: AskedOf,
+  { authentication, roles, operation }: AskedOf,
 ): Promise<Omit<Caller, 'newId'>> {
-  const { 'x-auth-token': sent } = request.headers;
-  const token = typeof sent === 'string' ? sent : undefined;
-  const waitSeconds = wrongTokens.waitOf(request.clientAddress);
-  if (waitSeconds !== undefined && !identity.canJudge(token)) throw tooManyWrong(waitSeconds);
-  const principal = await identity.authenticate(token, clientNetworkOf(request.clientAddress));
-  if (!principal) {
-    if (token) wrongTokens.count(request.clientAddress);
-    if (token && waitSeconds !== undefined) throw tooManyWrong(waitSeconds);
-    const message = token ? 'The token in X-Auth-Token is not valid.' : 'Send a token in X-Auth-Token.';
-    throw new HttpFault('unauthorized', message, {}, undefined, { because: 'unauthorized' });
-  }
+  const principal = await authentication.principalOf(request);
   const actor = actorOf(principal, request);
   rememberAsker(request, { accountId: principal.accountId, actor: actor.actorDetails });
   if (principal.accountId !== accountId) {
@@ -136,12 +126,6 @@ async function callerOf(
     },
     may,
   };
-}
-
-function tooManyWrong(seconds: number): HttpFault {
-  const message = `Too many wrong tokens came from your address. Ask again in ${seconds} s.`;
-  const headers = { 'retry-after': String(seconds) };
-  return new HttpFault('overLimit', message, headers, undefined, { because: 'unauthorized' });
 }
 
 /** @throws {HttpFault} forbidden, which names the right */

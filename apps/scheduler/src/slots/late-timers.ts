@@ -1,9 +1,9 @@
 /**
  * Puts timers back that ring after the next slot of their schedule. A clock that was ahead has moved such a timer, or has
- * dated the schedule. The slots in between may have an outcome that they were given before their time. That outcome is not
- * their own: they are decided again when their time comes. Which slots they are is written down with the timer.
+ * dated the schedule. The slots in between may have been called missed or skipped before their time. They are decided again when their
+ * time comes. Which slots they are is written down with the timer. A slot that became a backup has run, whatever the clocks say.
  */
-import { messageOf, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { messageOf, type RecordedEvent, type StreamName, streamOf } from '@strongroom/contracts';
 import {
   type DefinedSince,
   definitionsOf,
@@ -21,8 +21,6 @@ import { claimLate, dropTimers, putBackTimer, type SlotTimer } from './slot-time
 
 /** The times of schedulers on several hosts differ by less: what one has just decided is not early for another. */
 const marginMs = 120_000;
-/** How often a slot is decided again. Two hosts whose clocks contradict each other must not go on for ever. */
-const mostAgain = 3;
 const batchSize = 20;
 /** How many slots are looked at for one timer: those of some years. */
 const mostSlots = 1_000;
@@ -121,11 +119,11 @@ export class LateTimers {
     const ahead = [...timer.ahead];
     const histories = await this.parts.ledger.readStreams(
       manager,
-      between.map((slotAt) => streamOf('backup', idOf(timer, slotAt))),
+      between.map((slotAt) => firstOutcomeOf(timer, slotAt)),
     );
     for (const slotAt of between) {
-      const [outcome] = histories.get(streamOf('backup', idOf(timer, slotAt))) ?? [];
-      if (outcome && wasAhead(outcome, slotAt, later(now)) && timesAhead(ahead, slotAt) < mostAgain) ahead.push(slotAt);
+      const outcome = histories.get(firstOutcomeOf(timer, slotAt))?.[0];
+      if (hasNoBackup(outcome) && wasAhead(outcome, slotAt, later(now)) && !isAhead(ahead, slotAt)) ahead.push(slotAt);
     }
     await putBackTimer(manager, { scheduleId: timer.scheduleId, nextSlotAt: first, ahead });
     this.parts.log.warn(
@@ -135,16 +133,24 @@ export class LateTimers {
   }
 }
 
-/** How often a slot was decided before its time. */
-export function timesAhead(ahead: readonly Date[], slotAt: Date): number {
-  return ahead.filter((each) => each.getTime() === slotAt.getTime()).length;
+/** Whether a slot was called missed or skipped before its time. */
+export function isAhead(ahead: readonly Date[], slotAt: Date): boolean {
+  return ahead.some((each) => each.getTime() === slotAt.getTime());
 }
 
-function idOf({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
-  return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
+/** The stream whose first event is what became of a slot when it was decided first. That event never changes. */
+export function firstOutcomeOf({ scheduleId }: SlotTimer, slotAt: Date): StreamName {
+  return streamOf('backup', scheduledBackupId(scheduleId, slotAt));
 }
 
-/** A slot that was called missed only because the clock was ahead is made up for. A slot whose backup ran has run. */
+/** Whether a slot came to nothing when it was decided first. Only such a slot may still become a backup. */
+export function hasNoBackup(
+  outcome: RecordedEvent | undefined,
+): outcome is RecordedEvent<'SlotMissed' | 'SlotSkipped'> {
+  return outcome?.type === 'SlotMissed' || outcome?.type === 'SlotSkipped';
+}
+
+/** A slot that was called missed only because the clock was ahead is made up for. */
 function wasAhead({ type, at }: RecordedEvent, slotAt: Date, now: Date): boolean {
   return slotAt > now || (type === 'SlotMissed' && new Date(at) > now);
 }

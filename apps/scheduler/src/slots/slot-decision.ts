@@ -4,6 +4,7 @@ import {
   type BackupCommand,
   backupName,
   type Delay,
+  madeUpBackupId,
   plannedType,
   type Slot,
   scheduledBackupId,
@@ -11,13 +12,15 @@ import {
   whyPaused,
   whyTaken,
 } from '@strongroom/domain';
-import { timesAhead } from './late-timers.js';
+import { isAhead } from './late-timers.js';
 import type { SlotBasis } from './slot-basis.js';
 import type { SlotTimer } from './slot-timers.js';
 
 export interface SlotDecision {
   /** Of the slot's outcome: a backup, or what became of the slot instead. */
   id: string;
+  /** Whether the slot has an outcome already, which is that it has no backup. Nothing but a backup is recorded then. */
+  makesUp: boolean;
   timer: SlotTimer;
   slotAt: Date;
   command: BackupCommand;
@@ -31,9 +34,10 @@ export interface Judged {
   basis: SlotBasis;
 }
 
-/** An outcome that the slot was given before its time is not its own, so the slot has another identity then. */
-function idOfSlot({ scheduleId, ahead }: SlotTimer, slotAt: Date): string {
-  return scheduledBackupId(scheduleId, slotAt, timesAhead(ahead, slotAt));
+/** A slot that was called missed or skipped before its time has another identity when its time has come. */
+function identityOf({ scheduleId, ahead }: SlotTimer, slotAt: Date): Pick<SlotDecision, 'id' | 'makesUp'> {
+  const makesUp = isAhead(ahead, slotAt);
+  return { id: (makesUp ? madeUpBackupId : scheduledBackupId)(scheduleId, slotAt), makesUp };
 }
 
 /**
@@ -45,7 +49,7 @@ export function begin(
   { slotAt, definition }: Slot,
   delay: Delay | undefined,
 ): SlotDecision {
-  const id = idOfSlot(timer, slotAt);
+  const { id, makesUp } = identityOf(timer, slotAt);
   const request: EventData<'BackupRequested'> = {
     backupId: id,
     instanceId: timer.instanceId,
@@ -59,11 +63,11 @@ export function begin(
     datastore: instance.datastore,
     copyTo: definition.copyTo,
   };
-  return { id, timer, slotAt, command: { type: 'RequestBackup', request, delay }, reliesOn };
+  return { id, makesUp, timer, slotAt, command: { type: 'RequestBackup', request, delay }, reliesOn };
 }
 
 export function skipPaused({ timer, basis: { reliesOn } }: Judged, slotAt: Date): SlotDecision {
-  return skip({ id: idOfSlot(timer, slotAt), timer, slotAt, reliesOn }, whyPaused);
+  return skip({ ...identityOf(timer, slotAt), timer, slotAt, reliesOn }, whyPaused);
 }
 
 /** @param reason what the backup of the instance does that has not ended */
@@ -82,13 +86,13 @@ export function skipTaken(decision: SlotDecision): SlotDecision {
 export function miss({ timer, basis: { reliesOn } }: Judged, slotAt: Date, reason: string): SlotDecision {
   const { scheduleId, instanceId } = timer;
   const slot = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason };
-  return { id: idOfSlot(timer, slotAt), timer, slotAt, command: { type: 'MissSlot', slot }, reliesOn };
+  return { ...identityOf(timer, slotAt), timer, slotAt, command: { type: 'MissSlot', slot }, reliesOn };
 }
 
-function skip({ id, timer, slotAt, reliesOn }: Omit<SlotDecision, 'command'>, reason: string): SlotDecision {
-  const { scheduleId, instanceId } = timer;
-  const slot = { scheduleId, instanceId, slotAt: slotAt.toISOString(), reason };
-  return { id, timer, slotAt, command: { type: 'SkipSlot', slot }, reliesOn };
+function skip(decision: Omit<SlotDecision, 'command'>, reason: string): SlotDecision {
+  const { scheduleId, instanceId } = decision.timer;
+  const slot = { scheduleId, instanceId, slotAt: decision.slotAt.toISOString(), reason };
+  return { ...decision, command: { type: 'SkipSlot', slot } };
 }
 
 /** `orders-20261123T1430Z`, cut to the 64 characters that a backup's name may have. */

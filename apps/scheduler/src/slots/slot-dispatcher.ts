@@ -2,8 +2,9 @@
  * The slot dispatcher decides every slot that has come due. Any number of schedulers may run it at once. The slot's own
  * identity is the lock: a slot has one outcome, whoever decides it and however often.
  *
- * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back,
- * and the slots are decided again when their time has come, under a further identity.
+ * A clock that was wrong may have decided slots before their time and moved timers beyond them. Such timers are put back. A slot that was
+ * called missed or skipped so is decided again when its time has come, under a second identity that nothing but a backup has. Nobody takes
+ * it before the ledger has told that the first outcome is no backup. So no clock can make a slot two backups.
  *
  * What a schedule said at a slot's time is what the ledger says. A timer may keep it, with the versions of the streams, and the append
  * asks whether they are at those versions. So a schedule that was paused or deleted a second ago does not fire, though the feed has not
@@ -19,7 +20,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { DueClock, DueTime } from './due-clock.js';
 import { type Due, dueOf, isIncremental } from './due-slots.js';
 import { HeldSchedules } from './held-schedules.js';
-import { LateTimers, timesAhead } from './late-timers.js';
+import { firstOutcomeOf, hasNoBackup, isAhead, LateTimers } from './late-timers.js';
 import { basisIn, keptWith } from './slot-basis.js';
 import { begin as beginBackup, type Judged, miss, type SlotDecision, skipPaused } from './slot-decision.js';
 import { SlotParents } from './slot-parents.js';
@@ -286,8 +287,17 @@ export class SlotDispatcher {
       else if (unread.length < mostRead) unread.push(timer);
     }
     if (unread.length === 0) return known;
-    const { told, unreadable } = await this.ledger.readEach(manager, unread.flatMap(streamsOf));
-    for (const timer of unread) {
+    const { told, unreadable } = await this.ledger.readEach(
+      manager,
+      unread.flatMap((timer) => [
+        ...streamsOf(timer),
+        ...aheadOf(timer, now).map((slotAt) => firstOutcomeOf(timer, slotAt)),
+      ]),
+    );
+    for (const read of unread) {
+      // What is written down with a timer is a hint: the ledger says which slots have no backup.
+      const isNone = (slotAt: Date) => hasNoBackup(told.get(firstOutcomeOf(read, slotAt))?.[0]);
+      const timer = { ...read, ahead: read.ahead.filter((slotAt) => slotAt > now || isNone(slotAt)) };
       const { scheduleId, accountId, instanceId } = timer;
       const [broken] = streamsOf(timer).flatMap((stream) => unreadable.get(stream) ?? []);
       if (broken) {
@@ -322,7 +332,7 @@ export class SlotDispatcher {
       }
       for (const { slotAt } of paused) decisions.push(skipPaused(each, slotAt));
       if (fire) {
-        const delay = this.watch.delayOf(fire.slotAt, now, timesAhead(timer.ahead, fire.slotAt) > 0);
+        const delay = this.watch.delayOf(fire.slotAt, now, isAhead(timer.ahead, fire.slotAt));
         decisions.push(beginBackup(each, fire, delay));
       }
       if (isInDoubt && missed.length > 0) {
@@ -382,6 +392,11 @@ export class SlotDispatcher {
     }
     if (inTime > 0) this.log.info({ slots: inTime, lagMs: longestMs }, 'slots fired');
   }
+}
+
+/** The slots that are due now and were decided before their time, as a timer says. */
+function aheadOf({ ahead }: SlotTimer, now: Date): Date[] {
+  return ahead.filter((slotAt) => slotAt <= now);
 }
 
 function streamsOf({ scheduleId, instanceId }: SlotTimer) {

@@ -88,10 +88,11 @@ export class SlotRecording {
     manager: EntityManager,
     decisions: readonly SlotDecision[],
   ): Promise<Recorded & { claimed: SlotDecision[] }> {
-    const requests = decisions.map((decision) => this.request(decision));
+    const kept = decisions.filter(({ makesUp, command }) => !makesUp || command.type === 'RequestBackup');
+    const requests = kept.map((decision) => this.request(decision));
     const outcomes = await this.parts.ledger.appendRelying(manager, requests);
     const which = (outcome: RelyingOutcome['outcome']) =>
-      decisions.filter((_, index) => outcomes[index]?.outcome === outcome);
+      kept.filter((_, index) => outcomes[index]?.outcome === outcome);
     return { recorded: which('appended'), claimed: which('claimed'), undone: which('outdated') };
   }
 

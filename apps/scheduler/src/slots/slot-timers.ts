@@ -14,7 +14,7 @@ export interface SlotTimer {
   accountId: string;
   instanceId: string;
   nextSlotAt: Date;
-  /** Slots that were decided before their time and are still to come. Each is in the list as often as it was decided. */
+  /** Slots that were called missed or skipped before their time and are still to come. An older process may name one twice, or one that ran. */
   ahead: Date[];
   /** What the slots may be decided by, as a process has kept it; null when there is nothing. */
   basis: unknown;

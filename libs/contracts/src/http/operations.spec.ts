@@ -92,6 +92,11 @@ describe('the table of operations', () => {
       '/docs/reference.js',
       '/health/live',
       '/health/ready',
+      '/console',
+      '/console/assets/{file}',
+      '/console/session',
+      '/console/session',
+      '/console/session',
     ]);
   });
 

@@ -4,6 +4,7 @@
  */
 import { auditOperations } from './audit.js';
 import { backupOperations } from './backups.js';
+import { consoleOperations } from './console.js';
 import { datastoreOperations } from './datastores.js';
 import { eventOperations } from './events.js';
 import { explanationOperations } from './explanations.js';
@@ -51,6 +52,11 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Service',
     about: 'What the service says of itself: its versions, documents, health, regions and limits.',
     operations: serviceOperations,
+  },
+  {
+    name: 'Console',
+    about: 'The console for people, and the sessions of those who have signed in to it.',
+    operations: consoleOperations,
   },
 ];
 
@@ -115,8 +121,9 @@ export function faultsOf(operation: Operation): FaultType[] {
       ...ifSo(takesBody || query.length > 0 || path.includes('{'), 'badRequest'),
       ...ifSo(isOfAccount(operation), 'unauthorized', 'forbidden', 'overLimit', 'instanceFault', 'serviceUnavailable'),
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
+      ...ifSo(takesBody, 'badMediaType'),
       // An Idempotency-Key may have come with another request.
-      ...ifSo(takesBody, 'badMediaType', 'unprocessableEntity'),
+      ...ifSo(takesBody && isOfAccount(operation), 'unprocessableEntity'),
       ...faults,
       ...ifSo(changes === true, 'preconditionFailed'),
     ]),

@@ -5,8 +5,8 @@
 --   by_owner, by_reader      who leases them, and what that process can read
 --   most, for_ms             how many jobs at most, and for how long
 --   in_hand                  ids of jobs that the owner still works on: they are not leased to it
---   usual_quota, own_quotas  how many jobs of the kind an account may have in hand: the usual number, and {account: number}. null is no limit
---   share                    how many of them by_owner may have of one account; null is no limit
+--   usual_quota, own_quotas  how many jobs of the lane an account may have in hand: the usual number, and {account: number}. null is no limit
+--   share                    how many of these by_owner may have of one account; null is no limit
 --
 -- Answer: the leased jobs, in the order of the turns.
 --
@@ -14,8 +14,8 @@
 --   * Each account with a job that is ready has one turn, then the next account has one, and so on in a circle. job_turn keeps how far
 --     the circle is. Within an account, the job that has been ready longest goes first.
 --   * The row of job_turn is locked before the statement that looks for jobs. So processes lease one after the other, and each sees what
---     the one before it has leased: no account has more jobs in hand than its quota. A quota counts the jobs of all lanes, so the row of
---     the lane '' is locked before that of another lane.
+--     the one before it has leased: no account has more jobs in hand than its quota. A quota counts the jobs of one lane, so that a region
+--     that hangs takes nothing of what an account may have in the others.
 --   * The cost does not grow with the jobs that wait. It goes from account to account by index, over 1,000 accounts at most. The next call
 --     goes on from there.
 --   * A pause that begins in the future is over, since a wrong clock made it.
@@ -43,10 +43,7 @@ begin
       return;
     end if;
   end if;
-  insert into job_turn (kind, lane) values (asked_kind, ''), (asked_kind, asked_lane) on conflict do nothing;
-  if usual_quota is not null or own_quotas <> '{}' then
-    perform from job_turn t where t.kind = asked_kind and t.lane = '' for update;
-  end if;
+  insert into job_turn (kind, lane) values (asked_kind, asked_lane) on conflict do nothing;
   select t.account_id into last_account from job_turn t where t.kind = asked_kind and t.lane = asked_lane for update;
   return query
   with recursive walk(place, account_id, is_around) as (
@@ -73,7 +70,8 @@ begin
       select least(most, quota.jobs - count(*), share - count(*) filter (where held.lease_owner = by_owner))::integer as jobs
       from (
         select h.lease_owner from job h
-        where h.kind = asked_kind and h.account_id = w.account_id and h.lease_owner is not null and not job_is_free(h)
+        where h.kind = asked_kind and h.lane = asked_lane and h.account_id = w.account_id and h.lease_owner is not null
+          and not job_is_free(h)
         order by h.lease_owner
       ) held
     ) room

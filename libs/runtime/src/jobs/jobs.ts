@@ -41,7 +41,7 @@ export interface LeasedJob {
   readonly passedBy?: readonly string[] | undefined;
 }
 
-/** How many jobs of a kind an account may have in hand. null is no limit. */
+/** How many jobs an account may have in hand in each lane of a kind. null is no limit. */
 export interface JobQuota {
   usual: number | null;
   /** By account, where it is another number. */
@@ -53,7 +53,7 @@ const noQuota: JobQuota = { usual: null, byAccount: new Map() };
 export interface LeaseLimits {
   /** Ids that the caller still works on under an earlier lease: not leased to it, even when that lease has lapsed. */
   inHand?: readonly string[];
-  /** How many jobs of the kind each account may have in hand, over all processes. What is more waits. */
+  /** How many jobs of the lane each account may have in hand, over all processes. What is more waits. */
   quota?: JobQuota;
   /** How many of them the owner may have of one account. null is no limit. */
   share?: number | null;

@@ -33,7 +33,7 @@ const most = 10_000_000;
 export const quotas = {
   name: 'STRONGROOM_QUOTAS',
   meaning:
-    'What an account may have. `instances` counts its registered and built instances, and `built-servers` those that Strongroom runs. `stored-gib` is the size of its backups and copies in all regions, the deleted ones that are still there too, and those that are being made. `backups` and `copies` are how many are made at a time, over all processes: the others wait. `streams` are the live streams of events at one API process. With 0 there is no limit. A quota that is not named keeps its default, and `acme:instances=5000` is that of the account `acme` alone.',
+    'What an account may have. `instances` counts its registered and built instances, and `built-servers` those that Strongroom runs. `stored-gib` is the size of its backups and copies in all regions, the deleted ones that are still there too, and those that are being made. `backups` is how many are made at a time, over all processes, and `copies` how many are made at a time to each region: the others wait. `streams` are the live streams of events at one API process. With 0 there is no limit. A quota that is not named keeps its default, and `acme:instances=5000` is that of the account `acme` alone.',
   form: parsedText(form, quotasOf),
   usedBy: ['api', 'scheduler', 'replicator'],
   default: quotaKinds.map((kind) => `${kind}=${usualQuotas[kind]}`).join(','),

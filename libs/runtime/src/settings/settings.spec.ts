@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import * as alarms from './alarms.js';
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
@@ -20,6 +21,7 @@ import * as work from './work.js';
 describe('the list of settings', () => {
   it('has every setting that is declared, each once', () => {
     const declared = [
+      alarms,
       audit,
       built,
       deletion,

@@ -1,4 +1,5 @@
 /** Every setting of the services, in the order in which the page of settings shows them and errors name them. */
+import * as alarms from './alarms.js';
 import * as audit from './audit.js';
 import * as built from './built-servers.js';
 import * as deletion from './deletion.js';
@@ -39,6 +40,8 @@ export const settings: readonly Setting<unknown>[] = [
   service.privateHost,
   service.privatePort,
   service.logLevel,
+  alarms.metricSchedules,
+  alarms.heartbeatUrl,
   service.supervised,
   service.publicUrl,
   service.trustedProxies,

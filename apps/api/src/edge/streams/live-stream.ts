@@ -13,6 +13,7 @@ import { inOrder, isOutage, type LedgerItem, type LedgerPlace } from '@strongroo
 import { type AppConfig, clientNetworkOf, type Logger } from '@strongroom/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Reach, reaches } from '../caller.js';
+import { tokenOf } from '../sessions.js';
 import type { ReadsAtATime } from './reads-at-a-time.js';
 import type { StreamSource } from './stream-source.js';
 import type { Hearer, StreamTail } from './stream-tail.js';
@@ -262,9 +263,8 @@ export class LiveStream implements Hearer {
 
   private async isStillTrusted(): Promise<boolean> {
     const { accountId, instances, request } = this.asked;
-    const token = request.headers['x-auth-token'];
     const from = clientNetworkOf(request.clientAddress);
-    const principal = await this.parts.identity.authenticate(typeof token === 'string' ? token : undefined, from);
+    const principal = await this.parts.identity.authenticate(tokenOf(request), from);
     return (
       principal?.accountId === accountId &&
       hasRight(principal, this.source.right, this.parts.config.roles) &&

@@ -1,0 +1,36 @@
+/** `strongroom dead-letters`. What needs the database is loaded when it is asked for: the other commands start fast. */
+import type { Command } from 'commander';
+
+export function addLetters(program: Command): void {
+  const letters = program
+    .command('dead-letters')
+    .description(
+      'Look after the messages that a service could not handle and has set aside. Needs STRONGROOM_DATABASE_URL, with the role of the owner.',
+    );
+  letters
+    .command('list')
+    .description('List the letters that wait, the oldest first.')
+    .option('--all', 'also those that were replayed in the last 30 days')
+    .option('--limit <number>', 'how many at most', '100')
+    .option('--json', 'print them as JSON')
+    .action(async (options: { all?: boolean; limit: string; json?: boolean }) =>
+      (await import('./letters.js')).list(options),
+    );
+  letters
+    .command('show')
+    .description('Print a letter with its error and its message.')
+    .argument('<id>', 'the id of the letter')
+    .option('--json', 'print it as JSON')
+    .action(async (id: string, options: { json?: boolean }) => (await import('./letters.js')).show(id, options));
+  letters
+    .command('replay')
+    .description(
+      'Have letters handled again, when their cause is mended. What an event has done once is not done twice.',
+    )
+    .argument('[id...]', 'the ids of the letters')
+    .option('--all', 'every letter that waits')
+    .option('--wait', 'wait until each was handled, or has failed again')
+    .action(async (ids: string[], options: { all?: boolean; wait?: boolean }) =>
+      (await import('./letters.js')).replay(ids, options),
+    );
+}

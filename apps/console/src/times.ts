@@ -1,0 +1,37 @@
+/** Instants in words. */
+
+const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
+
+/** A time of a schedule is in UTC, and says no zone. */
+export function instantOf(zoneless: string): Date {
+  return new Date(`${zoneless}Z`);
+}
+
+/** To the minute, in UTC: `2026-11-27 03:15`. */
+export function utcMinute(at: Date): string {
+  return at.toISOString().slice(0, 16).replace('T', ' ');
+}
+
+/** To the minute, where the browser is. */
+export function localMinute(at: Date): string {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+}
+
+/** `5 min ago`, `in 3 h`: the largest unit that fits. */
+export function away(at: Date, now: Date): string {
+  const minutes = Math.round(Math.abs(at.getTime() - now.getTime()) / 60_000);
+  if (minutes < 1) return 'now';
+  const amount =
+    minutes < 60
+      ? `${minutes} min`
+      : minutes < 48 * 60
+        ? `${Math.round(minutes / 60)} h`
+        : `${Math.round(minutes / 1_440)} days`;
+  return at < now ? `${amount} ago` : `in ${amount}`;
+}
+
+/** When a schedule runs, in UTC. On the other days it makes incrementals. */
+export function timingOf({ day_of_week, hour, minute }: { day_of_week: number; hour: number; minute: number }): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `daily at ${two(hour)}:${two(minute)}, full on ${days[day_of_week] ?? day_of_week}`;
+}
