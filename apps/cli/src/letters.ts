@@ -5,9 +5,15 @@ import { type KeptLetter, KeptLetters } from '@strongroom/feed';
 import { type Column, printOne, printRows } from './api/printing.js';
 import { databaseUrl } from './database-options.js';
 import { MissingFault } from './exit-codes.js';
-import type { LetterListOptions } from './letters-command.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
+
+export interface LetterListOptions {
+  replayed?: boolean;
+  limit: number;
+  json?: boolean;
+  plain?: boolean;
+}
 
 /** How many letters one call asks for at most. */
 const mostAtOnce = 10_000;
