@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { streamOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
 import { Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { created, writeEvent } from '../../../../libs/read-model/fixtures/written-events.js';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { measureSchedules } from './schedule-metrics.js';
 
 const ids = new RandomIds();
+const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
 let database: TestDatabase;
 let dataSource: DataSource;
@@ -21,11 +22,18 @@ beforeAll(async () => {
     applicationName: 'schedule-metrics-spec',
     entities: viewTables,
   }).initialize();
-  for (const id of [ids.next(), ids.next(), ids.next()]) {
-    await writeEvent(dataSource, 'acme', 'schedule', id, 'ScheduleCreated', { ...created(id), copyTo: ['IAD'] });
-    late = id;
+  const ledger = new Ledger(dataSource);
+  for (const scheduleId of [ids.next(), ids.next(), ids.next()]) {
+    const instanceId = ids.next();
+    const definition = { dayOfWeek: 0, hour: 14, minute: 30, fullBackupRetention: 2, copyTo: ['IAD'], paused: false };
+    await ledger.append({
+      ...{ stream: streamOf('schedule', scheduleId), expectedVersion: 0, accountId: 'acme', instanceId, context },
+      events: [{ id: ids.next(), type: 'ScheduleCreated', data: { scheduleId, instanceId, ...definition } }],
+      ...{ claims: [], releases: [] },
+    });
+    late = scheduleId;
   }
-  await new Views(dataSource, new Ledger(dataSource)).catchUp('acme');
+  await new Views(dataSource, ledger).catchUp('acme');
   await dataSource.query(
     `update schedule_outcome set active_since = active_since - interval '2 days' where schedule_id = $1`,
     [late],
