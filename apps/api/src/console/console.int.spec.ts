@@ -215,4 +215,16 @@ describeWithBrowser('the console, in a browser', () => {
     expect(await page.evaluate('globalThis.breaches')).toEqual([]);
     expect(elsewhere).toEqual([]);
   });
+
+  it('is looked at by tests that see a picture without words, an address elsewhere and what the policy forbids', async () => {
+    await page.evaluate("document.body.append(Object.assign(new Image(), { src: 'https://elsewhere.invalid/x.png' }))");
+    const found = (await faults()).map((fault) => fault.replace(/:.*/, ''));
+    expect(found).toEqual(['light image-alt', 'light region', 'dark image-alt', 'dark region']);
+    await eventually(async () => {
+      expect(await page.evaluate('globalThis.breaches')).toEqual(['img-src https://elsewhere.invalid/x.png']);
+    }, soon);
+    // What the policy stops is not asked for, so the address is asked for by the test itself.
+    await page.goto('http://localhost:1/').catch(() => {});
+    expect(elsewhere).toContain('http://localhost:1/');
+  });
 });
