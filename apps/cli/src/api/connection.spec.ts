@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -55,6 +55,23 @@ describe('the service that a command asks', () => {
       await expect(unknown).rejects.toBeInstanceOf(UsageFault);
     }
     await expect(connectionOf({}, { XDG_CONFIG_HOME: join(folder, 'none') })).rejects.toThrow('Run: strongroom login');
+  });
+
+  it('is the local stack of the folder when there is no profile, and never beside one', async () => {
+    const before = process.cwd();
+    await mkdir(join(folder, '.strongroom'));
+    const ofStack = { api: 'http://127.0.0.1:8779', accountId: 'demo', tokens: { admin: 'of-stack' } };
+    await writeFile(join(folder, '.strongroom', 'stack.json'), JSON.stringify(ofStack));
+    process.chdir(folder);
+    try {
+      const found = { url: ofStack.api, account: 'demo', token: 'of-stack', profile: undefined };
+      expect(await connectionOf({}, { XDG_CONFIG_HOME: join(folder, 'none') })).toEqual(found);
+      expect(await connectionOf({}, env)).toMatchObject(home);
+      const elsewhere = connectionOf({ url: 'https://evil.example.com' }, { XDG_CONFIG_HOME: join(folder, 'none') });
+      await expect(elsewhere).rejects.toBeInstanceOf(CredentialFault);
+    } finally {
+      process.chdir(before);
+    }
   });
 
   it('is asked in clear on this machine alone, unless that is written', () => {
