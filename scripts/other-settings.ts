@@ -240,6 +240,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'How many random histories the test of previews runs. The default is 200.',
       },
       {
+        name: 'STRONGROOM_CONSOLE_PICTURES',
+        meaning: 'A folder in which the tests of the console keep what its screens show, in both themes.',
+      },
+      {
         name: 'STRONGROOM_RETENTION_HISTORIES',
         meaning: 'How many random histories the test of retention runs. The default is 100.',
       },

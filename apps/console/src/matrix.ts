@@ -20,7 +20,7 @@ export function rowsOf(known: Known, now: Date): Row[] {
     });
     return { schedule, name: nameOf(known, schedule), cells };
   });
-  return rows.sort((a, b) => a.name.localeCompare(b.name) || (a.schedule.id < b.schedule.id ? -1 : 1));
+  return rows.sort((a, b) => byName(a.name, b.name) || (a.schedule.id < b.schedule.id ? -1 : 1));
 }
 
 /** Whether the backups that were read tell everything that is shown of the regions in which backups are wanted. */
@@ -33,6 +33,9 @@ export function isResolved(known: Known): boolean {
 function isHome({ regions }: Known, name: string): boolean {
   return regions.some((region) => region.home && region.name === name);
 }
+
+/** As people count: server-2 comes before server-10. */
+export const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
 export function nameOf(known: Known, { instance_id }: ScheduleResource): string {
   return known.instances.get(instance_id)?.name ?? instance_id;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getConsole, getSchedules, schedulesResponse } from '@strongroom/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -29,7 +30,12 @@ describeWithBrowser('the console, in a browser', () => {
   beforeAll(async () => {
     gateway = await Gateway.open();
     browser = await launch(program ?? '');
-    context = await browser.newContext({ reducedMotion: 'reduce', timezoneId: 'Europe/Berlin', locale: 'en-GB' });
+    context = await browser.newContext({
+      reducedMotion: 'reduce',
+      viewport: { width: 1100, height: 640 },
+      timezoneId: 'Europe/Berlin',
+      locale: 'en-GB',
+    });
     context.setDefaultTimeout(15_000 * patience);
     await context.addInitScript(watching);
     await context.addInitScript(axe);
@@ -68,6 +74,16 @@ describeWithBrowser('the console, in a browser', () => {
       found.push(...ids.map((id) => `${colorScheme} ${id}`));
     }
     return found;
+  };
+
+  /** Keeps what the page shows in both themes, where somebody asks for pictures. */
+  const picture = async (name: string) => {
+    const folder = process.env.STRONGROOM_CONSOLE_PICTURES;
+    if (!folder) return;
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
+    }
   };
 
   it('refuses a wrong token, and signs in by keyboard alone', async () => {
@@ -134,10 +150,12 @@ describeWithBrowser('the console, in a browser', () => {
     await eventually(async () => expect(await page.locator('tbody tr').count()).toBe(10), soon);
     expect(await opened()).toEqual(withOne);
     expect(await page.locator('tbody tr').count()).toBe(10);
+    await picture('restorable');
   });
 
   it('finds schedules as one types, and pauses and resumes one with the mouse', async () => {
     await page.getByRole('link', { name: 'Schedules' }).click();
+    await picture('schedules');
     await page.getByLabel('Search').fill('ORD');
     expect(await page.locator('tbody th').allInnerTexts()).toContain('orders');
     await page.getByLabel('Search').fill('orders');
@@ -148,6 +166,7 @@ describeWithBrowser('the console, in a browser', () => {
     expect(await faults()).toEqual([]);
     await page.getByRole('button', { name: 'Pause orders' }).click();
     expect(await faults()).toEqual([]);
+    await picture('pause');
     await page.getByLabel('Reason').fill('CHG-4711');
     await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Resume orders' }).waitFor();
@@ -195,5 +214,17 @@ describeWithBrowser('the console, in a browser', () => {
     await eventually(async () => expect(await context.cookies()).toEqual([]), soon);
     expect(await page.evaluate('globalThis.breaches')).toEqual([]);
     expect(elsewhere).toEqual([]);
+  });
+
+  it('is looked at by tests that see a picture without words, an address elsewhere and what the policy forbids', async () => {
+    await page.evaluate("document.body.append(Object.assign(new Image(), { src: 'https://elsewhere.invalid/x.png' }))");
+    const found = (await faults()).map((fault) => fault.replace(/:.*/, ''));
+    expect(found).toEqual(['light image-alt', 'light region', 'dark image-alt', 'dark region']);
+    await eventually(async () => {
+      expect(await page.evaluate('globalThis.breaches')).toEqual(['img-src https://elsewhere.invalid/x.png']);
+    }, soon);
+    // What the policy stops is not asked for, so the address is asked for by the test itself.
+    await page.goto('http://localhost:1/').catch(() => {});
+    expect(elsewhere).toContain('http://localhost:1/');
   });
 });

@@ -25,7 +25,7 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
     <>
       <p role="status" class="summary">
         {known.reading === 'done'
-          ? `Restorable in ${current} places, with an old backup in ${old}, and not in ${none}.`
+          ? `Restorable in ${current + old} of ${current + old + none} places, in ${old} of these from an old backup.`
           : 'Looking for backups…'}
       </p>
       <Scrolled label="What can be restored, by schedule and region">

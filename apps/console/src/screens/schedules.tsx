@@ -2,7 +2,7 @@
 import type { Right, ScheduleResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
 import type { Known } from '../account.js';
-import { lastBackupOf, nameOf } from '../matrix.js';
+import { byName, lastBackupOf, nameOf } from '../matrix.js';
 import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
 import type { KnownBackup } from '../restorable.js';
@@ -34,7 +34,7 @@ export function SchedulesScreen({ known, accountId, rights, now, changed }: Show
       const text = `${name} ${schedule.id} ${schedule.copy_to.join(' ')} ${schedule.paused ? 'paused' : 'active'}`;
       return words.every((word) => text.toLowerCase().includes(word));
     })
-    .sort((a, b) => a.name.localeCompare(b.name));
+    .sort((a, b) => byName(a.name, b.name));
   const mayChange = rights.includes('schedule.update');
   return (
     <>
@@ -58,7 +58,7 @@ export function SchedulesScreen({ known, accountId, rights, now, changed }: Show
               <th scope="col">Schedule of</th>
               <th scope="col">Runs, in UTC</th>
               <th scope="col">Next run</th>
-              <th scope="col">Last backup</th>
+              <th scope="col">Last run</th>
               <th scope="col">Copied to</th>
               <th scope="col">State</th>
               {mayChange && <th scope="col">Change</th>}
@@ -73,7 +73,7 @@ export function SchedulesScreen({ known, accountId, rights, now, changed }: Show
                   <NextRun schedule={schedule} now={now} />
                 </td>
                 <td>
-                  <LastBackup backup={lastBackupOf(known, schedule)} now={now} />
+                  <LastRun backup={lastBackupOf(known, schedule)} now={now} />
                 </td>
                 <td>{schedule.copy_to.join(', ') || 'nowhere'}</td>
                 <td>
@@ -122,7 +122,7 @@ function NextRun({ schedule: { next_run }, now }: { schedule: ScheduleResource; 
   );
 }
 
-function LastBackup({ backup, now }: { backup: KnownBackup | undefined; now: Date }) {
+function LastRun({ backup, now }: { backup: KnownBackup | undefined; now: Date }) {
   if (!backup) return <span class="quiet">none yet</span>;
   const at = <Instant at={backup.completedAt ?? backup.createdAt} now={now} />;
   switch (backup.status) {
