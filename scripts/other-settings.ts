@@ -61,8 +61,31 @@ export const otherSettings: readonly OtherGroup[] = [
   },
   {
     title: 'The command line',
-    introduction: '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one.',
+    introduction:
+      '`strongroom --help` tells the commands, and `strongroom restore --help` the options of one. [command-line.md](command-line.md) has them all.',
     settings: [
+      {
+        name: 'STRONGROOM_URL',
+        meaning:
+          'Where the service is, such as `https://backups.example.com`. `--url` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_ACCOUNT',
+        meaning: 'The account whose things a command works on. `--account` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_TOKEN',
+        meaning: 'The token that the service is asked with. `--token-file` goes before it, and a profile behind it.',
+      },
+      {
+        name: 'STRONGROOM_PROFILE',
+        meaning:
+          'The profile of `strongroom login` that a command uses. `--profile` goes before it. Without both, it is the current one.',
+      },
+      {
+        name: 'XDG_CONFIG_HOME',
+        meaning: 'The folder below which `strongroom/config.json` has the profiles. Without it, that is `~/.config`.',
+      },
       {
         name: 'STRONGROOM_IDENTITY_FILE',
         meaning:

@@ -4,10 +4,14 @@ import { join, resolve } from 'node:path';
 import { everyReason } from '@strongroom/domain';
 import { settings } from '@strongroom/runtime';
 import { openApiDocument } from '../apps/api/src/service/open-api.js';
+import { exitCodeList } from '../apps/cli/src/exit-codes.js';
+import { strongroomProgram } from '../apps/cli/src/program.js';
 import { apiPage } from './api-page.js';
+import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
 import { decisionsPage } from './decisions-page.js';
 import { eventsPage } from './events-page.js';
+import { manPage } from './man-page.js';
 import { reasonsPage } from './reasons-page.js';
 
 const decisions = resolve('docs/decisions');
@@ -17,9 +21,11 @@ const decisionPages = readdirSync(decisions)
 
 const pages = {
   'docs/api.md': apiPage(openApiDocument()),
+  'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
   'docs/configuration.md': configurationPage(settings),
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
   'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
   'docs/reasons.md': reasonsPage(everyReason()),
+  'docs/strongroom.1': manPage(strongroomProgram(), exitCodeList),
 };
 for (const [path, text] of Object.entries(pages)) writeFileSync(resolve(path), text);

@@ -15,6 +15,7 @@ import { copyBackup, openVaults, type Vaults } from '@strongroom/vault';
 import { eventually } from '../../../test/services/eventually.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
 import { withoutProgress } from '../../../test/services/progress.js';
+import { exitCodes } from './exit-codes.js';
 
 const program = join(__dirname, '..', '..', '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 
@@ -105,12 +106,12 @@ describe('strongroom', () => {
     await file.write(Buffer.alloc(64, 'x'), 0, 64, 1_000);
     await file.close();
     const altered = await run(['verify', backupId, '--from', 'ORD'], { STRONGROOM_VAULTS });
-    expect(altered).toMatchObject({ code: 1, out: '' });
+    expect(altered).toMatchObject({ code: exitCodes.altered, out: '' });
     expect(altered.err).toMatch(/^strongroom: Backup .* in the vault of ORD is not what was stored: base\.tar\.zst: /);
     const to = join(folder, 'bad');
     const restored = await run(['restore', backupId, '--from', 'ORD', '--to', to], { STRONGROOM_VAULTS });
     expect(restored).toMatchObject({
-      code: 1,
+      code: exitCodes.altered,
       err: expect.stringContaining('Restore from the copy in another region'),
     });
     expect(await readdir(to)).toEqual([]);
@@ -124,14 +125,14 @@ describe('strongroom', () => {
     expect(whole.out).toContain(`Backup ${incrementalId} in IAD is whole`);
     expect(whole.out).toContain(`All 2 backups that ${incrementalId} is put together from are whole.`);
     const missing = await run(['verify', incrementalId, '--from', 'SYD', ...vault]);
-    expect(missing).toMatchObject({ code: 1, out: '' });
+    expect(missing).toMatchObject({ code: exitCodes.notFound, out: '' });
     expect(missing.err).toContain(`without ${backupId}, which it is built on: The vault of SYD does not hold`);
     const signal = new AbortController().signal;
     const [from, to] = [vaults.of('DFW'), vaults.of('SYD')];
     await copyBackup({ from, to, backupId, attempt: 1, expectedSha256: sha256, signal });
     await truncate(join(folder, 'SYD', await locationIn('SYD'), 'base.tar.zst'), 1_000);
     const altered = await run(['verify', incrementalId, '--from', 'SYD', ...vault]);
-    expect(altered.code).toBe(1);
+    expect(altered.code).toBe(exitCodes.altered);
     expect(altered.err).toContain(`Backup ${backupId} in the vault of SYD is not what was stored`);
   }, 60_000);
 
@@ -164,7 +165,10 @@ describe('strongroom', () => {
     ]);
     await eventually(async () => expect(await readdir(to)).not.toEqual([]), { withinMs: 30_000 });
     child.kill('SIGINT');
-    await expect(ended).resolves.toMatchObject({ code: 1, err: expect.stringContaining('The restore was cancelled') });
+    await expect(ended).resolves.toMatchObject({
+      code: exitCodes.interrupted,
+      err: expect.stringContaining('The restore was cancelled'),
+    });
     expect(await readdir(to)).toEqual([]);
   }, 60_000);
 
@@ -206,7 +210,10 @@ describe('strongroom', () => {
     for (const args of [['show'], ['verify'], ['restore', '--to', join(folder, 'none')]]) {
       const [command = '', ...more] = args;
       const { code, err } = await run([command, strange, ...more, ...options]);
-      expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining(`does not hold backup ${strange}`) });
+      expect({ code, err }).toEqual({
+        code: exitCodes.notFound,
+        err: expect.stringContaining(`does not hold backup ${strange}`),
+      });
     }
   });
 

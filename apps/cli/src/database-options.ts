@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { whyNotVerified } from '@strongroom/runtime/light';
 import { z } from 'zod';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 const stackFile = '.strongroom/stack.json';
 const stack = z.object({ postgres: z.string() });

@@ -157,7 +157,7 @@ describe('strongroom, on an encrypted backup', () => {
       [['verify', '--restore', '--identity', 'stranger.txt'], 'none of the given keys opens it'],
     ] as const) {
       const ended = await run([...command, backupId, ...at()]);
-      expect([command, ended.code, ended.output]).toEqual([command, 1, expect.stringContaining(needed)]);
+      expect([command, ended.code, ended.output]).toEqual([command, 12, expect.stringContaining(needed)]);
       expect(ended.output).toContain(why);
     }
     const unreadable = await run(['restore', backupId, ...at(), '--to', restored('none'), '--identity', 'lost.txt']);
@@ -190,7 +190,7 @@ describe('strongroom, on an encrypted backup', () => {
     expect(dataInVault()).toEqual(before);
     const to = restored('second');
     const former = await run(['restore', backupId, ...at(), '--to', to, '--identity', 'owner.txt']);
-    expect([former.code, former.output]).toEqual([1, expect.stringContaining('opens with the key of new safe')]);
+    expect([former.code, former.output]).toEqual([12, expect.stringContaining('opens with the key of new safe')]);
     expect(await run(['restore', backupId, ...at(), '--to', to, '--identity', 'successor.txt'])).toMatchObject({
       code: 0,
     });
@@ -203,7 +203,7 @@ describe('strongroom, on an encrypted backup', () => {
     const to = restored('kept');
     const refused = await run(['restore', keptId, ...atKept(), '--to', to, '--identity', 'owner.txt']);
     const needed = 'opens with the key of the KMS (command:backups)';
-    expect([refused.code, refused.output]).toEqual([1, expect.stringContaining(needed)]);
+    expect([refused.code, refused.output]).toEqual([12, expect.stringContaining(needed)]);
     writeFileSync(join(folder, 'kms.txt'), `# it asks the KMS\n${keptKey}\n`);
     const rewrap = (key: string) => {
       writeFileSync(join(folder, 'kept.json'), JSON.stringify({ default: [{ key, name: 'new safe' }] }));

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { messageOf } from '@strongroom/contracts';
 import { type Identity, parseIdentities } from '@strongroom/encryption';
 import type { Command } from 'commander';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 export interface IdentityOptions {
   identity?: string[];

@@ -10,7 +10,7 @@ import { createDataSource } from '@strongroom/database';
 import { z } from 'zod';
 import { databaseUrl } from './database-options.js';
 import { note, say } from './output.js';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 const variable = 'STRONGROOM_SECRET_KEY';
 const localSecrets = '.strongroom/secrets.json';

@@ -54,7 +54,7 @@ describe('strongroom ledger verify', () => {
     await dataSource.query(`update ledger_event set account_id = 'forger' where position = 3`);
     const { code, stdout } = await verify('--json', '--export', heads);
     expect([code, JSON.parse(stdout)]).toEqual([
-      1,
+      13,
       expect.objectContaining({ broken: expect.objectContaining({ position: 3, why: 'changed' }) }),
     ]);
     expect(readFileSync(heads, 'utf8').trim().split('\n')).toHaveLength(2);

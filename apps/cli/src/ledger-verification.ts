@@ -4,8 +4,9 @@ import { messageOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import { databaseUrl } from './database-options.js';
+import { exitCodes } from './exit-codes.js';
 import { say, sayJson } from './output.js';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 export interface VerifyLedgerOptions {
   against?: string;
@@ -22,7 +23,7 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   const compared = onlyNew ? 1 : heads.length;
   if (options.json) sayJson(verdict);
   else say(told(verdict, compared));
-  if (verdict.broken) process.exitCode = 1;
+  if (verdict.broken) process.exitCode = exitCodes.altered;
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 

@@ -89,7 +89,7 @@ describe('strongroom list', () => {
     const bad = await stored('orders', '2026-11-15T02:00:00.000Z');
     await writeFile(join(folder, 'IAD', (await vault.locationOf(bad)) ?? '', 'manifest.json'), '{');
     const { code, out, err } = await run('--json');
-    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining("1 backups in IAD can't be read") });
+    expect({ code, err }).toEqual({ code: 3, err: expect.stringContaining("1 backups in IAD can't be read") });
     const lines: { backupId: string }[] = out
       .trimEnd()
       .split('\n')
@@ -129,7 +129,7 @@ describe('strongroom list', () => {
     await writeFile(state, (await readFile(state, 'utf8')).replace(former, now));
     const { code, out } = await run();
     expect({ code, out }).toEqual({
-      code: 1,
+      code: 3,
       out: expect.stringMatching(/newer version of Strongroom.*Upgrade Strongroom here/),
     });
   });

@@ -3,6 +3,7 @@ import { isEncrypted } from '@strongroom/contracts';
 import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { encryptedFor } from './encrypted-for.js';
+import { exitCodes } from './exit-codes.js';
 import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
@@ -52,7 +53,7 @@ export function addList(program: Command): void {
         note(
           `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}`,
         );
-        process.exitCode = 1;
+        process.exitCode = exitCodes.incomplete;
       }
     });
 }

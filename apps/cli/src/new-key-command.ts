@@ -5,7 +5,7 @@ import { messageOf } from '@strongroom/contracts';
 import { newIdentityFile } from '@strongroom/encryption';
 import type { Command } from 'commander';
 import { note, say } from './output.js';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 export function addNewKey(keys: Command): void {
   keys

@@ -32,7 +32,9 @@ describe('what the commands print', () => {
   });
 
   it('goes this way everywhere', () => {
-    const names = readdirSync(__dirname).filter((name) => /(?<!spec)\.ts$/.test(name) && !alone.includes(name));
+    const names = readdirSync(__dirname, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => /(?<!spec)\.ts$/.test(name) && !alone.includes(name),
+    );
     const past = names.filter((name) =>
       /std(out|err)\.write|console\./.test(readFileSync(join(__dirname, name), 'utf8')),
     );

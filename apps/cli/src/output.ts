@@ -23,3 +23,23 @@ export function sayJson(value: unknown, indent?: number): void {
 export function inLine(text: string): string {
   return printable(text).replaceAll(/[\n\t]/g, ' ');
 }
+
+/** Prints a part of a text, whose lines end elsewhere. */
+export function sayPart(text: string): void {
+  process.stdout.write(printable(text));
+}
+
+/** A line for people that the next one takes the place of. Where it cannot be drawn over, nothing is printed. */
+export function noteOver(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${inLine(text)}\u001b[K`);
+}
+
+/** Removes the line of `noteOver`. */
+export function noteNothing(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+}
+
+/** Prints a value as a line of JSON, beside what programs read as the result. */
+export function noteJson(value: unknown): void {
+  process.stderr.write(`${printableJson(value)}\n`);
+}

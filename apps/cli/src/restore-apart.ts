@@ -14,7 +14,7 @@ import {
 } from '@strongroom/engines';
 import { engineMemory, freeSpaceReserve, type Setting } from '@strongroom/runtime/light';
 import { note } from './output.js';
-import { UsageFault } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
 
 export interface WantedRestore extends Omit<RestoreBackupOptions, 'restorerFor' | 'progress' | 'signal'> {
   /** What is put together, the full backup first. */

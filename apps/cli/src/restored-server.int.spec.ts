@@ -222,7 +222,7 @@ describe('a server that strongroom restored', () => {
     ]) {
       const { code, err } = await run([...args, ...vault]);
       expect({ code, err }).toEqual({
-        code: 1,
+        code: 13,
         err: expect.stringContaining(`its SHA-256 is ${sha256} and should be ${wrong}`),
       });
     }

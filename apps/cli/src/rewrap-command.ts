@@ -5,9 +5,11 @@ import { chainHolder, recipientFrom } from '@strongroom/encryption';
 import { rewrapVault } from '@strongroom/engines';
 import { recipients } from '@strongroom/runtime/light';
 import type { Command } from 'commander';
+import { exitCodes } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { note, say } from './output.js';
-import { fromVault, UsageFault, type VaultOptions, vaultOf } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
+import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 interface Options extends VaultOptions, IdentityOptions {
   recipients?: string;
@@ -44,7 +46,7 @@ export function addRewrap(keys: Command): void {
       );
       if (done.failed > 0) {
         note(`strongroom: the keys of ${done.failed} backups stay as they are.`);
-        process.exitCode = 1;
+        process.exitCode = done.changed + done.same > 0 ? exitCodes.incomplete : exitCodes.failed;
       }
     });
 }

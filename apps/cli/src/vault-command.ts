@@ -4,7 +4,8 @@ import { FolderUpgrade, VaultRoot } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { note, say } from './output.js';
 import { Progress } from './progress.js';
-import { addressOf, fromVault, UsageFault, type VaultOptions } from './vault-options.js';
+import { UsageFault } from './usage-fault.js';
+import { addressOf, fromVault, type VaultOptions } from './vault-options.js';
 
 export function addVault(program: Command): void {
   const vault = program.command('vault').description('Look after a vault.');

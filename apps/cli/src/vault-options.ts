@@ -1,19 +1,11 @@
 /** Finds the vault that a command reads: from the call, else from the environment, else from the local stack. */
 import { existsSync, readFileSync } from 'node:fs';
-import { Fault, regionName, uuid, vaultAddresses } from '@strongroom/contracts';
+import { regionName, uuid, vaultAddresses } from '@strongroom/contracts';
 import { whyInClear } from '@strongroom/runtime/light';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-
-/** The call cannot be carried out as it is written. */
-export class UsageFault extends Fault<'usage-invalid'> {
-  override readonly name = 'UsageFault';
-
-  constructor(message: string, options?: { cause?: unknown }) {
-    super('usage-invalid', false, message, options);
-  }
-}
+import { UsageFault } from './usage-fault.js';
 
 export interface VaultOptions {
   from: string;

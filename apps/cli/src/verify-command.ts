@@ -5,6 +5,7 @@
 import { findChain, openChain } from '@strongroom/engines';
 import { storedBytes, VaultFault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { exitCodes } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
@@ -20,9 +21,6 @@ interface Options extends VaultOptions, IdentityOptions {
   programs?: string;
   json?: boolean;
 }
-
-/** The exit code when everything that was read is right, and there was no server to try it on. */
-const notStartedCode = 3;
 
 export function addVerify(program: Command): void {
   const command = withVault(program.command('verify')).description(
@@ -63,7 +61,7 @@ export function addVerify(program: Command): void {
       if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
       const trial = options.restore ? await tried(backupId, options) : undefined;
       if (trial) for (const line of told(trial)) tell(line);
-      if (trial && 'notStarted' in trial.read) process.exitCode = notStartedCode;
+      if (trial && 'notStarted' in trial.read) process.exitCode = exitCodes.incomplete;
       if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
     });
 }

@@ -14,6 +14,7 @@ const reference = [
   page('API', '/api'),
   page('What the API promises', '/contract'),
   page('Events', '/events'),
+  page('Command line', '/command-line'),
   page('Configuration', '/configuration'),
   page('Reasons', '/reasons'),
   page('Grounds against incrementals', '/incremental-grounds'),

@@ -44,6 +44,12 @@ export class OperationCaller {
     return { ...answer, body: answer.body as ResponseOf<O> };
   }
 
+  /** As `call`, for a caller that takes the operation as an argument of its own. @throws {ApiFault} */
+  async perform<const O extends Operation>(operation: O, asked: AskingParts<O>): Promise<Answer<ResponseOf<O>>> {
+    const answer = await this.succeed(operation, asked);
+    return { ...answer, body: answer.body as ResponseOf<O> };
+  }
+
   /** Makes a request of an operation that only asks, and is answered with a body of its own. @throws {ApiFault} */
   ask<const O extends Operation & { readonly answer: z.ZodType }>(
     operation: O,

@@ -41,7 +41,15 @@ export {
   type VaultMemory,
   VaultUpload,
 } from './vault.js';
-export { isOutageOfVault, isSpoilt, notHeld, VaultFault, type VaultFaultCode, vaultFaultCodes } from './vault-fault.js';
+export {
+  isOutageOfVault,
+  isSpoilt,
+  NotHeld,
+  notHeld,
+  VaultFault,
+  type VaultFaultCode,
+  vaultFaultCodes,
+} from './vault-fault.js';
 export type { WatchOptions } from './vault-watch.js';
 export { openVaults, Vaults } from './vaults.js';
 export { openVaultsOfService } from './vaults-of-service.js';

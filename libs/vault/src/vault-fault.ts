@@ -60,8 +60,11 @@ export function isSpoilt(error: unknown): boolean {
   return error instanceof VaultFault && spoilt.has(error.code);
 }
 
-export function notHeld(backupId: string, region: string): VaultFault {
-  return new VaultFault(
+/** The vault holds nothing of the backup, so nothing of it is damaged either. */
+export class NotHeld extends VaultFault {}
+
+export function notHeld(backupId: string, region: string): NotHeld {
+  return new NotHeld(
     'object-missing',
     region,
     `The vault of ${region} does not hold backup ${backupId}. See which regions have it: GET /backups/${backupId}.`,

@@ -1,0 +1,77 @@
+/** `strongroom login`: tries a token, and keeps it in a profile. A token is never an option's value: others could read it in the list of processes. */
+import { Client } from '@strongroom/client';
+import { accountId as accountForm, getRegions } from '@strongroom/contracts';
+import type { Command } from 'commander';
+import { note } from '../output.js';
+import { UsageFault } from '../usage-fault.js';
+import { type Config, configPath, type Profile, profileName, readConfig, writeConfig } from './config-file.js';
+import { type ConnectionOptions, mustBeSafe, sendable, tokenIn } from './connection.js';
+import { isAtTerminal, lineTyped } from './prompt.js';
+import { asking } from './session.js';
+
+interface LoginOptions extends ConnectionOptions {
+  input: boolean;
+}
+
+const usualProfile = 'default';
+
+export function addLogin(program: Command): void {
+  program
+    .command('login')
+    .description(
+      'Sign in to a service: try a token and keep it in a profile, which only you can read. The token comes from --token-file, from STRONGROOM_TOKEN, or is typed and not shown.',
+    )
+    .option(
+      '--profile <name>',
+      'the profile to write. Without it: STRONGROOM_PROFILE, else the current one, else default',
+    )
+    .option('--url <url>', 'where the service is. Without it: STRONGROOM_URL, else that of the profile')
+    .option('--account <id>', 'the account. Without it: STRONGROOM_ACCOUNT, else that of the profile')
+    .option('--token-file <path>', 'a file with the token, or - for the standard input')
+    .option('--allow-http', 'let the token pass a network in clear, to a service without https')
+    .option('--no-input', 'ask nobody anything')
+    .action(async (options: LoginOptions) => {
+      const path = configPath();
+      const config = await readConfig(path);
+      const name = options.profile || process.env.STRONGROOM_PROFILE || config.current || usualProfile;
+      const { error } = profileName.safeParse(name);
+      if (error) throw new UsageFault(`The profile ${name} ${error.issues[0]?.message}.`);
+      const place = placeOf(options, Object.hasOwn(config.profiles, name) ? config.profiles[name] : undefined);
+      const token = (await tokenIn(options, process.env)) ?? (await typedToken(options, place.url));
+      await tried({ ...place, token, profile: name });
+      const saved: Profile = { ...place, token, ...(options.allowHttp && { allowsHttp: true }) };
+      const next: Config = { current: name, profiles: { ...config.profiles, [name]: saved } };
+      await writeConfig(path, next);
+      note(
+        `Signed in to ${place.url} as account ${place.account}. The profile ${name} is used from now on; it is in ${path}.`,
+      );
+    });
+}
+
+/** @throws {UsageFault} */
+function placeOf(options: LoginOptions, before: Profile | undefined): { url: string; account: string } {
+  const url = options.url ?? process.env.STRONGROOM_URL ?? before?.url;
+  const account = options.account ?? process.env.STRONGROOM_ACCOUNT ?? before?.account;
+  if (!url || !account)
+    throw new UsageFault('Say where to sign in: strongroom login --url https://HOST --account ACCOUNT');
+  mustBeSafe(url, options.allowHttp === true || (before?.url === url && before.allowsHttp === true));
+  if (!accountForm.safeParse(account).success)
+    throw new UsageFault(`The account ${account} must be 1 to 64 characters of A-Z a-z 0-9 _ -.`);
+  return { url, account };
+}
+
+async function typedToken({ input }: LoginOptions, url: string): Promise<string> {
+  if (!input || !isAtTerminal())
+    throw new UsageFault(
+      'There is no token, and nobody can be asked here. Give it by --token-file or STRONGROOM_TOKEN.',
+    );
+  return sendable((await lineTyped(`Token for ${url}: `, { hidden: true })).trim());
+}
+
+/** Asks for what every role may read. @throws {AdvisedFault} */
+async function tried(connection: { url: string; account: string; token: string; profile: string }): Promise<void> {
+  const { url, account, token } = connection;
+  await asking(connection, 'login', async (signal) => {
+    await new Client({ baseUrl: url, accountId: account, token }).call(getRegions, { signal });
+  });
+}

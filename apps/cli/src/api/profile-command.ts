@@ -1,0 +1,62 @@
+/** `strongroom profile`: the services that somebody has signed in to. No token is ever printed. */
+import type { Command } from 'commander';
+import { note } from '../output.js';
+import type { PrintOptions } from './api-options.js';
+import { configPath, readConfig, writeConfig } from './config-file.js';
+import { profileIn } from './connection.js';
+import { type Column, printRows } from './printing.js';
+
+interface Shown {
+  name: string;
+  url: string;
+  account: string;
+  current: boolean;
+}
+
+const columns: readonly Column<Shown>[] = [
+  { title: 'PROFILE', of: ({ name }) => name },
+  { title: 'URL', of: ({ url }) => url },
+  { title: 'ACCOUNT', of: ({ account }) => account },
+  { title: 'CURRENT', of: ({ current }) => current },
+];
+
+export function addProfile(program: Command): void {
+  const group = program.command('profile').description('Look after the profiles that strongroom login has made.');
+  group
+    .command('list')
+    .description('List the profiles, without their tokens.')
+    .option('--json', 'print them as JSON')
+    .option('--plain', 'print lines with tabs between the fields, and no headings')
+    .action(async (options: PrintOptions) => {
+      const { current, profiles } = await readConfig(configPath());
+      const shown = Object.entries(profiles).map(([name, { url, account }]) => ({
+        name,
+        url,
+        account,
+        current: name === current,
+      }));
+      printRows({ profiles: shown }, shown, columns, options);
+    });
+  group
+    .command('use')
+    .description('Use a profile from now on.')
+    .argument('<name>', 'the profile')
+    .action(async (name: string) => {
+      const config = await readConfig(configPath());
+      const { url } = profileIn(config, name);
+      await writeConfig(configPath(), { ...config, current: name });
+      note(`The profile ${name} of ${url} is used from now on.`);
+    });
+  group
+    .command('remove')
+    .description('Remove a profile with its token. The token stays valid.')
+    .argument('<name>', 'the profile')
+    .action(async (name: string) => {
+      const config = await readConfig(configPath());
+      profileIn(config, name);
+      const { [name]: _removed, ...profiles } = config.profiles;
+      const { current, ...rest } = config;
+      await writeConfig(configPath(), { ...rest, ...(current !== name && current && { current }), profiles });
+      note(`The profile ${name} is removed. Its token stays valid until it expires or is withdrawn.`);
+    });
+}

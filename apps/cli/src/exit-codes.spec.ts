@@ -1,0 +1,76 @@
+import { describe, expect, it } from '@jest/globals';
+import { ApiFault } from '@strongroom/client';
+import { faultCodes } from '@strongroom/contracts';
+import { EncryptionFault, encryptionFaultCodes } from '@strongroom/encryption';
+import { EngineFault } from '@strongroom/engines';
+import { notHeld, VaultFault, vaultFaultCodes } from '@strongroom/vault';
+import { CommanderError } from 'commander';
+import { AdvisedFault, CredentialFault, exitCodeOf, exitCodes, IncompleteFault, Interrupted } from './exit-codes.js';
+import { strongroomProgram } from './program.js';
+import { UsageFault } from './usage-fault.js';
+
+function answered(status: number, headers: Record<string, string> = {}): ApiFault {
+  const [type = 'foreign'] = Object.entries(faultCodes).find(([, code]) => code === status) ?? [];
+  const body = { [type]: { code: status, message: 'No.' } };
+  return ApiFault.of('GET it', { status, headers: new Headers(headers), body });
+}
+
+describe('the code that a command ends with', () => {
+  it.each([
+    [0, new CommanderError(0, 'commander.help', 'help')],
+    [1, new Error('what nobody foresaw')],
+    [2, new CommanderError(1, 'commander.unknownOption', 'no such option')],
+    [2, new UsageFault('wrong')],
+    [3, new IncompleteFault('not all of it')],
+    [12, new CredentialFault('no token')],
+    [12, new EncryptionFault('key-missing', 'no key opens it')],
+    [13, new EncryptionFault('ciphertext-altered', 'altered')],
+    [10, notHeld('01a215f5-0090-7120-90cc-35f918ba38c7', 'IAD')],
+    [10, new VaultFault('object-missing', 'IAD', 'the parent', { cause: notHeld('01a2', 'IAD') })],
+    [13, new VaultFault('object-missing', 'IAD', 'one object of it')],
+    [13, new VaultFault('object-altered', 'IAD', 'other bytes')],
+    [1, new VaultFault('vault-unavailable', 'IAD', 'away')],
+    [13, new EngineFault('backup-content-invalid', 'a page is bad')],
+    [130, new EngineFault('cancelled', 'the restore was cancelled')],
+    [130, new Interrupted('SIGINT')],
+  ])('is %i after %s', (code, error) => {
+    expect(exitCodeOf(error)).toBe(code);
+    expect(exitCodeOf(new AdvisedFault('and what to do', error))).toBe(code);
+  });
+
+  it.each([
+    [2, 400],
+    [12, 401],
+    [12, 403],
+    [10, 404],
+    [11, 409],
+    [1, 412],
+    [1, 413],
+    [1, 422],
+    [1, 500],
+    [1, 501],
+    [11, 502],
+    [11, 503],
+  ])('is %i after an answer of %i', (code, status) => {
+    expect(exitCodeOf(answered(status))).toBe(code);
+  });
+
+  it('is that of a busy service after any answer that says when to ask again', () => {
+    for (const status of [413, 429]) expect(exitCodeOf(answered(status, { 'retry-after': '3' }))).toBe(exitCodes.busy);
+  });
+
+  it('is one of those that the help shows, which are all', () => {
+    const known: number[] = Object.values(exitCodes);
+    for (const code of Object.keys(vaultFaultCodes) as (keyof typeof vaultFaultCodes)[])
+      expect(known).toContain(exitCodeOf(new VaultFault(code, 'IAD', 'why')));
+    for (const code of Object.keys(encryptionFaultCodes) as (keyof typeof encryptionFaultCodes)[])
+      expect(known).toContain(exitCodeOf(new EncryptionFault(code, 'why')));
+    let help = '';
+    strongroomProgram()
+      .configureOutput({ writeOut: (text) => (help += text) })
+      .outputHelp();
+    expect(help).toContain(
+      '0 done, 1 failed, 2 usage, 3 incomplete, 10 not found, 11 busy, 12 credentials, 13 altered, 130 interrupted',
+    );
+  });
+});

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { exitCodeList } from '../apps/cli/src/exit-codes.js';
+import { strongroomProgram } from '../apps/cli/src/program.js';
+import { commandLinePage } from './command-line-page.js';
+import { manPage } from './man-page.js';
+
+const fileOf = (name: string) => readFileSync(join(__dirname, '..', 'docs', name), 'utf8');
+const page = fileOf('command-line.md');
+
+describe('the page of the command line', () => {
+  it('is what the commands say: `npm run docs` writes it', () => {
+    expect(page).toBe(commandLinePage(strongroomProgram(), exitCodeList));
+  });
+
+  it('is another one as soon as a command, an option or an exit code is another', () => {
+    const [first, ...rest] = exitCodeList;
+    if (!first) throw new Error('there are no codes');
+    expect(commandLinePage(strongroomProgram(), [{ ...first, code: 99 }, ...rest])).not.toBe(page);
+    const more = strongroomProgram();
+    more.commands[0]?.option('--more', 'an option more');
+    expect(commandLinePage(more, exitCodeList)).not.toBe(page);
+    const another = strongroomProgram();
+    another.command('another');
+    expect(commandLinePage(another, exitCodeList)).not.toBe(page);
+  });
+});
+
+describe('the page of man', () => {
+  it('is what the commands say: `npm run docs` writes it', () => {
+    expect(fileOf('strongroom.1')).toBe(manPage(strongroomProgram(), exitCodeList));
+  });
+
+  it('has no line that roff would take for a request or an escape', () => {
+    const program = strongroomProgram();
+    program.command('odd').description(".SH a\\b\n'c");
+    const line = manPage(program, exitCodeList)
+      .split('\n')
+      .find((each) => each.includes('SH a'));
+    expect(line).toBe("\\&.SH a\\eb 'c");
+  });
+});

@@ -1,0 +1,285 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { getBackups, getBackupsId, getSchedulesId } from '@strongroom/contracts';
+import { nothing } from '../apps/api/fixtures/answers.js';
+import { accountId, Gateway } from '../apps/api/fixtures/gateway.js';
+import { exitCodes } from '../apps/cli/src/exit-codes.js';
+import { runStrongroom } from '../apps/cli/src/program.js';
+import { eventually } from './services/eventually.js';
+
+const program = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
+
+let gateway: Gateway;
+let folder: string;
+let instance: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'strongroom-api-commands-'));
+  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600' } });
+  instance = await gateway.register();
+});
+afterAll(async () => {
+  await gateway?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs the built program beside the test. */
+function begin(args: readonly string[], more: Record<string, string> = {}) {
+  const env = { PATH: process.env.PATH, XDG_CONFIG_HOME: folder, ...more };
+  const child = spawn(process.execPath, [program, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]);
+  return { child, ended: ended.then(([[code], out, err]) => ({ code, out, err })) };
+}
+
+/** Runs the same program in the process of the test, which costs a tenth of that. */
+async function run(args: readonly string[], more: Record<string, string> = {}) {
+  const said = { out: '', err: '' };
+  const { env, exitCode } = process;
+  const writes = (
+    [
+      ['stdout', 'out'],
+      ['stderr', 'err'],
+    ] as const
+  ).map(([stream, kind]) =>
+    jest.spyOn(process[stream], 'write').mockImplementation((chunk) => {
+      said[kind] += String(chunk);
+      return true;
+    }),
+  );
+  process.env = { PATH: env.PATH, XDG_CONFIG_HOME: folder, ...more };
+  process.exitCode = 0;
+  try {
+    await runStrongroom([...args, '--no-input']);
+    return { code: process.exitCode, ...said };
+  } finally {
+    for (const write of writes) write.mockRestore();
+    process.exitCode = exitCode;
+    process.env = env;
+  }
+}
+
+/** The document of a command that has to be done. */
+async function document(...args: string[]) {
+  const { code, out, err } = await run([...args, '--json']);
+  expect({ code, err }).toEqual({ code: exitCodes.done, err: expect.not.stringContaining('strongroom:') });
+  return JSON.parse(out);
+}
+
+it('signs in with a token that is tried first, shown nowhere, and kept for its owner alone', async () => {
+  const STRONGROOM_TOKEN = gateway.tokenOf('admin');
+  const place = ['--url', gateway.url, '--account', accountId];
+  const before = await begin(['schedule', 'list']).ended;
+  expect(before).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('Run: strongroom login') });
+  const refused = await run(['login', ...place], { STRONGROOM_TOKEN: 'no-token-of-anybody' });
+  expect(refused).toMatchObject({
+    code: exitCodes.credentials,
+    out: '',
+    err: expect.stringContaining('Sign in again:'),
+  });
+  const none = await run(['login', ...place]);
+  expect(none).toMatchObject({
+    code: exitCodes.usage,
+    err: expect.stringContaining('--token-file or STRONGROOM_TOKEN'),
+  });
+  const { code, out, err } = await begin(['login', ...place], { STRONGROOM_TOKEN }).ended;
+  expect({ code, out }).toEqual({ code: exitCodes.done, out: '' });
+  const file = join(folder, 'strongroom', 'config.json');
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  expect(await readFile(file, 'utf8')).toContain(STRONGROOM_TOKEN);
+  const listed = await begin(['profile', 'list', '--plain']).ended;
+  expect(listed.out).toBe(`default\t${gateway.url}\t${accountId}\tyes\n`);
+  expect(err + listed.out + refused.err).not.toContain(STRONGROOM_TOKEN);
+});
+
+it('registers an instance, whose password comes from a file and is printed by nothing', async () => {
+  const password = join(folder, 'password');
+  await writeFile(password, 'open sesame\n');
+  const server = ['--name', 'bills', '--host', '127.0.0.1', '--port', '1', '--user', 'backup', '--tls', 'disable'];
+  const register = ['instance', 'register', ...server, '--datastore-version', '18'];
+  expect(await run(register)).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('--password-file') });
+  const request = await run([...register, '--password-file', password, '--dry-run']);
+  expect(request).toMatchObject({ code: exitCodes.done, out: expect.stringContaining('"password":"(not shown)"') });
+  const { instance: made } = await document(...register, '--password-file', password);
+  expect(made).toMatchObject({ name: 'bills', connection: { user: 'backup' } });
+  const test = await run(['instance', 'test', made.id]);
+  expect(test).toMatchObject({ code: exitCodes.failed, out: expect.stringContaining('Full backups: not possible') });
+  expect(test.err).toContain(`strongroom instance test ${made.id}`);
+  await run(['instance', 'update', made.id, '--name', 'paid bills']);
+  const { out } = await run(['instance', 'list', '--plain']);
+  expect(out).toContain(`${made.id}\tpaid bills\tACTIVE\t127.0.0.1:1\t`);
+  const { instances, links } = await document('instance', 'list', '--limit', '1');
+  expect([instances.length, links.length]).toEqual([1, 1]);
+  expect(await run(['instance', 'delete', made.id, '--yes'])).toMatchObject({ code: exitCodes.done });
+});
+
+describe('a schedule', () => {
+  let id: string;
+
+  it('is created, changed, paused and explained', async () => {
+    const timing = ['--at', '14:30', '--full-on', 'sunday', '--copy-to', 'iad'];
+    const { schedule } = await document('schedule', 'create', '--instance', instance, ...timing);
+    expect(schedule).toMatchObject({ hour: 14, minute: 30, day_of_week: 0, copy_to: ['IAD'] });
+    ({ id } = schedule);
+    const wrong = await run(['schedule', 'update', id, '--keep-fulls', '10001']);
+    expect(wrong).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('from 1 to 10000') });
+    expect((await run(['schedule', 'update', id, '--at', '03:05'])).code).toBe(exitCodes.done);
+    expect((await run(['schedule', 'pause', id, '--dry-run'])).out).toMatch(
+      /^PUT .* \{"schedule":\{"paused":true\}\}\n$/,
+    );
+    expect(await document('schedule', 'list')).toEqual({
+      schedules: [expect.objectContaining({ id, hour: 3, minute: 5, paused: false })],
+      links: [],
+    });
+    const paused = await run(['schedule', 'pause', id]);
+    expect(paused).toMatchObject({ out: '', err: expect.stringContaining(`strongroom schedule resume ${id}`) });
+    const { out } = await run(['schedule', 'show', id]);
+    expect(out).toMatch(/AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n/s);
+    const why = await run(['explain', id]);
+    expect(why.out).toMatch(/\(ScheduleCreated [0-9a-f-]+\)\n/);
+    const { explanation } = await document('explain', id);
+    expect(explanation).toMatchObject({ kind: 'schedule', definition: { paused: true } });
+    const then = await run(['explain', id, '--as-of', '2001-01-01T00:00:00Z']);
+    expect(then.code).toBe(exitCodes.notFound);
+  });
+
+  it('runs now, and a second time only when the first run has ended', async () => {
+    await run(['schedule', 'resume', id]);
+    const { backup } = await document('schedule', 'run', id);
+    expect(backup).toMatchObject({ schedule_id: id, type: 'full' });
+    const again = await run(['schedule', 'run', id]);
+    expect(again).toMatchObject({ out: '', err: expect.stringMatching(/^strongroom: .* (Try again|See )/) });
+    expect([exitCodes.busy, exitCodes.failed]).toContain(again.code);
+    await gateway.run(backup.id, instance, 'completed');
+    expect((await document('schedule', 'runs', id)).runs).toMatchObject([{ outcome: 'coming' }]);
+  });
+
+  it('is deleted when that is written, and by nobody who was not asked', async () => {
+    const refused = await run(['schedule', 'delete', id]);
+    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('write: --yes') });
+    expect((await gateway.call(getSchedulesId, { id })).status).toBe(200);
+    expect(await run(['schedule', 'delete', id, '--yes'])).toMatchObject({ code: exitCodes.done, out: '' });
+    const gone = await run(['schedule', 'show', id]);
+    expect(gone).toMatchObject({ code: exitCodes.notFound, err: expect.stringContaining('strongroom schedule list') });
+  });
+});
+
+describe('a backup', () => {
+  const create = ['backup', 'create', '--name', 'nightly', '--json'];
+  /** The backup that a command has asked for. */
+  async function asked(name: string): Promise<string> {
+    let id: string | undefined;
+    await eventually(
+      async () => {
+        const { backups } = (await gateway.client().call(getBackups)).body;
+        id = backups.find((backup) => backup.name === name)?.id;
+        expect(id).toBeDefined();
+      },
+      { withinMs: 30_000 },
+    );
+    return id ?? '';
+  }
+
+  it('is waited for, with lines of JSON about it, and then printed', async () => {
+    const { ended } = begin([...create, '--instance', instance, '--wait']);
+    const id = await asked('nightly');
+    await gateway.run(id, instance, 'completed');
+    const { code, out, err } = await ended;
+    expect({ code, document: JSON.parse(out) }).toMatchObject({
+      code: 0,
+      document: { backup: { id, status: 'COMPLETED' } },
+    });
+    const told = err
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(told.at(-1)).toMatchObject({ message_type: 'status', backup_id: id, status: 'COMPLETED' });
+    const copied = await run(['backup', 'copy', id, '--to', 'ord']);
+    expect(copied.err).toContain('The copy to ORD is asked for.');
+    const shown = await run(['backup', 'show', id, '--plain']);
+    expect(shown.out).toContain('COPIES\tORD PENDING\n');
+    expect((await run(['backup', 'delete', id, '--yes'])).code).toBe(exitCodes.done);
+    const { backups } = await document('backup', 'list', '--deleted');
+    expect(backups).toMatchObject([{ id, deleted: { trigger: 'request' } }]);
+    expect((await run(['backup', 'restore-deleted', id])).code).toBe(exitCodes.done);
+    expect((await gateway.call(getBackupsId, { id })).status).toBe(200);
+  });
+
+  it('that fails ends the command with 1, and one that is not all there with 3', async () => {
+    const failing = begin(['backup', 'create', '--name', 'doomed', '--instance', instance, '--wait']);
+    await gateway.run(await asked('doomed'), instance, 'failed');
+    const failed = await failing.ended;
+    expect(failed).toMatchObject({
+      code: exitCodes.failed,
+      err: expect.stringContaining('See why: strongroom explain'),
+    });
+    const late = begin([
+      'backup',
+      'create',
+      '--name',
+      'late',
+      '--instance',
+      instance,
+      '--copy-to',
+      'IAD',
+      '--wait-for',
+      '1',
+    ]);
+    await gateway.run(await asked('late'), instance, 'completed');
+    expect(await late.ended).toMatchObject({
+      code: exitCodes.incomplete,
+      err: expect.stringContaining('See it: strongroom backup show'),
+    });
+  });
+});
+
+it("lists the regions, and sends a request of one's own", async () => {
+  expect((await run(['region', 'list', '--plain'])).out).toBe(
+    'DFW\tyes\tno\t-\t-\nIAD\tno\tyes\t-\t-\nORD\tno\tyes\t-\t-\n',
+  );
+  expect(await document('region', 'list')).toEqual(await document('api', 'regions'));
+  expect(await document('api', '/')).toMatchObject({ versions: [{ status: 'CURRENT' }] });
+  const name = join(folder, 'name.json');
+  await writeFile(name, '{"instance": {"name": "renamed"}}');
+  const change = ['api', `instances/${instance}`, '--method', 'PATCH', '--body', name];
+  expect(await run(change)).toMatchObject({ code: exitCodes.done, out: '' });
+  expect((await document('instance', 'show', instance)).instance.name).toBe('renamed');
+  const refused = await run(['api', `instances/${instance}`, '--method', 'DELETE']);
+  expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('--yes') });
+  expect(await run(['api', `schedules/${nothing}`])).toMatchObject({ code: exitCodes.notFound, out: '' });
+});
+
+it('prints the events as they happen, until it is interrupted', async () => {
+  const kinds = ['--type', 'ScheduleCreated', '--type', 'ScheduleDeleted'];
+  const { out } = await run(['events', 'tail', '--since', 'start', ...kinds, '--limit', '2', '--json']);
+  expect(
+    out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).type),
+  ).toEqual(['ScheduleCreated', 'ScheduleDeleted']);
+  const { child, ended } = begin(['events', 'tail', '--since', 'start', '--plain']);
+  await once(child.stdout, 'data');
+  child.kill('SIGINT');
+  const interrupted = await ended;
+  expect(interrupted).toMatchObject({
+    code: exitCodes.interrupted,
+    out: expect.stringContaining('\tInstanceRegistered\t'),
+  });
+});
+
+it('says who may do what is refused, and where nothing answers', async () => {
+  const STRONGROOM_TOKEN = gateway.tokenOf('observer');
+  const forbidden = await run(['schedule', 'delete', nothing, '--yes'], { STRONGROOM_TOKEN });
+  expect(forbidden).toMatchObject({ code: exitCodes.credentials, err: expect.stringContaining('schedule.delete') });
+  expect(forbidden.err).toContain('strongroom login --profile default');
+  const away = await run(['region', 'list', '--url', 'http://127.0.0.1:1'], { STRONGROOM_TOKEN });
+  expect(away).toMatchObject({
+    code: exitCodes.failed,
+    err: expect.stringContaining('http://127.0.0.1:1 does not answer:'),
+  });
+});
