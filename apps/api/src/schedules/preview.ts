@@ -22,7 +22,8 @@ import {
   isThere,
   newestOf,
   type PreviewBasis,
-  project,
+  type Projection,
+  projecting,
   type ScheduleDefinition,
   spansAfter,
   whyComing,
@@ -75,11 +76,13 @@ export class SchedulePreviews {
     const now = this.clock.now();
     const history = await this.ledger.readStream(streamOf('schedule', scheduleId));
     const before = definitionsOf(history);
-    const changed = spansAfter(history, changes, now);
-    const isRunAlone = isRefusal(changed) && changed.refused === 'schedule-unchanged' && runNow;
-    const after = isRunAlone ? before : unlessRefused('UpdateSchedule', changed);
+    const decided = spansAfter(history, changes, now);
+    const isRunAlone = isRefusal(decided) && decided.refused === 'schedule-unchanged' && runNow;
+    const after = isRunAlone ? before : unlessRefused('UpdateSchedule', decided);
     const basis = await this.basisOf({ accountId, instanceId, scheduleId }, now);
-    return tell({ basis, before, after, runNow, runs });
+    const unchanged = await inPieces(projecting(before, basis));
+    const changed = await inPieces(projecting(after, basis, runNow));
+    return tell({ basis, before, after, unchanged, changed, runNow, runs });
   }
 
   private async basisOf(
@@ -109,17 +112,31 @@ export function runsIn(request: FastifyRequest): number {
   return Math.min(previewedRuns.most, Number(given));
 }
 
+/** How long a projection keeps other requests waiting at a time. */
+const pieceMs = 10;
+
+async function inPieces<T>(steps: Generator<void, T, void>): Promise<T> {
+  for (let begunAt = performance.now(); ; ) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - begunAt < pieceMs) continue;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    begunAt = performance.now();
+  }
+}
+
 interface Compared {
   basis: PreviewBasis;
   before: readonly DefinedSince[];
   after: readonly DefinedSince[];
+  unchanged: Projection;
+  changed: Projection;
   runNow: boolean;
   runs: number;
 }
 
-function tell({ basis, before, after, runNow, runs }: Compared): FoundPreview {
+function tell({ basis, before, after, unchanged, changed, runNow, runs }: Compared): FoundPreview {
   const { now, rules, scheduleId } = basis;
-  const [unchanged, changed] = [project(before, basis), project(after, basis, runNow)];
   const coming = first(comingRuns(after, now, newestOf(basis, runNow)), runs);
   const own = basis.backups.filter((each) => isThere(each) && each.scheduleId === scheduleId).toReversed();
   const compared = own.flatMap((backup) => {

@@ -72,12 +72,25 @@ export interface Projection {
 }
 
 /** How many backups are judged for one projection, each as often as it is judged. */
-const mostJudged = 250_000;
+const mostJudged = 150_000;
 /** The lineage of a server of which no backup is known. */
 const lineageToCome = 'to-come';
 
 /** @param runNow whether a full backup is asked for now, beside the slots */
 export function project(spans: readonly DefinedSince[], basis: PreviewBasis, runNow = false): Projection {
+  const steps = projecting(spans, basis, runNow);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** As `project`, in steps of some milliseconds, so that a service can do other work between them. */
+export function projecting(
+  spans: readonly DefinedSince[],
+  basis: PreviewBasis,
+  runNow = false,
+): Generator<void, Projection, void> {
   return new ProjectedSchedule(spans, basis, runNow).run();
 }
 
@@ -136,9 +149,9 @@ class ProjectedSchedule {
     this.until = basis.now;
   }
 
-  run(): Projection {
+  *run(): Generator<void, Projection, void> {
     if (this.runNow || this.isSomethingUnderWay()) this.judge(this.basis.now, null);
-    const stop = this.goOn();
+    const stop = yield* this.goOn();
     for (const { id } of this.basis.backups) {
       const left = this.held.find((each) => each.id === id);
       const fate = left && !this.fates.has(id) ? this.kept(left, stop) : undefined;
@@ -148,7 +161,7 @@ class ProjectedSchedule {
   }
 
   /** Makes the runs, one after the other. @returns why it stopped */
-  private goOn(): 'settled' | 'paused' | 'beyond-preview' {
+  private *goOn(): Generator<void, 'settled' | 'paused' | 'beyond-preview', void> {
     const { basis, spans } = this;
     const last = spans.at(-1);
     const settledAt = Math.max(0, ...this.ends);
@@ -168,6 +181,7 @@ class ProjectedSchedule {
       if (this.judged > mostJudged) return 'beyond-preview';
       if (isFull) this.held.push(this.fullOf(slot));
       this.judge(slotAt, slotAt);
+      yield;
       judgedAt = slotAt.getTime();
       if (isFull) fulls += 1;
       if (this.isDecided()) return 'settled';
