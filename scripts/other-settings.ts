@@ -236,6 +236,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'The Docker engine of `npm run test:compose`. Without it, the engine of the default socket is used.',
       },
       {
+        name: 'STRONGROOM_PREVIEW_HISTORIES',
+        meaning: 'How many random histories the test of previews runs. The default is 200.',
+      },
+      {
         name: 'STRONGROOM_RETENTION_HISTORIES',
         meaning: 'How many random histories the test of retention runs. The default is 100.',
       },

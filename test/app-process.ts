@@ -4,9 +4,11 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { expect } from '@jest/globals';
 import { getMetrics } from '@strongroom/contracts';
 import { serviceMemory } from '@strongroom/runtime';
 import { z } from 'zod';
+import { eventually } from './services/eventually.js';
 
 /** An older version has no private port. */
 const listening = z.object({ url: z.string(), privateUrl: z.string().optional() });
@@ -61,6 +63,11 @@ export class AppProcess {
   async metric(name: string): Promise<number | undefined> {
     const line = (await this.metrics()).split('\n').find((each) => each.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+
+  /** Waits until a metric has a value. A process leaves out for a while what it takes long to measure. */
+  async untilMetric(name: string, value: number): Promise<void> {
+    await eventually(async () => expect([name, await this.metric(name)]).toEqual([name, value]), { withinMs: 30_000 });
   }
 
   get pid(): number | undefined {

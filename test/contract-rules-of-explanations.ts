@@ -1,5 +1,6 @@
-/** The rules of the contract on explanations, each with the tests that show it. */
+/** The rules of the contract on explanations and previews, each with the tests that show it. */
 import { api, type Rule } from './contract-rule.js';
+import { rulesOfPreviews } from './contract-rules-of-previews.js';
 
 const explained = (title: string) => api('explanations/explanations.int.spec.ts', title);
 
@@ -21,4 +22,5 @@ export const rulesOfExplanations: readonly Rule[] = [
       explained('is a 400 that says what an instant is: %j'),
     ],
   },
+  ...rulesOfPreviews,
 ];

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@strongroom/server-processes';
 import { z } from 'zod';
 import { folderForStack, Launcher } from '../apps/stack/fixtures/launcher.js';
+import { patienceNow } from './services/patience.js';
 
 const root = join(__dirname, '..');
 const cli = join(root, 'dist', 'apps', 'cli', 'src', 'main.js');
@@ -71,7 +72,8 @@ describe('the README', () => {
       `set -euo pipefail; npx() { shift; node '${cli}' "$@"; }`,
       ...steps.map(({ commands }) => commands.replace('"hour": 14', `"hour": ${hour}`)),
     ].join('\nprintf "\\n-- next --\\n"\n');
-    const ran = spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', timeout: 120_000 });
+    const timeout = 120_000 * patienceNow({ measured: true });
+    const ran = spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', timeout });
     expect({ status: ran.status, stderr: ran.stderr }).toMatchObject({ status: 0 });
     const [, ...said] = ran.stdout.split('\n-- next --\n');
     const answers = said.map((text) => (text.trim() === '' ? undefined : JSON.parse(text)));

@@ -72,7 +72,7 @@ describe('a region that is retired', () => {
     expect(left.fault).toMatchObject({ code: 'region-retired' });
     expect(await strongroom.vaults.holding(first)).toEqual(['ORD']);
     expect(await strongroom.eventTypesOf(first)).not.toContain('BackupDeleted');
-    expect(await scheduler?.metric('strongroom_deletions_stranded{region="ORD"}')).toBe(1);
+    await scheduler?.untilMetric('strongroom_deletions_stranded{region="ORD"}', 1);
 
     // The copy is planned by now, and not only shown as owed.
     await strongroom.until(api, second, ({ copies }) =>
@@ -83,7 +83,7 @@ describe('a region that is retired', () => {
       copies.some(({ region, status }) => region === 'ORD' && status === 'FAILED'),
     );
     expect(stranded.copies.find(({ region }) => region === 'ORD')).toMatchObject({ fault: { code: 'region-retired' } });
-    expect(await replicator?.metric('strongroom_copies_stranded{region="ORD"}')).toBe(1);
+    await replicator?.untilMetric('strongroom_copies_stranded{region="ORD"}', 1);
 
     await restart('DFW', regions);
     await strongroom.untilCopied(api, second);

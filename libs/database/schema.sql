@@ -473,8 +473,6 @@ create table schedule_outcome (
   active_since timestamp with time zone not null,
   -- When its newest backup completed, even when that backup is not there any more.
   last_success_at timestamp with time zone,
-  -- Since when the next success has been waited for.
-  due_since timestamp with time zone not null generated always as (GREATEST(active_since, last_success_at)) stored,
   -- How many of its backups have completed since the row is there; and so for the columns beside it.
   completed bigint not null default 0,
   failed bigint not null default 0,
@@ -482,7 +480,7 @@ create table schedule_outcome (
   missed bigint not null default 0,
   constraint schedule_outcome_pkey PRIMARY KEY (schedule_id)
 );
-CREATE INDEX schedule_outcome_by_due ON schedule_outcome USING btree (due_since) WHERE (NOT paused);
+CREATE INDEX schedule_outcome_by_due ON schedule_outcome USING btree (GREATEST(active_since, last_success_at)) WHERE (NOT paused);
 CREATE INDEX schedule_outcome_by_id ON schedule_outcome USING btree (schedule_id) WHERE (NOT paused);
 
 -- One row for each schedule.

@@ -76,7 +76,9 @@ import { InstanceCommands } from './instances/commands.js';
 import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
 import { InstanceRoutes } from './instances/routes.js';
+import { ScheduleChecks } from './schedules/checks.js';
 import { ScheduleCommands } from './schedules/commands.js';
+import { SchedulePreviews } from './schedules/preview.js';
 import { ScheduleResources } from './schedules/resource.js';
 import { ScheduleRoutes } from './schedules/routes.js';
 import { Runs } from './schedules/runs.js';
@@ -111,7 +113,7 @@ const ofEdge = [
   Idempotency,
   Paging,
 ];
-const ofSchedules = [ScheduleCommands, ScheduleResources, Runs];
+const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];

@@ -14,6 +14,7 @@ import { SystemClock } from '@strongroom/runtime/light';
 import { insteadOfRoot, PostgresServer, postgresPrograms } from '@strongroom/server-processes';
 import { openVaults } from '@strongroom/vault';
 import { eventually } from '../../../test/services/eventually.js';
+import { patienceNow } from '../../../test/services/patience.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
 
 const execute = promisify(execFile);
@@ -85,7 +86,11 @@ describe('a restore that is killed', () => {
     if (user) await execute('chown', ['-R', `${user.uid}:${user.gid}`, to]);
     const args = ['-D', to, '-c', 'listen_addresses=', '-c', `unix_socket_directories=${to}`];
     const ids = user && { uid: user.uid, gid: user.gid };
-    return execute(join(postgresPrograms(user).bin, 'postgres'), args, { ...ids, cwd: '/', timeout: 20_000 });
+    return execute(join(postgresPrograms(user).bin, 'postgres'), args, {
+      ...ids,
+      cwd: '/',
+      timeout: 20_000 * patienceNow(),
+    });
   };
 
   it('leaves a whole folder, or one on which no server starts and which the next restore explains', async () => {

@@ -1,5 +1,13 @@
 /** `strongroom dead-letters`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
+import { atLeastOne, idArgument, withId } from './api/api-options.js';
+
+export interface LetterListOptions {
+  replayed?: boolean;
+  limit: number;
+  json?: boolean;
+  plain?: boolean;
+}
 
 export function addLetters(program: Command): void {
   const letters = program
@@ -10,16 +18,13 @@ export function addLetters(program: Command): void {
   letters
     .command('list')
     .description('List the letters that wait, the oldest first.')
-    .option('--all', 'also those that were replayed in the last 30 days')
-    .option('--limit <number>', 'how many at most', '100')
+    .option('--replayed', 'also those that were replayed in the last 30 days')
+    .option('--limit <number>', 'how many at the most', atLeastOne, 100)
     .option('--json', 'print them as JSON')
-    .action(async (options: { all?: boolean; limit: string; json?: boolean }) =>
-      (await import('./letters.js')).list(options),
-    );
-  letters
-    .command('show')
+    .option('--plain', 'print lines with tabs between the fields, and no headings')
+    .action(async (options: LetterListOptions) => (await import('./letters.js')).list(options));
+  withId(letters.command('show'), 'letter')
     .description('Print a letter with its error and its message.')
-    .argument('<id>', 'the id of the letter')
     .option('--json', 'print it as JSON')
     .action(async (id: string, options: { json?: boolean }) => (await import('./letters.js')).show(id, options));
   letters
@@ -27,7 +32,10 @@ export function addLetters(program: Command): void {
     .description(
       'Have letters handled again, when their cause is mended. What an event has done once is not done twice.',
     )
-    .argument('[id...]', 'the ids of the letters')
+    .argument('[id...]', 'the ids of the letters, UUIDs', (text: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      idArgument(text),
+    ])
     .option('--all', 'every letter that waits')
     .option('--wait', 'wait until each was handled, or has failed again')
     .action(async (ids: string[], options: { all?: boolean; wait?: boolean }) =>

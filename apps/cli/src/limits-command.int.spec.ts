@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDataSource } from '@strongroom/database';
+import { KnownVaults } from '@strongroom/runtime';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { runStrongroom } from '../fixtures/run-strongroom.js';
 
@@ -58,5 +61,27 @@ describe('strongroom limits', () => {
       expect([args, code, output]).toEqual([args, 2, expect.stringContaining(why)]);
     }
     expect(await set()).toEqual({ bytesPerSecond: { 'DFW:ORD': null }, atATime: { ORD: 4 } });
+  }, 60_000);
+
+  it('sets one for a region that no service has had a vault of, and says so beside it', async () => {
+    const unknown = 'No service has had a vault of OR, so nothing is limited before one has. There are vaults of';
+    expect((await run('set', 'OR', '20')).output).toContain(`${unknown} no region.`);
+    const dataSource = await createDataSource({ url: database.url, applicationName: 'limits-spec' }).initialize();
+    try {
+      const vaults = new KnownVaults(dataSource);
+      for (const region of ['DFW', 'ORD']) await vaults.remember({ region, vaultId: randomUUID() });
+    } finally {
+      await dataSource.destroy();
+    }
+    for (const args of [
+      ['DFW:or', '20'],
+      ['or', '--at-a-time', '4'],
+    ]) {
+      const { code, stdout, output } = await run('set', ...args);
+      expect([code, stdout]).toEqual([0, expect.stringContaining('from now on')]);
+      expect(output).toContain(`${unknown} DFW, ORD.`);
+    }
+    const { stdout, output } = await run('set', 'DFW:ORD', '20');
+    expect(output).toBe(stdout);
   }, 60_000);
 });

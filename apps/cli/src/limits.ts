@@ -1,8 +1,8 @@
 /** Shows and sets the limits of transfers, in the services' database. */
 import { createDataSource } from '@strongroom/database';
-import { SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
+import { KnownVaults, SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
 import { databaseUrl } from './database-options.js';
-import { say, sayJson } from './output.js';
+import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
 import { regionOf } from './vault-options.js';
 
@@ -27,7 +27,7 @@ export function set(what: string, rate: string | undefined, { atATime }: { atATi
     throw new UsageFault(`Give the limit of ${what}: MiB a second, or --at-a-time with a number of transfers.`);
   const rated = rate === undefined ? undefined : { scope: scopeOf(what), bytesPerSecond: rateOf(rate) };
   const capped = atATime === undefined ? undefined : { region: cappedRegion(what), cap: capOf(atATime) };
-  return onLimits(async (limits) => {
+  return onLimits(async (limits, vaults) => {
     if (rated) {
       await limits.set(rated.scope, rated.bytesPerSecond);
       say(`${rated.scope} has ${shownRate(rated.bytesPerSecond)} from now on. The services take it within seconds.`);
@@ -38,6 +38,7 @@ export function set(what: string, rate: string | undefined, { atATime }: { atATi
         `${capped.region} has ${shownCap(capped.cap)} from now on. The services take it within seconds; what runs ends.`,
       );
     }
+    noteUnknown(regionsIn(rated?.scope ?? capped?.region ?? ''), await vaults.regions());
   });
 }
 
@@ -59,6 +60,18 @@ function unsetCap(region: string): Promise<void> {
         : `No number of transfers at a time was set for ${region}.`,
     );
   });
+}
+
+function regionsIn(scope: string): string[] {
+  return scope === 'process' ? [] : scope.split(':');
+}
+
+/** A limit may be set before its region gets a vault. It is told, because nobody else notices a name that was mistyped. */
+function noteUnknown(regions: readonly string[], known: readonly string[]): void {
+  for (const region of regions.filter((each) => !known.includes(each)))
+    note(
+      `No service has had a vault of ${region}, so nothing is limited before one has. There are vaults of ${known.join(', ') || 'no region'}. Where ${region} is mistyped: strongroom limits unset.`,
+    );
 }
 
 /** As for `--from`, small letters are as good. */
@@ -95,11 +108,11 @@ function shownCap(cap: number | null): string {
   return cap === null ? 'no limit of transfers at a time' : `${cap} transfers of a process at a time`;
 }
 
-async function onLimits(work: (limits: SetTransferLimits) => Promise<void>): Promise<void> {
+async function onLimits(work: (limits: SetTransferLimits, vaults: KnownVaults) => Promise<void>): Promise<void> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-limits' };
   const dataSource = await createDataSource(options).initialize();
   try {
-    await work(new SetTransferLimits(dataSource));
+    await work(new SetTransferLimits(dataSource), new KnownVaults(dataSource));
   } finally {
     await dataSource.destroy();
   }

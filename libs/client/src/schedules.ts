@@ -4,9 +4,12 @@ import {
   getSchedules,
   getSchedulesId,
   getSchedulesIdRuns,
+  type PreviewedBackupResource,
   postSchedules,
+  postSchedulesIdPreview,
   putSchedulesId,
   type RunResource,
+  type SchedulePreviewResource,
   type ScheduleResource,
 } from '@strongroom/contracts';
 import type { BodyOf, CallOptions, QueryOf } from './call.js';
@@ -37,6 +40,27 @@ export class ScheduleCalls {
     options: CallOptions = {},
   ): Promise<void> {
     await this.caller.call(putSchedulesId, { ...options, id, body: { schedule } });
+  }
+
+  /** What a change would run, keep, delete and copy, with the first page of the backups. It changes nothing. */
+  async preview(
+    id: string,
+    schedule: BodyOf<typeof postSchedulesIdPreview>['schedule'],
+    query: QueryOf<typeof postSchedulesIdPreview> = {},
+    options: CallOptions = {},
+  ): Promise<SchedulePreviewResource> {
+    return (await this.caller.call(postSchedulesIdPreview, { ...options, id, query, body: { schedule } })).body.preview;
+  }
+
+  /** What a change means for each backup of the schedule, the newest first, read page by page. */
+  async *previewedBackups(
+    id: string,
+    schedule: BodyOf<typeof postSchedulesIdPreview>['schedule'],
+    query: QueryOf<typeof postSchedulesIdPreview> = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<PreviewedBackupResource> {
+    const asked = { ...options, id, query, body: { schedule } };
+    for await (const { preview } of this.caller.pages(postSchedulesIdPreview, asked)) yield* preview.backups;
   }
 
   /** Asks for a backup beside the schedule's slots, from now on. */

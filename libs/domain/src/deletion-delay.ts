@@ -41,6 +41,14 @@ export function bytesGoAt({ mark, completedAt }: Omit<Deletable, 'id'>, rules: D
   );
 }
 
+/**
+ * When the bytes of a backup go with those of everything that is built on it: the last of them says when.
+ * @param chain those that are deleted, or are to be
+ */
+export function chainGoesAt(chain: readonly Omit<Deletable, 'id'>[], rules: DeletionRules, now: Date): Date {
+  return new Date(Math.max(...chain.map((each) => bytesGoAt(each, rules, now).getTime())));
+}
+
 export interface AskedDeletion {
   accountId: string;
   trigger: 'request' | 'retention';

@@ -50,7 +50,7 @@ describe('what Keystone answers', () => {
     new KeystoneTokens({
       url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/identity/`),
       user: { name: 's', domain: 'D', password: 'p', project: 'service', projectDomain: 'D' },
-      timeoutMs: 1_000,
+      timeoutMs: 60_000,
       clock,
       account: 'project-id',
       accountDomain: 'Default',
@@ -209,7 +209,7 @@ describe('what Keystone answers', () => {
       held.push(response);
       most = Math.max(most, held.length);
     };
-    const one = identity({ timeoutMs: 60_000 });
+    const one = identity();
     const all = Promise.all(Array.from({ length: 50 }, (_, n) => one.authenticate(`t${n}`)));
     await eventually(() => expect(held.length).toBeGreaterThanOrEqual(16), { withinMs: 30_000 });
     // What was sent before these has come by then.
@@ -230,7 +230,7 @@ describe('what Keystone answers', () => {
 
   it('is waited for by a thousand tokens and no more: the next one is told so at once', async () => {
     lookUp = () => {};
-    const one = identity({ timeoutMs: 60_000 });
+    const one = identity();
     const waiting = Array.from({ length: 1_016 }, (_, n) => one.authenticate(`t${n}`).catch(() => undefined));
     await expect(one.authenticate('one-more')).rejects.toMatchObject({ name: 'IdentityFault', retryable: true });
     server.close();
@@ -241,7 +241,7 @@ describe('what Keystone answers', () => {
   it('is asked for the token of an address in its turn, however many tokens another address has sent', async () => {
     const held: ServerResponse[] = [];
     lookUp = (_, response) => void held.push(response);
-    const one = identity({ timeoutMs: 60_000 });
+    const one = identity();
     const flood = Array.from({ length: 1_500 }, (_, n) =>
       one.authenticate(`t${n}`, 'flood').then(
         () => 'asked',
@@ -269,7 +269,7 @@ describe('what Keystone answers', () => {
   }, 60_000);
 
   it('knows a right token still, however many wrong ones came after it', async () => {
-    const one = identity({ timeoutMs: 60_000, mostKept: 20 });
+    const one = identity({ mostKept: 20 });
     await one.authenticate('right');
     lookUp = (_, response) => response.writeHead(404).end();
     for (let n = 0; n < 100; n += 1) await one.authenticate(`wrong${n}`);
@@ -284,7 +284,7 @@ describe('what Keystone answers', () => {
 
   it('is kept for ten thousand tokens and no more, those used last', async () => {
     // On a busy machine the last of fifty requests at once has to wait.
-    const one = identity({ timeoutMs: 60_000 });
+    const one = identity();
     for (let n = 0; n < 10_050; n += 50) {
       await Promise.all(Array.from({ length: 50 }, (_, k) => one.authenticate(`t${n + k}`)));
     }

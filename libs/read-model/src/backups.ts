@@ -36,7 +36,7 @@ export function isMarked(row: BackupRow): row is DeletedBackup {
 }
 
 /** What decides when the bytes of a backup go, should it be deleted. */
-export function deletable({ id, sha256, endedAt, mark }: BackupRow) {
+export function deletable({ id, sha256, endedAt, mark }: Pick<BackupRow, 'id' | 'sha256' | 'endedAt' | 'mark'>) {
   return {
     id,
     /** Null when it has not completed. */
@@ -65,6 +65,15 @@ const heldColumns = {
   isKeptByHand: true,
 } as const;
 export type HeldBackupRow = Pick<BackupRow, keyof typeof heldColumns>;
+
+/** The columns that a preview of a schedule needs beside these. */
+const previewableColumns = { ...heldColumns, sha256: true, endedAt: true, mark: true, hold: true } as const;
+export type PreviewableRow = Pick<BackupRow, keyof typeof previewableColumns>;
+
+/** A backup as a preview of its schedule looks at it. */
+export function previewable(row: PreviewableRow) {
+  return { ...row, ...deletable(row), isOnHold: row.hold !== null };
+}
 
 export interface NewestBackup {
   id: string;
@@ -204,6 +213,18 @@ export class Backups {
     return this.dataSource.manager.find(backupTable, {
       select: heldColumns,
       where: { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED']) },
+      order: { position: 'asc' },
+    });
+  }
+
+  /** As `heldOf`, with those that are deleted and can be brought back, and those that have failed and are on hold. */
+  previewableOf(instanceId: string): Promise<PreviewableRow[]> {
+    return this.dataSource.manager.find(backupTable, {
+      select: previewableColumns,
+      where: [
+        { instanceId, status: In(['NEW', 'BUILDING', 'COMPLETED', 'DELETE_FAILED', 'MARKED']) },
+        { instanceId, status: 'FAILED', hold: Not(IsNull()) },
+      ],
       order: { position: 'asc' },
     });
   }

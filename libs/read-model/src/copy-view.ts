@@ -154,6 +154,34 @@ function isShown(row: CopyRow): row is ShownCopy {
   return row.status !== 'DELETING';
 }
 
+/** What retention has to know of copies, by backup. */
+export function heldCopies(
+  copies: ReadonlyMap<string, readonly ShownCopy[]>,
+): Map<string, { region: string; isCompleted: boolean }[]> {
+  return new Map(
+    [...copies].map(([backupId, rows]) => [
+      backupId,
+      rows.map(({ region, status }) => ({ region, isCompleted: status === 'COMPLETED' })),
+    ]),
+  );
+}
+
+/** What a preview of a schedule has to know of copies, by backup. What waits for a region without a vault is asked for again by itself. */
+export function previewableCopies(
+  copies: ReadonlyMap<string, readonly ShownCopy[]>,
+): Map<string, { region: string; isCompleted: boolean; isComing: boolean }[]> {
+  return new Map(
+    [...copies].map(([backupId, rows]) => [
+      backupId,
+      rows.map(({ region, status, fault }) => ({
+        region,
+        isCompleted: status === 'COMPLETED',
+        isComing: status === 'PENDING' || status === 'COPYING' || fault?.code === regionRetired,
+      })),
+    ]),
+  );
+}
+
 /** The copies that a region is owed. */
 export interface Owed {
   region: string;

@@ -22,6 +22,11 @@ export interface InstanceRow extends ViewRow {
   updatedAt: Date;
 }
 
+/** For each lineage that was accepted on the instance, those that it replaces. */
+export function acceptedOn({ accepted }: Pick<InstanceRow, 'accepted'>): Map<string, readonly string[]> {
+  return new Map(accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
+}
+
 export const instanceTable = new EntitySchema<InstanceRow>({
   name: 'InstanceView',
   tableName: 'instance_view',

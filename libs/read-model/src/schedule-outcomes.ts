@@ -28,6 +28,8 @@ const idRows = z.array(z.object({ id: z.string() }));
 const countRows = z.array(z.object({ count: z.int() })).length(1);
 /** Nobody needs to know how many more are late. */
 const mostCounted = 100_000;
+/** Since when the next success has been waited for, as the index has it. */
+const dueSince = 'greatest(active_since, last_success_at)';
 const ms = (parameter: string) => `make_interval(secs => ${parameter}::float8 / 1000)`;
 
 export class ScheduleOutcomes {
@@ -41,8 +43,8 @@ export class ScheduleOutcomes {
   async first(most: number, lateMs: number): Promise<ScheduleOutcome[]> {
     if (most === 0) return [];
     const late = await this.ids(
-      `select schedule_id as id from schedule_outcome where not paused and due_since < now() - ${ms('$2')}
-       order by due_since limit $1`,
+      `select schedule_id as id from schedule_outcome where not paused and ${dueSince} < now() - ${ms('$2')}
+       order by ${dueSince} limit $1`,
       [most, lateMs],
     );
     const others =
@@ -67,7 +69,7 @@ export class ScheduleOutcomes {
   late(lateMs: number): Promise<number> {
     return this.count(
       `select count(*)::int from (
-         select from schedule_outcome where not paused and due_since < now() - ${ms('$1')} limit ${mostCounted}) late`,
+         select from schedule_outcome where not paused and ${dueSince} < now() - ${ms('$1')} limit ${mostCounted}) late`,
       [lateMs],
     );
   }

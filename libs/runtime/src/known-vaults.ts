@@ -17,6 +17,12 @@ export class KnownVaults {
     return rows.parse(found)[0]?.vault_id;
   }
 
+  /** The regions that have or had a vault, in order. */
+  async regions(): Promise<string[]> {
+    const found: unknown = await this.dataSource.query('select region, vault_id from known_vault order by region');
+    return rows.parse(found).map(({ region }) => region);
+  }
+
   /** @returns the regions that have this vault, and this region's own vault. More than one, or another id, is a mistake */
   async remember({
     region,

@@ -158,10 +158,12 @@ describe('a vault that hangs', () => {
   });
 
   it('is not to blame for a source that is slow, nor for a slow reader', async () => {
-    const vault = watched(real, { limitMs: 1_500, graceMs: 100, leastBytesPerSecond: 10_000 });
+    const vault = watched(real, { limitMs: 1_500 * patience, graceMs: 100, leastBytesPerSecond: 10_000 });
     const backupId = '01a215ed-2e1e-7057-ba0a-a76da3483220';
     const upload = await vault.begin(backupId, 1);
-    expect(await upload.put('base.tar.zst', slowSource(Buffer.from('rows'), 2_000))).toMatchObject({ sizeBytes: 4 });
+    expect(await upload.put('base.tar.zst', slowSource(Buffer.from('rows'), 2_000 * patience))).toMatchObject({
+      sizeBytes: 4,
+    });
     await upload.discard();
     const stored = await storeSample(real);
     await readSlowly(vault.read(stored.backupId, 'base.tar.zst'), 600);

@@ -146,6 +146,13 @@ describe('the client', () => {
     again.abort();
   });
 
+  it('previews a change of a schedule', async () => {
+    const { id: instance_id } = await client.instances.register(server);
+    const { id } = await client.schedules.create({ ...slot, instance_id });
+    expect(await client.schedules.preview(id, { paused: true })).toMatchObject({ runs: { length: 14 }, backups: [] });
+    expect(await allOf(client.schedules.previewedBackups(id, { paused: true }))).toEqual([]);
+  });
+
   it('asks why a schedule is as it is', async () => {
     const { id: instance_id } = await client.instances.register(server);
     const { id } = await client.schedules.create({ ...slot, instance_id });

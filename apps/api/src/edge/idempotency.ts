@@ -67,7 +67,7 @@ export class Idempotency {
   answer(asked: Asked, operation: Operation, work: () => unknown): unknown {
     const { request } = asked;
     const caller = callerOf(request);
-    const key = keyOf(request);
+    const key = operation.onlyAsks ? undefined : keyOf(request);
     if (!caller || key === undefined) return work();
     const { accountId, instances } = caller;
     const keyed = {

@@ -20,6 +20,7 @@ import {
   postInstances,
   postInstancesIdAction,
   postSchedules,
+  postSchedulesIdPreview,
   putSchedulesId,
   type Right,
   rights,
@@ -132,6 +133,12 @@ describe('what is asked', () => {
     ],
     ['to delete a schedule', 'schedule.delete', deleteSchedulesId, () => ({ id: nothing })],
     ['to list schedules', 'schedule.read', getSchedules, () => ({})],
+    [
+      'to preview a change',
+      'schedule.read',
+      postSchedulesIdPreview,
+      ({ schedule: id }) => ({ id, body: schedule({ hour: 3 }) }),
+    ],
     ['to list backups', 'backup.read', getBackups, () => ({})],
     ['to list instances', 'instance.read', getInstances, () => ({})],
     ['to list regions', 'region.read', getRegions, () => ({})],
@@ -154,7 +161,7 @@ describe('what is asked', () => {
 
   /** The answer to a changed schedule is empty, so that there is nothing to read. */
   const isEmpty = (right: Right) => right === 'schedule.update' || right === 'schedule.retention';
-  const answered = asked.filter(([, right, { method }]) => method !== 'GET' && !isEmpty(right));
+  const answered = asked.filter(([, right, { method, onlyAsks }]) => method !== 'GET' && !onlyAsks && !isEmpty(right));
   it.each(answered)('%s is answered again by its key only to who has %s', async (_, right, operation, callOf) => {
     const instance = await gateway.register();
     const parts = callOf({ instance, schedule: await gateway.schedule(instance) });

@@ -56,10 +56,20 @@ export class Paging {
     list: List,
     read: (asked: PageAsked) => Promise<{ items: Item[]; more: boolean } | undefined>,
   ) {
+    const { items, links } = await this.page(request, list, read);
+    return { [list]: items, links };
+  }
+
+  /** As `answer`, for an answer that has more than the list. */
+  async page<Item extends { id: string }>(
+    request: FastifyRequest,
+    list: keyof PageLimits,
+    read: (asked: PageAsked) => Promise<{ items: Item[]; more: boolean } | undefined>,
+  ): Promise<{ items: Item[]; links: Link[] }> {
     const asked = this.asked(request, list);
     const page = await read(asked);
     if (!page) throw unknownMarker(asked.marker ?? '');
-    return { [list]: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
+    return { items: page.items, links: this.links(request, { more: page.more, last: page.items.at(-1)?.id }) };
   }
 
   /**

@@ -21,8 +21,9 @@ import { BackupResources } from '../backups/resource.js';
 import { Regions } from '../copies/regions.js';
 import { type Caller, mustHave, mustReach, reaches, targetOf, withoutKey } from '../edge/caller.js';
 import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
-import { HttpFault, notFound, unlessRefused } from '../edge/http-fault.js';
+import { notFound, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
+import { ScheduleChecks } from './checks.js';
 import { ScheduleResources } from './resource.js';
 
 const shrinking =
@@ -43,6 +44,7 @@ export class ScheduleCommands {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Regions) private readonly regions: Regions,
+    @Inject(ScheduleChecks) private readonly checks: ScheduleChecks,
     @Inject(ScheduleResources) private readonly schedules: ScheduleResources,
     @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
@@ -71,16 +73,7 @@ export class ScheduleCommands {
     const outcome = await executeTogether(this, async () => {
       const schedule = await this.schedules.find(caller, asked.scheduleId);
       instanceId = schedule.instanceId;
-      // A client may send the list of regions back as it is, though it would be wrong today: the home region may have moved.
-      if (changes.copyTo && !sameRegions(changes.copyTo, schedule.copyTo)) {
-        this.regions.check('schedule.copy_to', changes.copyTo);
-      }
-      if (Object.keys(changes).length === 0 && !runNow) {
-        throw new HttpFault(
-          'badRequest',
-          'schedule: nothing is asked for. Send a field to change, or "run_now": true.',
-        );
-      }
+      this.checks.mustBeAChange(schedule, changes, runNow);
       if (differs(changes, schedule)) mustHave(caller, 'schedule.update', 'Changing a schedule');
       if (runNow) mustHave(caller, 'schedule.run', 'run_now');
       if (shrinks(changes, schedule)) mustHave(caller, 'schedule.retention', shrinking);
@@ -158,10 +151,6 @@ export class ScheduleCommands {
 /** The time in the form `20261123T143000Z`. */
 function toSecond(at: Date): string {
   return `${at.toISOString().replaceAll(/[-:]/g, '').slice(0, 15)}Z`;
-}
-
-function sameRegions(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((region) => others.includes(region));
 }
 
 function differs(changes: Partial<ScheduleDefinition>, schedule: ScheduleDefinition): boolean {

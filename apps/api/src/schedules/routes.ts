@@ -8,6 +8,7 @@ import {
   getSchedulesId,
   getSchedulesIdRuns,
   postSchedules,
+  postSchedulesIdPreview,
   putSchedulesId,
   updateScheduleRequest,
 } from '@strongroom/contracts';
@@ -17,7 +18,9 @@ import { asJson, instanceFilter, Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
+import { changesIn } from './checks.js';
 import { ScheduleCommands } from './commands.js';
+import { runsIn, SchedulePreviews } from './preview.js';
 import { ScheduleResources } from './resource.js';
 import { Runs } from './runs.js';
 
@@ -29,6 +32,7 @@ export class ScheduleRoutes {
     @Inject(ScheduleCommands) private readonly commands: ScheduleCommands,
     @Inject(ScheduleResources) private readonly resources: ScheduleResources,
     @Inject(Runs) private readonly runs: Runs,
+    @Inject(SchedulePreviews) private readonly previews: SchedulePreviews,
     @Inject(Paging) private readonly paging: Paging,
   ) {}
 
@@ -63,16 +67,17 @@ export class ScheduleRoutes {
   @Handles(putSchedulesId)
   change({ caller, id, body, ifMatch }: Asked): Promise<void> {
     const scheduleId = idInPath('Schedule', id);
-    const { run_now: runNow = false, ...asked } = parseBody(updateScheduleRequest, body).schedule;
-    const changes = {
-      ...(asked.day_of_week !== undefined && { dayOfWeek: asked.day_of_week }),
-      ...(asked.hour !== undefined && { hour: asked.hour }),
-      ...(asked.minute !== undefined && { minute: asked.minute }),
-      ...(asked.full_backup_retention !== undefined && { fullBackupRetention: asked.full_backup_retention }),
-      ...(asked.copy_to !== undefined && { copyTo: asked.copy_to }),
-      ...(asked.paused !== undefined && { paused: asked.paused }),
-    };
-    return this.commands.change(caller, { scheduleId, changes, runNow, ifMatch });
+    const asked = changesIn(parseBody(updateScheduleRequest, body));
+    return this.commands.change(caller, { scheduleId, ...asked, ifMatch });
+  }
+
+  @Handles(postSchedulesIdPreview)
+  async preview({ caller, id, body, request }: Asked) {
+    const scheduleId = idInPath('Schedule', id);
+    const asked = changesIn(parseBody(updateScheduleRequest, body));
+    const found = await this.previews.find(caller, { scheduleId, ...asked, runs: runsIn(request) });
+    const { items, links } = await this.paging.page(request, 'backups', async (page) => found.backups(page));
+    return { preview: { ...found.told, backups: items }, links };
   }
 
   @Handles(deleteSchedulesId)

@@ -133,6 +133,7 @@ describe('the document of the API', () => {
     expect(examples.map(({ example }) => example.name)).toEqual([
       'schedule',
       'change',
+      'preview',
       'backup',
       'copy',
       'restore',

@@ -20,6 +20,7 @@ const parameterTexts = {
   datastore: 'The list has only what is of this kind of server.',
   status: 'The list has only what has this status.',
   deleted: 'With true, the list has only what was deleted and can be brought back.',
+  runs: 'How many runs to come the answer has. Without it there are 14, and there are never more than 100.',
   as_of: 'An instant of RFC 3339. The answer tells what was known then. Without it, it tells what is known now.',
 } as const;
 
@@ -102,9 +103,9 @@ export function openApiDocument() {
 
 function documented(operation: Operation) {
   const { method, path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
-  const { answer } = operation;
+  const { answer, onlyAsks } = operation;
   const ofAccount = isOfAccount(operation);
-  const takesKey = ofAccount && method !== 'GET';
+  const takesKey = ofAccount && method !== 'GET' && !onlyAsks;
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',

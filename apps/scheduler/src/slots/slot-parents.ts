@@ -4,7 +4,7 @@
  * incrementals wait.
  */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { type BackupState, backupDecider, fold, type MadeFull } from '@strongroom/domain';
+import { type BackupState, backupDecider, basisOfIncremental, fold, type NewestOfInstance } from '@strongroom/domain';
 import { isOutage, type Ledger } from '@strongroom/ledger';
 import { Backups, type Views } from '@strongroom/read-model';
 import { endsWithin, type Logger } from '@strongroom/runtime';
@@ -65,16 +65,14 @@ export class SlotParents {
       [...newest.values()].map(({ id }) => id),
     );
     for (const { timer, command } of incremental) {
-      const { id: parentId = '', isWhole } = newest.get(timer.instanceId) ?? {};
-      // The view may be a moment behind the ledger: a backup that was just deleted is no parent.
-      const parent = parents.get(parentId);
-      const isOwn = parent?.is === 'completed' && isOf(parent, timer);
-      if (isWhole && isOwn) {
-        Object.assign(command, { parent, request: { ...command.request, parentId } });
+      const found = newest.get(timer.instanceId);
+      const basis = basisOfIncremental(found && { id: found.id, is: standOf(found, parents.get(found.id), timer) });
+      if (basis.type === 'full') {
+        Object.assign(command, { madeFull: basis.madeFull, request: { ...command.request, type: 'full' } });
         continue;
       }
-      const madeFull = parentId === '' ? nothingThere : parent ? beingDeleted(parentId) : unreadable(parentId);
-      Object.assign(command, { madeFull, request: { ...command.request, type: 'full' } });
+      const { parentId } = basis;
+      Object.assign(command, { parent: parents.get(parentId), request: { ...command.request, parentId } });
     }
   }
 
@@ -108,6 +106,16 @@ export class SlotParents {
   }
 }
 
+/** The view may be a moment behind the ledger: a backup that was just deleted is no parent. */
+function standOf(
+  { isWhole }: { isWhole: boolean },
+  parent: BackupState | undefined,
+  timer: SlotTimer,
+): NewestOfInstance['is'] {
+  if (!parent) return 'unreadable';
+  return isWhole && parent.is === 'completed' && isOf(parent, timer) ? 'whole' : 'being-deleted';
+}
+
 function isOf({ accountId, request }: CompletedState, timer: SlotTimer): boolean {
   return accountId === timer.accountId && request.instanceId === timer.instanceId;
 }
@@ -121,16 +129,3 @@ function stateOf(events: readonly RecordedEvent[]): BackupState | undefined {
     throw error;
   }
 }
-
-const nothingThere: MadeFull = {
-  ground: 'nothing-to-build-on',
-  reason: 'When the slot came there was no completed backup of the instance to build on.',
-};
-const beingDeleted = (parentId: string): MadeFull => ({
-  ground: 'parent-not-there',
-  reason: `When the slot came backup ${parentId}, the newest of the instance, or what it is built on, was being deleted.`,
-});
-const unreadable = (parentId: string): MadeFull => ({
-  ground: 'parent-not-there',
-  reason: `When the slot came the history of backup ${parentId}, the newest of the instance, could not be read.`,
-});

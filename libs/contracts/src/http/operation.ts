@@ -18,7 +18,7 @@ export interface Example {
   readonly response?: unknown;
 }
 
-export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'status' | 'deleted' | 'as_of';
+export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'status' | 'deleted' | 'as_of' | 'runs';
 
 export interface Operation {
   /** Its name in the OpenAPI document, in `STRONGROOM_RATE_LIMITS` and in the metrics: it never changes. */
@@ -46,6 +46,8 @@ export interface Operation {
   readonly examples?: readonly Example[];
   /** It changes or deletes one resource, and takes If-Match. */
   readonly changes?: true;
+  /** It has a body and changes nothing: an Idempotency-Key means nothing to it. */
+  readonly onlyAsks?: true;
   /** It is a stream too, for a client that accepts text/event-stream. */
   readonly streams?: true;
 }

@@ -40,6 +40,7 @@ describe('the table of operations', () => {
         'PUT …/schedules/{id}',
         'DELETE …/schedules/{id}',
         'GET …/schedules/{id}/runs',
+        'POST …/schedules/{id}/preview',
         'POST …/backups',
         'GET …/backups',
         'GET …/backups/{id}',

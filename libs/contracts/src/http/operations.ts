@@ -11,6 +11,7 @@ import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
+import { postSchedulesIdPreview } from './schedule-previews.js';
 import { scheduleOperations } from './schedules.js';
 import { serviceOperations } from './service.js';
 
@@ -19,7 +20,7 @@ export const operationGroups: readonly { name: string; about: string; operations
   {
     name: 'Schedules',
     about: 'A schedule says when the backups of an instance are taken, and to which regions each is copied.',
-    operations: scheduleOperations,
+    operations: [...scheduleOperations, postSchedulesIdPreview],
   },
   {
     name: 'Backups',
@@ -113,7 +114,7 @@ export function isTagged({ method, path }: Pick<Operation, 'method' | 'path'>): 
 
 /** Every fault that the operation can end in. */
 export function faultsOf(operation: Operation): FaultType[] {
-  const { method, path, query = [], faults = [], changes } = operation;
+  const { method, path, query = [], faults = [], changes, onlyAsks } = operation;
   const takesBody = method !== 'GET';
   const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
   return [
@@ -123,7 +124,7 @@ export function faultsOf(operation: Operation): FaultType[] {
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
       ...ifSo(takesBody, 'badMediaType'),
       // An Idempotency-Key may have come with another request.
-      ...ifSo(takesBody && isOfAccount(operation), 'unprocessableEntity'),
+      ...ifSo(takesBody && isOfAccount(operation) && !onlyAsks, 'unprocessableEntity'),
       ...faults,
       ...ifSo(changes === true, 'preconditionFailed'),
     ]),

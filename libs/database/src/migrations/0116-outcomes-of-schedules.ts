@@ -22,7 +22,6 @@ export class OutcomesOfSchedules1700000000116 implements MigrationInterface {
         paused boolean not null,
         active_since timestamptz not null,
         last_success_at timestamptz,
-        due_since timestamptz not null generated always as (greatest(active_since, last_success_at)) stored,
         completed bigint not null default 0,
         failed bigint not null default 0,
         skipped bigint not null default 0,
@@ -31,9 +30,9 @@ export class OutcomesOfSchedules1700000000116 implements MigrationInterface {
       comment on table schedule_outcome is 'How the runs of each schedule have ended. Triggers of the views keep it.';
       comment on column schedule_outcome.active_since is 'Since when the schedule has run at this time of the day without a pause.';
       comment on column schedule_outcome.last_success_at is 'When its newest backup completed, even when that backup is not there any more.';
-      comment on column schedule_outcome.due_since is 'Since when the next success has been waited for.';
       comment on column schedule_outcome.completed is 'How many of its backups have completed since the row is there; and so for the columns beside it.';
-      create index schedule_outcome_by_due on schedule_outcome (due_since) where not paused;
+      -- Since when the next success has been waited for.
+      create index schedule_outcome_by_due on schedule_outcome (greatest(active_since, last_success_at)) where not paused;
       create index schedule_outcome_by_id on schedule_outcome (schedule_id) where not paused;
     `);
     await installFunctions(run, OutcomesOfSchedules1700000000116.installs);

@@ -4,7 +4,7 @@
  * or none. The time is that of the slots: no single clock that is wrong brings it forward.
  */
 import { causedBy, type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
-import { type BackupCommand, backupDecider, bytesGoAt, fold } from '@strongroom/domain';
+import { type BackupCommand, backupDecider, bytesGoAt, chainGoesAt, fold } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, deletable, isMarked, type Views } from '@strongroom/read-model';
 import {
@@ -99,9 +99,9 @@ export class PurgeAttempt {
     if (!now) return this.noTime();
     const rules = deletionRulesOf(deletion, accountId);
     // What is removed already, or could not be, waits for nothing.
-    const goAt = Math.max(...chain.filter(isMarked).map((row) => bytesGoAt(deletable(row), rules, now).getTime()));
-    if (goAt > now.getTime()) {
-      return { why: `it is kept until ${new Date(goAt).toISOString()}`, ms: goAt - now.getTime() };
+    const goAt = chainGoesAt(chain.filter(isMarked).map(deletable), rules, now);
+    if (goAt > now) {
+      return { why: `it is kept until ${goAt.toISOString()}`, ms: goAt.getTime() - now.getTime() };
     }
     const held = chain.find(({ hold }) => hold !== null);
     if (held) return { why: `backup ${held.id} is on hold`, ms: longestPauseMs };

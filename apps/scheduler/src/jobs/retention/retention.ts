@@ -3,37 +3,31 @@
  * applied whenever a backup or a copy completes, and applying it twice decides the same. A reason is recorded only when it is
  * another one than before. What retention deletes can be brought back as long as what somebody deletes.
  */
-import { begunBy, causedBy, type EventContext, isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
+import { begunBy, causedBy, type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
 import {
-  type AskedLately,
-  askedLately,
   type BackupCommand,
   backupDecider,
-  type DefinedSince,
-  definitionAt,
   definitionsOf,
   deletionOf,
   isSamePutOff,
-  isWhereOwed,
-  type JudgedBackup,
-  judgeRetention,
+  judgeHeld,
   mustBelong,
   type PutOff,
-  plannedType,
   putOffAsBroken,
-  putOffByRetention,
   putOffOnHold,
   putOffUntilNext,
-  putOffUntilSettled,
   putOffWhileRunning,
+  type RetentionDecision,
+  rootsOf,
 } from '@strongroom/domain';
 import { commandOn, execute, executeTogether, type Ledger, UnreadableStreamFault } from '@strongroom/ledger';
 import {
+  acceptedOn,
   Backups,
   Copies,
-  type CopyRow,
   deletable,
   type HeldBackupRow,
+  heldCopies,
   type InstanceRow,
   Instances,
   type ScheduleRow,
@@ -44,11 +38,6 @@ import type { Vaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 
 const actor = 'strongroom-retention';
-const dayMs = 86_400_000;
-const states: Partial<Record<HeldBackupRow['status'], JudgedBackup['is']>> = {
-  COMPLETED: 'completed',
-  DELETE_FAILED: 'delete-failed',
-};
 
 export interface RetentionParts {
   dataSource: DataSource;
@@ -61,20 +50,8 @@ export interface RetentionParts {
   vaults: Pick<Vaults, 'regions'>;
 }
 
-interface Judged {
+interface Judged extends RetentionDecision {
   rows: HeldBackupRow[];
-  /** The ids of those that go, in the order of making. */
-  goes: readonly string[];
-  /** Why others stay that have had their time, by backup. */
-  putOff: ReadonlyMap<string, PutOff>;
-}
-
-interface JudgedBy {
-  schedule: ScheduleRow;
-  spans: readonly DefinedSince[];
-  /** The copies of the backup. */
-  copies: readonly Pick<CopyRow, 'region' | 'status'>[];
-  owedAt: AskedLately['owedAt'];
 }
 
 export class Retention {
@@ -136,28 +113,20 @@ export class Retention {
     return (await this.backups.heldOf(id)).filter((row) => row.accountId === accountId);
   }
 
-  /**
-   * A schedule that keeps less than until lately, or copies less, is judged by what it asked for then. What goes by that goes
-   * now; what goes only by what it says today waits.
-   */
   private async judge(schedule: ScheduleRow, instance: InstanceRow): Promise<Judged> {
+    const { ledger, clock, config, vaults } = this.parts;
     const rows = await this.heldOf(instance);
-    const spans = definitionsOf(await this.parts.ledger.readStream(streamOf('schedule', schedule.id)));
-    const lately = askedLately(spans, this.parts.clock.now(), this.parts.config.deletion.delayMs);
     const copies = await this.copies.ofBackups(rows.filter(({ type }) => type === 'full').map(({ id }) => id));
-    const accepted = new Map(instance.accepted.map(({ lineage, inPlaceOf }) => [lineage, inPlaceOf]));
-    const judgeBy = (cycles: number, owedAt: AskedLately['owedAt']) => {
-      const held = rows.map((row) => this.judged(row, { schedule, spans, copies: copies.get(row.id) ?? [], owedAt }));
-      return judgeRetention(held, { cycles, accepted });
-    };
-    const { goes, putOff: kept } = judgeBy(lately.cycles, lately.owedAt);
-    const putOff = new Map(kept.map((each) => [each.backupId, putOffByRetention(each)]));
-    if (lately.until) {
-      const today = judgeBy(schedule.fullBackupRetention, () => []);
-      for (const id of today.goes)
-        if (!goes.includes(id)) putOff.set(id, putOffUntilSettled(schedule.id, lately.until));
-    }
-    return { rows, goes, putOff };
+    const decision = judgeHeld(rows, {
+      scheduleId: schedule.id,
+      spans: definitionsOf(await ledger.readStream(streamOf('schedule', schedule.id))),
+      accepted: acceptedOn(instance),
+      now: clock.now(),
+      delayMs: config.deletion.delayMs,
+      served: vaults.regions,
+      copies: heldCopies(copies),
+    });
+    return { rows, ...decision };
   }
 
   /** @returns why the others are kept, by backup; and what went wrong, though each chain was tried */
@@ -166,13 +135,12 @@ export class Retention {
     { rows, goes: ids, putOff: kept }: Judged,
     context: EventContext,
   ): Promise<{ putOff: Map<string, PutOff>; failures: unknown[] }> {
-    const goes = new Set(ids);
     const putOff = new Map(kept);
     const failures: unknown[] = [];
-    for (const { id, parentId } of rows.filter((row) => goes.has(row.id))) {
-      if (parentId !== null && goes.has(parentId)) {
+    for (const [id, rootId] of rootsOf(rows, new Set(ids))) {
+      if (id !== rootId) {
         // A backup that is built on a deleted one is deleted with it, and stays with it.
-        const why = putOff.get(parentId);
+        const why = putOff.get(rootId);
         if (why) putOff.set(id, why);
         continue;
       }
@@ -208,30 +176,6 @@ export class Retention {
     return failures;
   }
 
-  private judged(row: HeldBackupRow, { schedule, spans, copies, owedAt }: JudgedBy): JudgedBackup {
-    const { id, copyTo, status, region: madeIn, fault, putOff, slotAt } = row;
-    const known = copies.map((copy) => ({ region: copy.region, isCompleted: copy.status === 'COMPLETED' }));
-    // A deletion that waits for a region without a vault is taken up by another policy, when the region has one again.
-    const isWaiting = fault?.code === regionRetired;
-    // What somebody has brought back is kept as what somebody has asked for.
-    const isOfSlot = row.scheduleId === schedule.id && row.trigger === 'slot' && !row.isKeptByHand && !isWaiting;
-    const owed = [...copyTo, ...(slotAt === null ? [] : owedAt(slotAt))];
-    // Without a delay, nothing is kept from whoever may change a schedule.
-    const isDelayed = this.parts.config.deletion.delayMs > 0;
-    return {
-      backupId: id,
-      parentId: row.parentId,
-      slotAt: isOfSlot ? slotAt : null,
-      planned: plannedOf(row, spans),
-      nearMs: slotAt === null || !isDelayed ? 0 : cycleMs(spans, slotAt),
-      type: row.type,
-      lineage: row.lineage,
-      is: states[status] ?? 'unended',
-      isCopied: isWhereOwed({ madeIn, copyTo: owed, copies: known }, this.parts.vaults.regions),
-      toldWaitsFor: putOff?.waitsFor ?? [],
-    };
-  }
-
   /** @returns why it is not let go now; undefined when it is deleted */
   private async letGo(accountId: string, rootId: string, context: EventContext): Promise<PutOff | undefined> {
     const { ledger, ids, clock, config, log } = this.parts;
@@ -258,21 +202,6 @@ export class Retention {
     }
     return putOffWhileRunning(chain.flatMap(({ id, status }) => (status === 'NEW' || status === 'BUILDING' ? id : [])));
   }
-}
-
-/**
- * What the schedule planned for the slot. The request does not say it: it asks for a full backup also when there was
- * nothing to build on.
- */
-function plannedOf({ slotAt, madeFull }: HeldBackupRow, spans: readonly DefinedSince[]): JudgedBackup['planned'] {
-  if (slotAt === null || madeFull !== null || spans.length === 0) return 'incremental';
-  return plannedType(definitionAt(spans, slotAt).dayOfWeek, slotAt);
-}
-
-/** How far apart the cycles of a schedule are that is left alone. */
-function cycleMs(spans: readonly DefinedSince[], slotAt: Date): number {
-  if (spans.length === 0) return 0;
-  return definitionAt(spans, slotAt).dayOfWeek === 7 ? dayMs : 7 * dayMs;
 }
 
 function ownerOf({ accountId, id }: InstanceRow) {
