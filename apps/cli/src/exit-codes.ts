@@ -61,21 +61,21 @@ export class CredentialFault extends Fault<'credential-unusable'> {
   }
 }
 
+/** What a command is to work on is not there. */
+export class MissingFault extends Fault<'missing'> {
+  override readonly name = 'MissingFault';
+
+  constructor(message: string) {
+    super('missing', false, message);
+  }
+}
+
 /** Some of the work was done. */
 export class IncompleteFault extends Fault<'incomplete'> {
   override readonly name = 'IncompleteFault';
 
   constructor(message: string) {
     super('incomplete', true, message);
-  }
-}
-
-/** Something was named that is not there. */
-export class NotThere extends Fault<'not-there'> {
-  override readonly name = 'NotThere';
-
-  constructor(message: string) {
-    super('not-there', false, message);
   }
 }
 
@@ -98,8 +98,8 @@ function endingOf(error: unknown): Ending {
   if (error instanceof UsageFault) return 'usage';
   if (error instanceof Interrupted) return 'interrupted';
   if (error instanceof CredentialFault) return 'credentials';
+  if (error instanceof MissingFault) return 'notFound';
   if (error instanceof IncompleteFault) return 'incomplete';
-  if (error instanceof NotThere) return 'notFound';
   if (error instanceof ApiFault) return endingOfApi(error);
   if (error instanceof VaultFault) return endingOfVault(error);
   if (error instanceof EncryptionFault) return error.code === 'ciphertext-altered' ? 'altered' : 'credentials';

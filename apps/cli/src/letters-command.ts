@@ -1,13 +1,7 @@
 /** `strongroom dead-letters`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
 import { atLeastOne, idArgument, withId } from './api/api-options.js';
-
-export interface LetterListOptions {
-  replayed?: boolean;
-  limit: number;
-  json?: boolean;
-  plain?: boolean;
-}
+import type { LetterListOptions } from './letters.js';
 
 export function addLetters(program: Command): void {
   const letters = program

@@ -4,10 +4,16 @@ import { createDataSource } from '@strongroom/database';
 import { type KeptLetter, KeptLetters } from '@strongroom/feed';
 import { type Column, printOne, printRows } from './api/printing.js';
 import { databaseUrl } from './database-options.js';
-import { NotThere } from './exit-codes.js';
-import type { LetterListOptions } from './letters-command.js';
+import { MissingFault } from './exit-codes.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
+
+export interface LetterListOptions {
+  replayed?: boolean;
+  limit: number;
+  json?: boolean;
+  plain?: boolean;
+}
 
 /** How many letters one call asks for at most. */
 const mostAtOnce = 10_000;
@@ -43,7 +49,7 @@ export function list({ replayed = false, limit, json, plain }: LetterListOptions
 export function show(id: string, { json = false }: { json?: boolean }): Promise<void> {
   return onLetters(async (letters) => {
     const letter = await letters.find(id);
-    if (letter === undefined) throw new NotThere(`There is no dead letter ${id}. ${listThem}`);
+    if (letter === undefined) throw new MissingFault(`There is no dead letter ${id}. ${listThem}`);
     printOne(letter, letter, fields, { json });
     if (json) return;
     say(`\n${letter.error}\n`);
@@ -51,7 +57,7 @@ export function show(id: string, { json = false }: { json?: boolean }): Promise<
   });
 }
 
-/** @throws {NotThere} when no letter waits with one of the ids @throws {Error} when one has failed again */
+/** @throws {MissingFault} when no letter waits with one of the ids @throws {Error} when one has failed again */
 export function replay(ids: string[], { all = false, wait = false }: { all?: boolean; wait?: boolean }): Promise<void> {
   if (all === ids.length > 0) throw new UsageFault('Name the letters to replay, or --all.');
   return onLetters(async (letters) => {
@@ -61,7 +67,7 @@ export function replay(ids: string[], { all = false, wait = false }: { all?: boo
     if (marked.length > 0 || all)
       say(`${marked.length} ${marked.length === 1 ? 'letter is' : 'letters are'} handled again within seconds.`);
     if (wait) await handled(letters, marked);
-    if (open.length > 0) throw new NotThere(`No letter waits with the id ${open.join(', ')}. ${listThem}`);
+    if (open.length > 0) throw new MissingFault(`No letter waits with the id ${open.join(', ')}. ${listThem}`);
   });
 }
 

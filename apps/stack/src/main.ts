@@ -87,7 +87,7 @@ function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId
   const restore = `npx strongroom restore ${backupId} --from IAD --to ./restored`;
   terminal.say(
     '',
-    `  ${bold('Serving')}   ${api}   ${dim('reference: /docs')}`,
+    `  ${bold('Serving')}   ${api}   ${dim('console: /console, reference: /docs')}`,
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
     `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,

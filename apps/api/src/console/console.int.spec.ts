@@ -130,6 +130,8 @@ describeWithBrowser('the console, in a browser', () => {
       const instance = await gateway.register('admin', { name: `server-${number}` });
       await gateway.schedule(instance, { copy_to: ['IAD', 'ORD'] });
     }
+    // What the events tell is read by the page that is still open.
+    await eventually(async () => expect(await page.locator('tbody tr').count()).toBe(10), soon);
     expect(await opened()).toEqual(withOne);
     expect(await page.locator('tbody tr').count()).toBe(10);
   });

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createDataSource } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
+import { ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
+import { Metrics, RandomIds } from '@strongroom/runtime';
+import type { DataSource } from 'typeorm';
+import { created, writeEvent } from '../../../../libs/read-model/fixtures/written-events.js';
+import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { measureSchedules } from './schedule-metrics.js';
+
+const ids = new RandomIds();
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let late: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = await createDataSource({
+    url: database.url,
+    applicationName: 'schedule-metrics-spec',
+    entities: viewTables,
+  }).initialize();
+  for (const id of [ids.next(), ids.next(), ids.next()]) {
+    await writeEvent(dataSource, 'acme', 'schedule', id, 'ScheduleCreated', { ...created(id), copyTo: ['IAD'] });
+    late = id;
+  }
+  await new Views(dataSource, new Ledger(dataSource)).catchUp('acme');
+  await dataSource.query(
+    `update schedule_outcome set active_since = active_since - interval '2 days' where schedule_id = $1`,
+    [late],
+  );
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+function measured(metricSchedules: number): Metrics {
+  const metrics = new Metrics();
+  const outcomes = new ScheduleOutcomes(dataSource);
+  measureSchedules({ metrics, outcomes, config: { alarms: { metricSchedules }, homeRegion: 'DFW' } });
+  return metrics;
+}
+const shownIn = (text: string) => [
+  ...new Set([...text.matchAll(/last_success_seconds\{account="acme",schedule="([^"]+)"/g)].map(([, id]) => id)),
+];
+
+it('no more schedules than the limit have series, the late one has, and it is told how many have none', async () => {
+  const text = await measured(2).text();
+  expect(shownIn(text)).toHaveLength(2);
+  expect(shownIn(text)[0]).toBe(late);
+  expect(text).toMatch(/^strongroom_schedules_late 1$/m);
+  expect(text).toMatch(/^strongroom_schedules_not_shown 1$/m);
+  for (const region of ['DFW', 'IAD']) {
+    expect(text).toContain(`last_restorable_seconds{account="acme",schedule="${late}",region="${region}"}`);
+  }
+});
+
+it('with a limit of 0 no schedule has a series, and those that are late are counted all the same', async () => {
+  const text = await measured(0).text();
+  expect(shownIn(text)).toEqual([]);
+  expect(text).toMatch(/^strongroom_schedules_late 1$/m);
+  expect(text).toMatch(/^strongroom_schedules_not_shown 3$/m);
+});
+
+it('one answer reads the schedules once, however many metrics it has of them', async () => {
+  const statements: string[] = [];
+  dataSource.logger.logQuery = (statement) => void statements.push(statement);
+  await measured(2).text();
+  expect(statements.filter((statement) => statement.includes('with recursive chain'))).toHaveLength(1);
+});
+
+it('what can not be read is left out and counted: nothing is told that would look as if all were well', async () => {
+  const metrics = measured(2);
+  expect(shownIn(await metrics.text())).toHaveLength(2);
+  await dataSource.query('alter table schedule_outcome rename to out_of_reach');
+  const text = await metrics.text();
+  await dataSource.query('alter table out_of_reach rename to schedule_outcome');
+  expect(shownIn(text)).toEqual([]);
+  expect(text).not.toMatch(/^strongroom_schedules_late /m);
+  expect(text).not.toMatch(/^strongroom_schedule_runs_total\{/m);
+  expect(shownIn(await metrics.text())).toHaveLength(2);
+  expect(await metrics.text()).toContain('strongroom_metric_faults_total{metric="strongroom_schedules_late"} 1');
+});
