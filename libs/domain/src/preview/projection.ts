@@ -166,7 +166,7 @@ class ProjectedSchedule {
     const last = spans.at(-1);
     const settledAt = Math.max(0, ...this.ends);
     const newest = newestOf(basis, this.runNow);
-    let [fulls, judgedAt] = [0, Number.NEGATIVE_INFINITY];
+    let [fulls, settled, judgedAt] = [0, 0, Number.NEGATIVE_INFINITY];
     if (this.isDecided()) return 'settled';
     for (const slot of slotsOf(spans, new Date(basis.now.getTime() + 1))) {
       const { slotAt, definition } = slot;
@@ -184,9 +184,10 @@ class ProjectedSchedule {
       yield;
       judgedAt = slotAt.getTime();
       if (isFull) fulls += 1;
+      if (isFull && judgedAt > settledAt) settled += 1;
       if (this.isDecided()) return 'settled';
       // Whatever newer cycles can replace is replaced now. Two cycles at the seam may count as one.
-      if (fulls >= (last?.definition.fullBackupRetention ?? 1) + 2 && judgedAt > settledAt) return 'settled';
+      if (settled >= (last?.definition.fullBackupRetention ?? 1) + 2) return 'settled';
     }
     return 'paused';
   }
