@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@strongroom/server-processes';
@@ -24,6 +24,11 @@ function stepsOf(readme: string): Step[] {
     const next = blocks[index + 1];
     return [{ commands: text, answer: next?.kind === 'json' ? JSON.parse(next.text) : undefined }];
   });
+}
+
+/** The blocks of commands of a page, which say nothing of what they print. */
+function commandsOf(page: string): string[] {
+  return Array.from(page.matchAll(/^```sh\n(.*?)^```$/gms), ([, commands = '']) => commands);
 }
 
 /**
@@ -72,12 +77,31 @@ describe('the README', () => {
       `set -euo pipefail; npx() { shift; node '${cli}' "$@"; }`,
       ...steps.map(({ commands }) => commands.replace('"hour": 14', `"hour": ${hour}`)),
     ].join('\nprintf "\\n-- next --\\n"\n');
-    const timeout = 120_000 * patienceNow({ measured: true });
+    const timeout = Math.ceil(120_000 * patienceNow({ measured: true }));
     const ran = spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', timeout });
     expect({ status: ran.status, stderr: ran.stderr }).toMatchObject({ status: 0 });
     const [, ...said] = ran.stdout.split('\n-- next --\n');
     const answers = said.map((text) => (text.trim() === '' ? undefined : JSON.parse(text)));
     expect(answers.map(formOf)).toEqual(steps.map(({ answer }) => formOf(answer)));
+  }, 180_000);
+
+  it('is gone on from by the tasks: each of their commands does what it says', () => {
+    const [setUp = ''] = steps.map(({ commands }) => commands);
+    const known = steps.flatMap(({ commands }) => commands.match(/^(INSTANCE|SCHEDULE|BACKUP)=.*$/gm) ?? []);
+    const blocks = commandsOf(readFileSync(join(root, 'docs', 'tasks.md'), 'utf8'));
+    expect([known.length, blocks.length]).toEqual([3, expect.any(Number)]);
+    expect(blocks.length).toBeGreaterThan(10);
+    const script = [
+      `set -euo pipefail; npx() { shift; node '${cli}' "$@"; }`,
+      // A refusal of the API ends the script.
+      setUp.replace('curl -s ', 'curl -s --fail-with-body '),
+      ...known,
+      ...blocks,
+    ].join('\n');
+    const timeout = Math.ceil(120_000 * patienceNow({ measured: true }));
+    const ran = spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', timeout });
+    if (ran.status !== 0) throw new Error(`${ran.stdout.slice(-2_000)}\n${ran.stderr.slice(-2_000)}`);
+    expect(readdirSync(join(folder, 'restored'))).toContain('PG_VERSION');
   }, 180_000);
 
   it('shows a backup whose copies have its own SHA-256', () => {

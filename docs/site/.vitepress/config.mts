@@ -15,6 +15,7 @@ const reference = [
   page('What the API promises', '/contract'),
   page('Events', '/events'),
   page('Command line', '/command-line'),
+  page('Command line', '/command-line'),
   page('Configuration', '/configuration'),
   page('Reasons', '/reasons'),
   page('Grounds against incrementals', '/incremental-grounds'),
@@ -48,6 +49,7 @@ export default defineConfig({
     nav: [
       page('Get started', '/getting-started'),
       page('Concepts', '/concepts'),
+      page('Tasks', '/tasks'),
       page('Reference', '/api'),
       page('Operations', '/operations'),
     ],
