@@ -128,6 +128,12 @@ describe('a schedule', () => {
     const wrong = await run(['schedule', 'update', id, '--keep-fulls', '10001']);
     expect(wrong).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('from 1 to 10000') });
     expect((await run(['schedule', 'update', id, '--at', '03:05'])).code).toBe(exitCodes.done);
+    const preview = await run(['schedule', 'preview', id, '--at', '04:00']);
+    expect(preview).toMatchObject({ code: exitCodes.done, err: expect.stringContaining('0 backups stay and 0 go') });
+    expect(preview.out).toMatch(/^Runs to come:\nSLOT .*\n\S+T04:00:00\.000Z +full +none +\S/);
+    const lines = (await run(['schedule', 'preview', id, '--copy-to', 'ORD', '--plain'])).out.split('\n');
+    expect(lines).toContainEqual(expect.stringMatching(/^copies\tORD\tadded\t/));
+    expect((await run(['schedule', 'preview', id])).code).toBe(exitCodes.usage);
     expect((await run(['schedule', 'pause', id, '--dry-run'])).out).toMatch(
       /^PUT .* \{"schedule":\{"paused":true\}\}\n$/,
     );

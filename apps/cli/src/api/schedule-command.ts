@@ -9,11 +9,10 @@ import {
   type RunResource,
   type ScheduleResource,
 } from '@strongroom/contracts';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { note } from '../output.js';
 import { UsageFault } from '../usage-fault.js';
 import {
-  atLeastOne,
   type ChangeOptions,
   type DestructiveOptions,
   idArgument,
@@ -22,22 +21,14 @@ import {
   ofChange,
   ofDestruction,
   ofList,
-  regionsArgument,
   withId,
 } from './api-options.js';
 import { isToBeAsked, mustBeConfirmed } from './confirm.js';
+import { addPreview } from './preview-command.js';
 import { type Column, printList, printOne } from './printing.js';
 import { inSession, type Session } from './session.js';
+import { changeOf, days, ofTiming, restOf, type TimingOptions } from './timing-options.js';
 import { newestRun, ofWaiting, type WaitOptions, waitFor } from './waiting.js';
-
-interface TimingOptions extends ChangeOptions {
-  at?: { hour: number; minute: number };
-  fullOn?: number;
-  keepFulls?: number;
-  copyTo?: string[];
-}
-
-const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
 
 const two = (number: number) => String(number).padStart(2, '0');
 const inUtc = (zoneless: string | null) => (zoneless === null ? null : `${zoneless}Z`);
@@ -70,6 +61,7 @@ const runColumns: readonly Column<RunResource>[] = [
 export function addSchedule(program: Command): void {
   const group = program.command('schedule').description('Say when backups are taken, and where each is copied to.');
   addReading(group);
+  addPreview(group);
   addChanging(group);
 }
 
@@ -103,10 +95,12 @@ function addReading(group: Command): void {
 
 function addChanging(group: Command): void {
   ofTiming(
-    group.command('create').description('Schedule the backups of an instance: one each day, a full one once a week.'),
+    ofChange(group.command('create')).description(
+      'Schedule the backups of an instance: one each day, a full one once a week.',
+    ),
   )
     .requiredOption('--instance <id>', 'the instance', idArgument)
-    .action((options: TimingOptions & { instance: string }) =>
+    .action((options: ChangeOptions & TimingOptions & { instance: string }) =>
       inSession(options, 'schedule', async (session) => {
         const { at, fullOn } = options;
         if (!at || fullOn === undefined) throw new UsageFault('Say when: --at 14:30 --full-on sunday');
@@ -117,12 +111,11 @@ function addChanging(group: Command): void {
       }),
     );
   withId(
-    ofTiming(group.command('update').description('Change a schedule. What is not given stays as it is.')),
+    ofTiming(ofChange(group.command('update')).description('Change a schedule. What is not given stays as it is.')),
     'schedule',
-  ).action((id: string, options: TimingOptions) =>
+  ).action((id: string, options: ChangeOptions & TimingOptions) =>
     inSession(options, 'schedule', async (session) => {
-      const { at, fullOn } = options;
-      const schedule = { ...at, ...(fullOn !== undefined && { day_of_week: fullOn }), ...restOf(options) };
+      const schedule = changeOf(options);
       if (Object.keys(schedule).length === 0) throw new UsageFault('Say what is to change, such as --at 14:30.');
       await update(session, id, schedule, `Schedule ${id} is changed.`);
     }),
@@ -158,21 +151,6 @@ function addChanging(group: Command): void {
     );
 }
 
-function ofTiming(command: Command): Command {
-  return ofChange(command)
-    .option('--at <hh:mm>', 'when each day, in UTC', timeArgument)
-    .option('--full-on <day>', 'the day of the full backup, such as sunday', dayArgument)
-    .option('--keep-fulls <number>', 'how many full backups are kept, with what is built on them', atLeastOne)
-    .option('--copy-to <regions>', 'the regions that each backup is copied to, such as IAD,ORD', regionsArgument);
-}
-
-function restOf({ keepFulls, copyTo }: TimingOptions) {
-  return {
-    ...(keepFulls !== undefined && { full_backup_retention: keepFulls }),
-    ...(copyTo !== undefined && { copy_to: copyTo }),
-  };
-}
-
 type Change = Parameters<Session['client']['schedules']['update']>[1];
 
 async function update(session: Session, id: string, schedule: Change, done: string): Promise<void> {
@@ -196,17 +174,4 @@ function stateOf({ paused, running, fault }: ScheduleResource): string {
 
 function show(document: { schedule: ScheduleResource }, options: ChangeOptions): void {
   printOne(document, document.schedule, fields, options);
-}
-
-function timeArgument(text: string): { hour: number; minute: number } {
-  const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
-  if (hour === undefined) throw new InvalidArgumentError('It must be a time of the day in UTC, such as 14:30.');
-  return { hour: Number(hour), minute: Number(minute) };
-}
-
-function dayArgument(text: string): number {
-  const name = text.toLowerCase();
-  const day = /^[0-7]$/.test(name) ? Number(name) : days.findIndex((each) => name.length >= 3 && each.startsWith(name));
-  if (day === -1) throw new InvalidArgumentError('It must be a day, such as sunday.');
-  return day;
 }
