@@ -7,6 +7,7 @@ import {
   postSchedules,
   putSchedulesId,
   streamOf,
+  takesKey,
 } from '@strongroom/contracts';
 import { isOutage, Ledger } from '@strongroom/ledger';
 import { type Logger, loggerToken } from '@strongroom/runtime';
@@ -19,7 +20,6 @@ import { withFractionsForFloats } from './json-body.js';
 import { eventsOfMaking, type MadeBy, madeByToken } from './made.js';
 import { pathAsked } from './routing.js';
 
-const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 /** These answers decide on the request. Any other says that the request was not decided, and may be made again. */
 const decisions: readonly FaultType[] = [
   'badRequest',
@@ -67,7 +67,7 @@ export class Idempotency {
   answer(asked: Asked, operation: Operation, work: () => unknown): unknown {
     const { request } = asked;
     const caller = callerOf(request);
-    const key = operation.onlyAsks ? undefined : keyOf(request);
+    const key = takesKey(operation) ? keyOf(request) : undefined;
     if (!caller || key === undefined) return work();
     const { accountId, instances } = caller;
     const keyed = {
@@ -211,9 +211,9 @@ function asWritten(body: unknown): unknown {
 }
 
 /** @throws {HttpFault} badRequest */
-function keyOf({ method, headers }: FastifyRequest): string | undefined {
+function keyOf({ headers }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key'];
-  if (key === undefined || !changing.includes(method)) return undefined;
+  if (key === undefined) return undefined;
   if (typeof key === 'string' && /^[\x21-\x7e]{1,255}$/.test(key)) return key;
   throw new HttpFault('badRequest', 'Idempotency-Key: must be 1 to 255 visible ASCII characters, such as a UUID.');
 }

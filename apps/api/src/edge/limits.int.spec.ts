@@ -12,7 +12,6 @@ import {
   getRegions,
   getSchedules,
   getSchedulesId,
-  isOfAccount,
   type Operation,
   operations,
   pathOf,
@@ -20,6 +19,7 @@ import {
   postInstances,
   postSchedules,
   putSchedulesId,
+  takesKey,
 } from '@strongroom/contracts';
 import { FixedClock } from '@strongroom/runtime';
 import { z } from 'zod';
@@ -151,7 +151,7 @@ describe('an Idempotency-Key', () => {
     ]);
   });
 
-  it.each(operations.filter((operation) => isOfAccount(operation) && operation.method !== 'GET'))(
+  it.each(operations.filter(takesKey))(
     'that was used for something else is a 422: $method $path',
     async (operation) => {
       await keyed(first, 'taken', postInstances, { body: instanceNamed('a') });

@@ -1,6 +1,14 @@
 /** The OpenAPI 3.1 document. It is made from the operations and from the schemas by which requests are parsed. */
 import * as contract from '@strongroom/contracts';
-import { type Example, faultsOf, isOfAccount, isTagged, type Operation, operationGroups } from '@strongroom/contracts';
+import {
+  type Example,
+  faultsOf,
+  isOfAccount,
+  isTagged,
+  type Operation,
+  operationGroups,
+  takesKey,
+} from '@strongroom/contracts';
 import { z } from 'zod';
 
 /** The schemas that the document spells once, and refers to. */
@@ -102,10 +110,10 @@ export function openApiDocument() {
 }
 
 function documented(operation: Operation) {
-  const { method, path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
-  const { answer, onlyAsks } = operation;
+  const { path, summary, notes, status, request, response, query = [], examples, changes, streams } = operation;
+  const { answer } = operation;
   const ofAccount = isOfAccount(operation);
-  const takesKey = ofAccount && method !== 'GET' && !onlyAsks;
+  const hasKey = takesKey(operation);
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -130,7 +138,7 @@ function documented(operation: Operation) {
       ...inPath,
       ...inQuery,
       requestHeaders.id,
-      ...(takesKey ? [requestHeaders.key] : []),
+      ...(hasKey ? [requestHeaders.key] : []),
       ...(changes ? [requestHeaders.match] : []),
       ...(streams ? [requestHeaders.place] : []),
     ],
@@ -143,7 +151,7 @@ function documented(operation: Operation) {
         headers: {
           ...answerHeaders.id,
           ...(isTagged(operation) && answerHeaders.tag),
-          ...(takesKey && answerHeaders.replayed),
+          ...(hasKey && answerHeaders.replayed),
         },
         ...(response && {
           content: {
@@ -157,7 +165,7 @@ function documented(operation: Operation) {
       ...(answer && {
         200: {
           description: 'The answer to a request that only asks.',
-          headers: { ...answerHeaders.id, ...(takesKey && answerHeaders.replayed) },
+          headers: { ...answerHeaders.id, ...(hasKey && answerHeaders.replayed) },
           content: json(shapeOf(answer, 'output')),
         },
       }),

@@ -107,6 +107,11 @@ export function isOfAccount({ path }: Pick<Operation, 'path'>): boolean {
   return path.startsWith(accountPath);
 }
 
+/** Whether the same request with the same Idempotency-Key gets the first answer again. What only asks has no effect to guard. */
+export function takesKey(operation: Pick<Operation, 'method' | 'path' | 'onlyAsks'>): boolean {
+  return operation.method !== 'GET' && isOfAccount(operation) && !operation.onlyAsks;
+}
+
 /** Whether the operation shows one resource that can be changed: its answer has an ETag. */
 export function isTagged({ method, path }: Pick<Operation, 'method' | 'path'>): boolean {
   return method === 'GET' && operations.some((operation) => operation.path === path && operation.changes);
@@ -114,7 +119,7 @@ export function isTagged({ method, path }: Pick<Operation, 'method' | 'path'>): 
 
 /** Every fault that the operation can end in. */
 export function faultsOf(operation: Operation): FaultType[] {
-  const { method, path, query = [], faults = [], changes, onlyAsks } = operation;
+  const { method, path, query = [], faults = [], changes } = operation;
   const takesBody = method !== 'GET';
   const ifSo = (holds: boolean, ...types: FaultType[]) => (holds ? types : []);
   return [
@@ -124,7 +129,7 @@ export function faultsOf(operation: Operation): FaultType[] {
       ...ifSo(path.includes('{id}'), 'itemNotFound'),
       ...ifSo(takesBody, 'badMediaType'),
       // An Idempotency-Key may have come with another request.
-      ...ifSo(takesBody && isOfAccount(operation) && !onlyAsks, 'unprocessableEntity'),
+      ...ifSo(takesKey(operation), 'unprocessableEntity'),
       ...faults,
       ...ifSo(changes === true, 'preconditionFailed'),
     ]),
