@@ -63,7 +63,12 @@ async function edit(path: string, changes: readonly [old: string, now: string][]
 async function typesOf(project: string): Promise<string> {
   await writeFile(
     join(project, 'tsconfig.types.json'),
-    JSON.stringify({ extends: './tsconfig.json', include: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'] }),
+    JSON.stringify({
+      extends: './tsconfig.json',
+      include: ['apps/*/src/**/*.ts', 'libs/*/src/**/*.ts'],
+      // The console is a page in a browser, with types of its own.
+      exclude: ['apps/console'],
+    }),
   );
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const asked = run(process.execPath, [tsc, '-p', 'tsconfig.types.json', '--noEmit'], { cwd: project });
