@@ -112,4 +112,4 @@ it('a byte that flips in a region is found, told and healed by itself, where the
   } finally {
     await server.stop();
   }
-}, 240_000);
+}, 480_000);
