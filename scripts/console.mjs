@@ -18,6 +18,7 @@ export const consoleBudgetBytes = 60 * 1_024;
 export async function buildConsole(root, folder) {
   const { build } = await import('vite');
   const contract = await import(pathToFileURL(join(root, 'dist/libs/contracts/src/index.js')).href);
+  const { NODE_ENV: before } = process.env;
   await build({
     root: join(root, 'apps/console'),
     configFile: false,
@@ -37,6 +38,9 @@ export async function buildConsole(root, folder) {
       assetsInlineLimit: 0,
     },
   });
+  // Vite sets it for the whole process. The tests and the services that this process starts are not to have it.
+  if (before === undefined) delete process.env.NODE_ENV;
+  else process.env.NODE_ENV = before;
   return compressAll(join(folder, 'assets'));
 }
 

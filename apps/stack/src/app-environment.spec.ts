@@ -9,6 +9,7 @@ const needed: Record<string, readonly string[]> = {
   STRONGROOM_SECRET_KEY: ['api', 'scheduler'],
   STRONGROOM_CHAIN_KEY: ['scheduler'],
   STRONGROOM_RESTORE_KEY: ['scheduler'],
+  STRONGROOM_HEARTBEAT_URL: ['scheduler'],
   STRONGROOM_KEYSTONE_PASSWORD: ['api'],
   STRONGROOM_TLS_CERT: ['api'],
   STRONGROOM_TLS_KEY: ['api'],
