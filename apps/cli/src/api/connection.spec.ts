@@ -9,16 +9,22 @@ import { connectionOf, mustBeSafe } from './connection.js';
 
 const home = { url: 'https://home.example.com', account: 'home', token: 'of-home' };
 const work = { url: 'https://work.example.com/', account: 'work', token: 'of-work' };
+const before = process.cwd();
 let folder: string;
 let env: Record<string, string>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-connection-'));
+  // The folder of the project may have a local stack.
+  process.chdir(folder);
   env = { XDG_CONFIG_HOME: folder };
   await writeConfig(configPath(env), { current: 'home', profiles: { home, work } });
   await writeFile(join(folder, 'token'), 'of-file\n');
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  process.chdir(before);
+  await rm(folder, { recursive: true, force: true });
+});
 
 describe('the service that a command asks', () => {
   it('is that of the current profile, else that of the environment, else that of an option', async () => {
@@ -58,20 +64,14 @@ describe('the service that a command asks', () => {
   });
 
   it('is the local stack of the folder when there is no profile, and never beside one', async () => {
-    const before = process.cwd();
     await mkdir(join(folder, '.strongroom'));
     const ofStack = { api: 'http://127.0.0.1:8779', accountId: 'demo', tokens: { admin: 'of-stack' } };
     await writeFile(join(folder, '.strongroom', 'stack.json'), JSON.stringify(ofStack));
-    process.chdir(folder);
-    try {
-      const found = { url: ofStack.api, account: 'demo', token: 'of-stack', profile: undefined };
-      expect(await connectionOf({}, { XDG_CONFIG_HOME: join(folder, 'none') })).toEqual(found);
-      expect(await connectionOf({}, env)).toMatchObject(home);
-      const elsewhere = connectionOf({ url: 'https://evil.example.com' }, { XDG_CONFIG_HOME: join(folder, 'none') });
-      await expect(elsewhere).rejects.toBeInstanceOf(CredentialFault);
-    } finally {
-      process.chdir(before);
-    }
+    const found = { url: ofStack.api, account: 'demo', token: 'of-stack', profile: undefined };
+    expect(await connectionOf({}, { XDG_CONFIG_HOME: join(folder, 'none') })).toEqual(found);
+    expect(await connectionOf({}, env)).toMatchObject(home);
+    const elsewhere = connectionOf({ url: 'https://evil.example.com' }, { XDG_CONFIG_HOME: join(folder, 'none') });
+    await expect(elsewhere).rejects.toBeInstanceOf(CredentialFault);
   });
 
   it('is asked in clear on this machine alone, unless that is written', () => {
