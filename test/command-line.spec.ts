@@ -145,6 +145,8 @@ describe('a schedule', () => {
     expect(paused).toMatchObject({ out: '', err: expect.stringContaining(`strongroom schedule resume ${id}`) });
     const { out } = await run(['schedule', 'show', id]);
     expect(out).toMatch(/AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n/s);
+    await run(['schedule', 'update', id, '--full-on', 'every-day']);
+    expect((await run(['schedule', 'show', id])).out).toMatch(/FULL ON +every-day\n/);
     const why = await run(['explain', id]);
     expect(why.out).toMatch(/\(ScheduleCreated [0-9a-f-]+\)\n/);
     const { explanation } = await document('explain', id);
@@ -254,6 +256,9 @@ it("lists the regions, and sends a request of one's own", async () => {
   const change = ['api', `instances/${instance}`, '--method', 'PATCH', '--body', name];
   expect(await run(change)).toMatchObject({ code: exitCodes.done, out: '' });
   expect((await document('instance', 'show', instance)).instance.name).toBe('renamed');
+  await writeFile(name, '{"instance": {"connection": {"password": "open sesame"}}}');
+  const shown = await run([...change, '--dry-run']);
+  expect(shown).toMatchObject({ code: exitCodes.done, out: expect.stringContaining('"password":"(not shown)"') });
   const refused = await run(['api', `instances/${instance}`, '--method', 'DELETE']);
   expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('--yes') });
   expect(await run(['api', `schedules/${nothing}`])).toMatchObject({ code: exitCodes.notFound, out: '' });

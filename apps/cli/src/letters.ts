@@ -2,17 +2,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDataSource } from '@strongroom/database';
 import { type KeptLetter, KeptLetters } from '@strongroom/feed';
+import type { PrintOptions } from './api/api-options.js';
 import { type Column, printOne, printRows } from './api/printing.js';
 import { databaseUrl } from './database-options.js';
 import { MissingFault } from './exit-codes.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
 
-export interface LetterListOptions {
+export interface LetterListOptions extends PrintOptions {
   replayed?: boolean;
   limit: number;
-  json?: boolean;
-  plain?: boolean;
 }
 
 /** How many letters one call asks for at most. */
@@ -38,10 +37,11 @@ const fields: readonly Column<KeptLetter>[] = [
   { title: 'REPLAYED', of: ({ replayedAt }) => replayedAt },
 ];
 
-export function list({ replayed = false, limit, json, plain }: LetterListOptions): Promise<void> {
+export function list(options: LetterListOptions): Promise<void> {
+  const { replayed = false, limit } = options;
   return onLetters(async (letters) => {
     const found = await letters.list({ withReplayed: replayed, limit });
-    printRows({ deadLetters: found }, found, columns, { ...(json && { json }), ...(plain && { plain }) });
+    printRows({ deadLetters: found }, found, columns, options);
     if (found.length === limit) note('There may be more. --limit prints as many as it says.');
   });
 }

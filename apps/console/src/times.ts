@@ -1,6 +1,6 @@
 /** Instants in words. */
 
-const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
+const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 /** A time of a schedule is in UTC, and says no zone. */
 export function instantOf(zoneless: string): Date {
@@ -30,8 +30,9 @@ export function away(at: Date, now: Date): string {
   return at < now ? `${amount} ago` : `in ${amount}`;
 }
 
-/** When a schedule runs, in UTC. On the other days it makes incrementals. */
+/** When a schedule runs, in UTC. On the other days it makes incrementals; with 7 there are no other days. */
 export function timingOf({ day_of_week, hour, minute }: { day_of_week: number; hour: number; minute: number }): string {
   const two = (value: number) => String(value).padStart(2, '0');
-  return `daily at ${two(hour)}:${two(minute)}, full on ${days[day_of_week] ?? day_of_week}`;
+  const day = days[day_of_week];
+  return `daily at ${two(hour)}:${two(minute)}, ${day === undefined ? 'always full' : `full on ${day}`}`;
 }

@@ -29,7 +29,7 @@ export function lineTyped(
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   output.write(printable(question));
   const lines = createInterface({ input, output: hidden ? nowhere : output, terminal: true });
-  return new Promise((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     lines.once('SIGINT', () => reject(new Interrupted('SIGINT')));
     lines.once('line', resolve);
     lines.once('close', () => reject(new UsageFault('Nothing was typed.')));
@@ -37,5 +37,5 @@ export function lineTyped(
     lines.close();
     // What is typed when nothing is shown does not move the cursor to the next line either.
     if (hidden) output.write('\n');
-  }) as Promise<string>;
+  });
 }

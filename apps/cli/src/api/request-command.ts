@@ -25,12 +25,13 @@ export function addRequest(program: Command): void {
     .addOption(new Option('--method <method>', 'the method').choices(methods).default('GET'))
     .option('--body <path>', 'a file with the body, as JSON, or - for the standard input')
     .action((path: string, options: RequestOptions) =>
-      inSession(options, 'path', async ({ client, connection, signal }) => {
+      inSession(options, 'path', async (session) => {
+        const { client, connection, signal } = session;
         const { method, dryRun, yes } = options;
         const below = pathOf({ path: accountPath }, { accountId: connection.account });
         const whole = path.startsWith('/') ? path : `${below}/${path}`;
         const body = options.body === undefined ? undefined : await jsonIn(options.body);
-        if (dryRun) return say(`${method} ${whole}${body === undefined ? '' : ` ${JSON.stringify(body)}`}`);
+        if (dryRun) return session.showRequest(method, whole, body);
         if (method === 'DELETE' && !yes)
           await mustBeConfirmed(`This will be sent: ${method} ${whole}.`, [path], options);
         const operation = { name: 'request', method, path: whole, summary: '', status: 200 } as const;

@@ -36,7 +36,7 @@ const columns: readonly Column<ScheduleResource>[] = [
   { title: 'SCHEDULE', of: ({ id }) => id },
   { title: 'INSTANCE', of: ({ instance_id }) => instance_id },
   { title: 'AT (UTC)', of: ({ hour, minute }) => `${two(hour)}:${two(minute)}` },
-  { title: 'FULL ON', of: ({ day_of_week }) => days[day_of_week % 7] },
+  { title: 'FULL ON', of: ({ day_of_week }) => days[day_of_week] },
   { title: 'COPIES TO', of: ({ copy_to }) => copy_to.join(',') },
   { title: 'STATE', of: stateOf },
   { title: 'NEXT RUN', of: ({ next_run }) => inUtc(next_run) },

@@ -60,16 +60,20 @@ export class Session {
       throw new UsageFault(`${issues.join('; ')}. See how it is called: strongroom ${nouns[this.noun].words} --help`);
     }
     if (!this.options.dryRun) return this.client.perform(operation, { ...asked, signal: this.signal });
-    this.showRequest(operation, parts);
+    this.showRequest(operation.method, this.pathOf(operation, parts), parts.body);
     return undefined;
   }
 
-  private showRequest(operation: Operation, { id, body }: RequestParts): void {
+  private pathOf(operation: Operation, { id }: RequestParts): string {
     const account = isOfAccount(operation) ? { accountId: this.connection.account } : {};
-    const path = pathOf(operation, { ...account, ...(id !== undefined && { id }) });
+    return pathOf(operation, { ...account, ...(id !== undefined && { id }) });
+  }
+
+  /** Prints a request that is not sent, without its passwords and keys. */
+  showRequest(method: string, path: string, body: unknown): void {
     const shown: unknown = body === undefined ? undefined : JSON.parse(JSON.stringify(body, hidden));
-    if (this.options.json) sayJson({ method: operation.method, path, ...(body !== undefined && { body: shown }) }, 2);
-    else say(`${operation.method} ${path}${body === undefined ? '' : ` ${JSON.stringify(shown)}`}`);
+    if (this.options.json) sayJson({ method, path, ...(body !== undefined && { body: shown }) }, 2);
+    else say(`${method} ${path}${body === undefined ? '' : ` ${JSON.stringify(shown)}`}`);
   }
 }
 

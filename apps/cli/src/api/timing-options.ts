@@ -9,12 +9,13 @@ export interface TimingOptions {
   copyTo?: string[];
 }
 
-export const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
+/** By their numbers in the API. */
+export const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'every-day'];
 
 export function ofTiming(command: Command): Command {
   return command
     .option('--at <hh:mm>', 'when each day, in UTC', timeArgument)
-    .option('--full-on <day>', 'the day of the full backup, such as sunday', dayArgument)
+    .option('--full-on <day>', 'the day of the full backup, such as sunday, or every-day', dayArgument)
     .option('--keep-fulls <number>', 'how many full backups are kept, with what is built on them', atLeastOne)
     .option('--copy-to <regions>', 'the regions that each backup is copied to, such as IAD,ORD', regionsArgument);
 }
@@ -41,6 +42,6 @@ function timeArgument(text: string): { hour: number; minute: number } {
 function dayArgument(text: string): number {
   const name = text.toLowerCase();
   const day = /^[0-7]$/.test(name) ? Number(name) : days.findIndex((each) => name.length >= 3 && each.startsWith(name));
-  if (day === -1) throw new InvalidArgumentError('It must be a day, such as sunday.');
+  if (day === -1) throw new InvalidArgumentError('It must be a day, such as sunday, or every-day.');
   return day;
 }
