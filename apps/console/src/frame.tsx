@@ -12,17 +12,8 @@ import { RegionsScreen } from './screens/regions.js';
 import { Restorable } from './screens/restorable.js';
 import { ScheduleScreen } from './screens/schedule.js';
 import { SchedulesScreen } from './screens/schedules.js';
+import type { Shown } from './shown.js';
 import { chooseTheme, chosenTheme, themes } from './theme.js';
-
-/** What every screen is given. */
-export interface Shown {
-  known: Known;
-  accountId: string;
-  rights: ConsoleSession['rights'];
-  now: Date;
-  /** Says that something of an instance was changed here. */
-  changed: (instanceId: string) => void;
-}
 
 /** How long ago something was is told anew after this time. */
 const minuteMs = 60_000;

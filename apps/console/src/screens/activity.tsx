@@ -1,11 +1,11 @@
 /** What happens, as it happens: the events since the page was opened, and why each came. */
 import type { EventResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
-import type { Shown } from '../frame.js';
 import { WhyDialog } from '../parts/explanation.js';
 import { Instant } from '../parts/instant.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { sought } from '../restorable.js';
+import type { Shown } from '../shown.js';
 
 /** So many rows are drawn. */
 const mostRows = 100;

@@ -3,7 +3,6 @@ import type { BackupResource, CopyResource } from '@strongroom/contracts';
 import { useState } from 'preact/hooks';
 import { call } from '../api/call.js';
 import { getBackupsId } from '../api/operations.js';
-import type { Shown } from '../frame.js';
 import { ChainPicture } from '../parts/chain-picture.js';
 import { Explanation } from '../parts/explanation.js';
 import { Instant } from '../parts/instant.js';
@@ -11,6 +10,7 @@ import { Mark, type Tone } from '../parts/mark.js';
 import { Problem, useRead } from '../parts/reading.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { scheduleAddress } from '../route.js';
+import type { Shown } from '../shown.js';
 import { bytesOf, left } from '../sizes.js';
 import { RestoreDialog } from './restore-dialog.js';
 

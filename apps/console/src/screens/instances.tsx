@@ -4,13 +4,13 @@ import { useState } from 'preact/hooks';
 import { mostPages } from '../account.js';
 import { call, messageOf, pagesOf } from '../api/call.js';
 import { getInstances, postInstancesIdAction } from '../api/operations.js';
-import type { Shown } from '../frame.js';
 import { WhyDialog } from '../parts/explanation.js';
 import { Mark, type Tone } from '../parts/mark.js';
 import { Problem, useRead } from '../parts/reading.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { byName } from '../restorable.js';
 import { scheduleAddress } from '../route.js';
+import type { Shown } from '../shown.js';
 
 const statusWords: Readonly<Record<InstanceResource['operating_status'], [Tone, string]>> = {
   HEALTHY: ['good', 'Its newest backup was completed'],

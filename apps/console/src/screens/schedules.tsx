@@ -1,13 +1,13 @@
 /** The schedules: found as one types, paused and resumed, one or many at once. */
 import type { RestorableResource, ScheduleResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
-import type { Shown } from '../frame.js';
 import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { Strip } from '../parts/strip.js';
 import { inOrder, nameOf, outcomeWords, sought } from '../restorable.js';
 import { scheduleAddress } from '../route.js';
+import type { Shown } from '../shown.js';
 import { away, instantOf, localMinute, timingOf, utcMinute } from '../times.js';
 import { FirstSchedule } from './first-schedule.js';
 import { type NamedSchedule, PauseDialog } from './pause-dialog.js';
