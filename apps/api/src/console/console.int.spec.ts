@@ -133,7 +133,6 @@ describeWithBrowser('the console, in a browser', () => {
 
   it('finds schedules as one types, and pauses and resumes one with the mouse', async () => {
     await page.getByRole('link', { name: 'Schedules' }).click();
-    await picture('schedules');
     await page.getByLabel('Search').fill('ORD');
     expect(await page.locator('tbody th').allInnerTexts()).toContain('orders');
     await page.getByLabel('Search').fill('orders');
@@ -230,6 +229,7 @@ describeWithBrowser('the console, in a browser', () => {
     await gateway.onBackup(scheduledBackupId(id, slotAt), orders, { type: 'MissSlot', slot: missed });
     await page.getByLabel('Search').fill('orders');
     await page.getByRole('img', { name: 'The last 1 slots: 1 missed' }).waitFor();
+    await picture('schedules');
     await page.getByLabel('Search').focus();
     await tabTo('orders');
     await page.keyboard.press('Enter');

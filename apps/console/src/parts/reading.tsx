@@ -8,17 +8,23 @@ export interface Read<T> {
   problem: string | null;
 }
 
-/** Reads when the screen is shown, and again whenever `when` has changed. What was read stays shown meanwhile. */
+/** What changes close together is read for together. */
+const togetherMs = 250;
+
+/** Reads when the screen is shown, and again soon after `when` has changed. What was read stays shown meanwhile. */
 export function useRead<T>(read: () => Promise<T>, when: readonly unknown[]): Read<T> {
   const [state, setState] = useState<Read<T>>({ value: null, problem: null });
   useEffect(() => {
     let isOver = false;
-    read().then(
-      (value) => !isOver && setState({ value, problem: null }),
-      (error: unknown) => !isOver && setState((before) => ({ ...before, problem: messageOf(error) })),
-    );
+    const begin = () =>
+      void read().then(
+        (value) => !isOver && setState({ value, problem: null }),
+        (error: unknown) => !isOver && setState((before) => ({ ...before, problem: messageOf(error) })),
+      );
+    const timer = setTimeout(begin, state.value === null ? 0 : togetherMs);
     return () => {
       isOver = true;
+      clearTimeout(timer);
     };
   }, when);
   return state;

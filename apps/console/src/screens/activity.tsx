@@ -71,7 +71,7 @@ export function ActivityScreen({ known, accountId, now }: Shown) {
         </table>
       </Scrolled>
       <p class="quiet">
-        <code>strongroom events tail</code> and the list of events of the API have those before.
+        <code>strongroom events tail --since start</code> and the list of events of the API have those before.
       </p>
       {why && (
         <WhyDialog
