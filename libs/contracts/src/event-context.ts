@@ -15,6 +15,11 @@ export const eventContext = z.strictObject({
   /** The id that the client has given to its request, and the one that it gave to several. They name nothing of ours. */
   clientRequestId: z.string().min(1).max(128).optional(),
   clientCorrelationId: z.string().min(1).max(128).optional(),
+  /** The span in which it was recorded, as W3C Trace Context writes it. Events have it where traces are told to a collector. */
+  traceparent: z
+    .string()
+    .regex(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
+    .optional(),
 });
 export type EventContext = z.infer<typeof eventContext>;
 
