@@ -46,12 +46,20 @@ export async function fill(queries, options) {
     await query(constraint ? `alter table ${of} drop constraint ${constraint}` : `drop index ${name}`);
   }
   for (const each of queries) await each('set synchronous_commit = off');
+  // What it notes of each schedule would be looked for in a table without an index.
+  const notes = 'trigger schedule_view_begins_outcomes';
+  await query(`alter table schedule_view disable ${notes}`);
   await makeSchedules(queries, options);
   for (const each of queries) await each('reset synchronous_commit');
   await query(`set maintenance_work_mem = '512MB'`);
   for (const { of, made, constraint, as_constraint: definition } of indexes) {
     await query(constraint ? `alter table ${of} add constraint ${constraint} ${definition}` : made);
   }
+  await query(`alter table schedule_view enable ${notes}`);
+  await query(
+    `insert into schedule_outcome (schedule_id, account_id, paused, active_since)
+     select id, account_id, paused, updated_at from schedule_view`,
+  );
   await viewsAreThere(query);
   await query('vacuum analyze');
   await setServer(query, { full_page_writes: undefined, autovacuum: undefined });

@@ -1,4 +1,4 @@
-/** The rules of the contract on explanations and previews, each with the tests that show it. */
+/** The rules of the contract on explanations, previews and webhooks, each with the tests that show it. */
 import { api, type Rule } from './contract-rule.js';
 import { rulesOfPreviews } from './contract-rules-of-previews.js';
 import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';

@@ -107,8 +107,8 @@ CREATE INDEX backup_view_of_schedule ON backup_view USING btree (schedule_id, cr
 CREATE INDEX backup_view_stored_fulls ON backup_view USING btree (schedule_id, created_at DESC) WHERE ((type = 'full'::text) AND (status = ANY (ARRAY['COMPLETED'::text, 'DELETE_FAILED'::text])));
 CREATE INDEX backup_view_unended ON backup_view USING btree (instance_id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
 CREATE INDEX backup_view_unended_by_id ON backup_view USING btree (id) WHERE (status = ANY (ARRAY['NEW'::text, 'BUILDING'::text]));
-CREATE TRIGGER backup_view_begins_ended AFTER INSERT ON backup_view FOR EACH ROW WHEN (((new.schedule_id IS NOT NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION schedule_outcome_of_backup();
-CREATE TRIGGER backup_view_ends AFTER UPDATE ON backup_view FOR EACH ROW WHEN (((new.schedule_id IS NOT NULL) AND (old.ended_at IS NULL) AND (new.ended_at IS NOT NULL))) EXECUTE FUNCTION schedule_outcome_of_backup();
+CREATE TRIGGER backup_view_begins_ended AFTER INSERT ON backup_view REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION schedule_outcome_of_backup();
+CREATE TRIGGER backup_view_ends AFTER UPDATE ON backup_view REFERENCING OLD TABLE AS former NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION schedule_outcome_of_backup();
 CREATE TRIGGER backup_view_has_its_place BEFORE INSERT ON backup_view FOR EACH ROW WHEN ((new."position" IS NULL)) EXECUTE FUNCTION backup_view_place();
 
 -- The sealed credentials that took the place of those in instance_credential. An event of the instance names the one in force.
@@ -502,8 +502,9 @@ create table schedule_view (
 );
 CREATE INDEX schedule_view_of_account ON schedule_view USING btree (account_id, id);
 CREATE INDEX schedule_view_of_instance ON schedule_view USING btree (instance_id);
+CREATE TRIGGER schedule_view_begins_outcomes AFTER INSERT ON schedule_view REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION schedule_outcome_of_schedule();
 CREATE TRIGGER schedule_view_changes_outcomes AFTER UPDATE ON schedule_view FOR EACH ROW WHEN ((((old.paused IS DISTINCT FROM new.paused) OR (old.hour IS DISTINCT FROM new.hour)) OR (old.minute IS DISTINCT FROM new.minute))) EXECUTE FUNCTION schedule_outcome_of_schedule();
-CREATE TRIGGER schedule_view_has_outcomes AFTER INSERT OR DELETE ON schedule_view FOR EACH ROW EXECUTE FUNCTION schedule_outcome_of_schedule();
+CREATE TRIGGER schedule_view_ends_outcomes AFTER DELETE ON schedule_view FOR EACH ROW EXECUTE FUNCTION schedule_outcome_of_schedule();
 
 -- Up to which position each consumer group has looked a second time.
 create table second_look (
@@ -1385,41 +1386,83 @@ begin
   select f.place from free f join kept k on k.account_id = f."accountId" and k.key = f.key;
 end $function$;
 
-CREATE OR REPLACE FUNCTION schedule_outcome_begin(of_schedule uuid)
+CREATE OR REPLACE FUNCTION schedule_outcome_begin(schedules uuid[])
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
   insert into schedule_outcome (schedule_id, account_id, paused, active_since, last_success_at)
   select s.id, s.account_id, s.paused, s.updated_at, newest.ended_at
   from schedule_view s left join lateral (
     select b.ended_at from backup_view b where b.schedule_id = s.id and b.sha256 is not null order by b.created_at desc limit 1
   ) newest on true
-  where s.id = of_schedule
+  where s.id = any(schedules)
+  order by s.id
   on conflict (schedule_id) do nothing;
 $function$;
-revoke all on function schedule_outcome_begin(uuid) from public;
+revoke all on function schedule_outcome_begin(uuid[]) from public;
+
+CREATE OR REPLACE FUNCTION schedule_outcome_end(schedules uuid[], ended timestamp with time zone[], completed boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
+ SET enable_nestloop TO 'on'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  without_row uuid[];
+begin
+  select array_agg(distinct e.id) into without_row from unnest(schedules) e(id)
+  where not exists (select from schedule_outcome o where o.schedule_id = e.id);
+  if without_row is not null then
+    perform schedule_outcome_begin(without_row);
+  end if;
+  update schedule_outcome o set
+    completed = o.completed + e.completed,
+    failed = o.failed + e.failed,
+    last_success_at = case
+      when e.success_at is null or o.last_success_at between e.success_at and now() then o.last_success_at else e.success_at end
+  from (
+    select t.id, count(*) filter (where t.done) as completed, count(*) filter (where not t.done) as failed,
+      max(t.at) filter (where t.done) as success_at
+    from unnest(schedules, ended, completed) t(id, at, done) group by t.id order by t.id
+  ) e
+  where o.schedule_id = e.id;
+end $function$;
+revoke all on function schedule_outcome_end(uuid[],timestamp with time zone[],boolean[]) from public;
 
 CREATE OR REPLACE FUNCTION schedule_outcome_of_backup()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'public', 'pg_temp'
+ SET enable_nestloop TO 'off'
 AS $function$
 declare
-  success_at timestamptz := case when new.sha256 is not null then new.ended_at end;
+  schedules uuid[];
+  ended timestamptz[];
+  completed boolean[];
 begin
-  for look in 1..2 loop
-    update schedule_outcome o set
-      completed = o.completed + (success_at is not null)::int,
-      failed = o.failed + (success_at is null)::int,
-      last_success_at = case
-        when success_at is null or o.last_success_at between success_at and now() then o.last_success_at else success_at end
-    where o.schedule_id = new.schedule_id;
-    exit when found;
-    perform schedule_outcome_begin(new.schedule_id);
-  end loop;
+  if tg_level = 'ROW' then
+    schedules := array[new.schedule_id];
+    ended := array[new.ended_at];
+    completed := array[new.sha256 is not null];
+  elsif tg_op = 'INSERT' then
+    select array_agg(w.schedule_id), array_agg(w.ended_at), array_agg(w.sha256 is not null) into schedules, ended, completed
+    from written w where w.schedule_id is not null and w.ended_at is not null;
+  else
+    select array_agg(w.schedule_id), array_agg(w.ended_at), array_agg(w.sha256 is not null) into schedules, ended, completed
+    from written w join former f on f.id = w.id
+    where w.schedule_id is not null and w.ended_at is not null and f.ended_at is null;
+  end if;
+  if schedules is not null then
+    perform schedule_outcome_end(schedules, ended, completed);
+  end if;
   return null;
 end $function$;
 revoke all on function schedule_outcome_of_backup() from public;
@@ -1437,7 +1480,7 @@ begin
       missed = o.missed + (new.outcome = 'missed')::int
     where o.schedule_id = new.schedule_id;
     exit when found;
-    perform schedule_outcome_begin(new.schedule_id);
+    perform schedule_outcome_begin(array[new.schedule_id]);
   end loop;
   return null;
 end $function$;
@@ -1452,10 +1495,12 @@ AS $function$
 begin
   if tg_op = 'DELETE' then
     delete from schedule_outcome where schedule_id = old.id;
-  elsif tg_op = 'INSERT' then
-    perform schedule_outcome_begin(new.id);
-  else
+  elsif tg_op = 'UPDATE' then
     update schedule_outcome set paused = new.paused, active_since = new.updated_at where schedule_id = new.id;
+  elsif tg_level = 'ROW' then
+    perform schedule_outcome_begin(array[new.id]);
+  else
+    perform schedule_outcome_begin((select array_agg(id) from added));
   end if;
   return null;
 end $function$;

@@ -69,6 +69,12 @@ async function begin(scheduleId: string, { copyTo = [], parentId }: Made = {}): 
 }
 
 async function complete(scheduleId: string, made: Made = {}): Promise<string> {
+  const backupId = await writeCompleted(scheduleId, made);
+  await views.catchUp(accountId);
+  return backupId;
+}
+
+async function writeCompleted(scheduleId: string, made: Made = {}): Promise<string> {
   const backupId = await begin(scheduleId, made);
   const { copyTo = [], parentId } = made;
   await writeEvent(dataSource, accountId, 'backup', backupId, 'BackupCompleted', {
@@ -76,7 +82,6 @@ async function complete(scheduleId: string, made: Made = {}): Promise<string> {
     ...{ type: parentId === undefined ? 'full' : 'incremental', parentId: parentId ?? null },
     ...{ sizeBytes: 1, rawBytes: 1, sha256: digest, startedAt: new Date().toISOString() },
   });
-  await views.catchUp(accountId);
   return backupId;
 }
 
@@ -148,6 +153,21 @@ describe('the outcomes of a schedule', () => {
     const lastSuccessAt = await endOf('backup_view', backupId);
     await fail(id);
     expect(await outcomeOf(id)).toMatchObject({ lastSuccessAt, completed: 1, failed: 2, skipped: 1, missed: 1 });
+  });
+
+  it('count each backup once, also when many of several schedules end in one fold', async () => {
+    const [busy, calm] = [await schedule(), await schedule()];
+    const open = await begin(busy);
+    await views.catchUp(accountId);
+    for (let n = 0; n < 3; n += 1) await writeCompleted(busy);
+    await writeCompleted(calm);
+    const data = { ...{ backupId: open, instanceId: ids.next(), scheduleId: busy }, ...{ attempt: 1, reason: 'away' } };
+    await writeEvent(dataSource, accountId, 'backup', open, 'BackupFailed', { ...data, code: 'server-unreachable' });
+    await views.catchUp(accountId);
+    // What is said of backups that have ended changes nothing.
+    await dataSource.query('update backup_view set updated_at = now()');
+    expect(await outcomeOf(busy)).toMatchObject({ completed: 3, failed: 1 });
+    expect(await outcomeOf(calm)).toMatchObject({ completed: 1, failed: 0 });
   });
 
   it('stay when a backup is deleted, brought back, or folded again', async () => {

@@ -2,7 +2,7 @@
 --
 -- Input: the new row of run_view; a trigger calls it.
 -- Answer: none.
--- Guard: as schedule_outcome_of_backup.
+-- Guard: as schedule_outcome_end.
 create or replace function schedule_outcome_of_run() returns trigger
   language plpgsql security definer set search_path from current as $$
 begin
@@ -12,7 +12,7 @@ begin
       missed = o.missed + (new.outcome = 'missed')::int
     where o.schedule_id = new.schedule_id;
     exit when found;
-    perform schedule_outcome_begin(new.schedule_id);
+    perform schedule_outcome_begin(array[new.schedule_id]);
   end loop;
   return null;
 end $$;

@@ -9,6 +9,7 @@ import { noWayBack } from '../no-way-back.js';
 export class OutcomesOfSchedules1700000000116 implements MigrationInterface {
   static readonly installs = {
     schedule_outcome_begin: '8f4cba777b48f3a31a67581b0cff57d9e4efaf399e97634566d0db5f46d40304',
+    schedule_outcome_end: '1e0c6c83be018cd48945b9fbaf3d331f88336f24a3f3bb1c8babc158342ff963',
     schedule_outcome_of_backup: '5e7d79a381705be2f5b262d9f1e974b0f2b4bd248b4e50f5ef526c0815c32747',
     schedule_outcome_of_run: '9e6ab39d9644e4f01d7f82dd3c9e917227907be749cb7b660932c7113b1e14f3',
     schedule_outcome_of_schedule: 'd62103ee0029a6d199de9b08e5faa130cf41a8ef82c8e42ab29c041a4912cf5f',
@@ -38,8 +39,8 @@ export class OutcomesOfSchedules1700000000116 implements MigrationInterface {
     await installFunctions(run, OutcomesOfSchedules1700000000116.installs);
     // In the order in which a fold takes the tables.
     await run.query(`
-      revoke all on function schedule_outcome_begin(uuid), schedule_outcome_of_schedule(), schedule_outcome_of_backup(),
-        schedule_outcome_of_run() from public;
+      revoke all on function schedule_outcome_begin(uuid[]), schedule_outcome_end(uuid[], timestamptz[], boolean[]),
+        schedule_outcome_of_schedule(), schedule_outcome_of_backup(), schedule_outcome_of_run() from public;
       create trigger schedule_view_has_outcomes after insert or delete on schedule_view
         for each row execute function schedule_outcome_of_schedule();
       create trigger schedule_view_changes_outcomes after update on schedule_view

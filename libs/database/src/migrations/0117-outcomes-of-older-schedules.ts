@@ -21,8 +21,8 @@ export class OutcomesOfOlderSchedules1700000000117 implements MigrationInterface
       const rows: unknown = await run.query(
         `with piece as materialized (
            select id from schedule_view where $1::uuid is null or id > $1 order by id limit ${mostAtOnce}
-         ), begun as materialized (select id, schedule_outcome_begin(id) from piece)
-         select (select id from begun order by id desc limit 1) as last`,
+         ), begun as materialized (select schedule_outcome_begin(array_agg(id)) from piece)
+         select (select id from piece order by id desc limit 1) as last from begun`,
         [after],
       );
       return lastRows.parse(rows)[0]?.last ?? undefined;
