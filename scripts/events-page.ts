@@ -9,6 +9,7 @@ const titles: Readonly<Record<Aggregate, string>> = {
   schedule: 'Schedules',
   backup: 'Backups and slots',
   copy: 'Copies',
+  webhook: 'Webhooks',
 };
 
 /** @param source the text of libs/contracts/src/events.ts, whose comments say what each event means */

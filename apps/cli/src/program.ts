@@ -10,6 +10,7 @@ import { addProfile } from './api/profile-command.js';
 import { addRegion } from './api/region-command.js';
 import { addRequest } from './api/request-command.js';
 import { addSchedule } from './api/schedule-command.js';
+import { addWebhook } from './api/webhook-command.js';
 import { addCompletion } from './completion-command.js';
 import { codesInShort, exitCodeOf } from './exit-codes.js';
 import { addKeys } from './keys-command.js';
@@ -29,7 +30,18 @@ import { addViews } from './views-command.js';
 const groups: readonly { title: string; adds: readonly ((program: Command) => void)[] }[] = [
   {
     title: 'With the service:',
-    adds: [addLogin, addProfile, addSchedule, addBackup, addInstance, addRegion, addExplain, addEvents, addRequest],
+    adds: [
+      addLogin,
+      addProfile,
+      addSchedule,
+      addBackup,
+      addInstance,
+      addRegion,
+      addExplain,
+      addEvents,
+      addWebhook,
+      addRequest,
+    ],
   },
   { title: 'With a vault alone; every service may be down:', adds: [addList, addShow, addVerify, addRestore] },
   {

@@ -173,6 +173,7 @@ export interface AppConfig {
   /** Only the scheduler has it. */
   encryption?: EncryptionConfig;
   mostSchedules: number;
+  mostWebhooks: number;
   quotas: quota.Quotas;
   mostConnections: number;
   /** Connections of one address, and requests of one client at a time. 0: no limit. */
@@ -318,6 +319,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     },
     ...(encryption && { encryption }),
     mostSchedules: given.value(limits.mostSchedules),
+    mostWebhooks: given.value(limits.mostWebhooks),
     quotas: given.value(quota.quotas),
     mostConnections: given.value(limits.mostConnections),
     mostConnectionsOfAddress: given.value(limits.mostConnectionsOfAddress),

@@ -15,6 +15,7 @@ const nouns = {
   schedule: { words: 'schedule', shownBy: 'strongroom schedule list' },
   backup: { words: 'backup', shownBy: 'strongroom backup list' },
   instance: { words: 'instance', shownBy: 'strongroom instance list' },
+  webhook: { words: 'webhook', shownBy: 'strongroom webhook list' },
   region: { words: 'region', shownBy: 'strongroom region list' },
   event: { words: 'events', shownBy: 'strongroom events tail --since start' },
   anything: { words: 'explain', shownBy: 'strongroom schedule list, strongroom backup list' },
@@ -24,7 +25,7 @@ const nouns = {
 export type Noun = keyof typeof nouns;
 
 /** Fields of a body that no command prints. */
-const secrets: ReadonlySet<string> = new Set(['password', 'client_key']);
+const secrets: ReadonlySet<string> = new Set(['password', 'client_key', 'url']);
 
 export class Session {
   constructor(

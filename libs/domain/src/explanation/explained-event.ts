@@ -5,6 +5,7 @@ import { reasonsOfBackups } from './reasons-of-backups.js';
 import { reasonsOfCopies } from './reasons-of-copies.js';
 import { reasonsOfInstances } from './reasons-of-instances.js';
 import { reasonsOfSchedules } from './reasons-of-schedules.js';
+import { reasonsOfWebhooks } from './reasons-of-webhooks.js';
 import { filled, wordsOf } from './words.js';
 
 export interface ExplainedEvent {
@@ -20,6 +21,7 @@ const reasons: { readonly [T in EventType]: readonly Reason<T>[] } = {
   ...reasonsOfSchedules,
   ...reasonsOfBackups,
   ...reasonsOfCopies,
+  ...reasonsOfWebhooks,
 };
 
 /**

@@ -19,6 +19,10 @@ const definition = {
   ...{ scheduleId, instanceId, dayOfWeek: 0, hour: 3, minute: 5, fullBackupRetention: 4 },
   ...{ copyTo: ['IAD', 'ORD', 'SYD'], paused: false },
 };
+const webhook = {
+  ...{ webhookId: copyId, secretId: backupId, name: 'on call', origin: 'https://hooks.example.com' },
+  ...{ types: ['BackupFailed'], format: 'event', enabled: true },
+};
 const bare = { ...definition, dayOfWeek: 7, fullBackupRetention: 1, copyTo: [], paused: true };
 const says =
   'It runs every day at 03:05 UTC, full on Sunday. It keeps 4 cycles, and copies its backups to IAD, ORD and SYD.';
@@ -163,10 +167,47 @@ const cases: [reason: string, type: EventType, data: object, sentence: string][]
     { ...ofCopy, instanceId },
     'The copy in IAD is to be removed, because its backup is deleted.',
   ],
+  [
+    'webhook-created',
+    'WebhookCreated',
+    webhook,
+    'anna made the webhook on call: events are sent to https://hooks.example.com.',
+  ],
+  [
+    'webhook-created-disabled',
+    'WebhookCreated',
+    { ...webhook, enabled: false },
+    'anna made the webhook on call to https://hooks.example.com, to which nothing is sent until it is enabled.',
+  ],
+  [
+    'webhook-changed',
+    'WebhookUpdated',
+    webhook,
+    'anna changed the webhook on call: events are sent to https://hooks.example.com.',
+  ],
+  [
+    'webhook-changed-disabled',
+    'WebhookUpdated',
+    { ...webhook, enabled: false },
+    'anna changed the webhook on call, and nothing is sent to https://hooks.example.com from then on.',
+  ],
+  [
+    'webhook-secret-rotated',
+    'WebhookSecretRotated',
+    { webhookId: copyId, secretId: backupId, formerUntil: retryAt },
+    'anna gave the webhook a new secret. Deliveries are signed with the former one too until 2026-11-14T14:31:00Z.',
+  ],
+  [
+    'webhook-disabled',
+    'WebhookDisabled',
+    { webhookId: copyId, code: 'failing', reason: 'no answer', failingSince: startedAt },
+    'Nothing is sent to the webhook any more, because nothing was taken there since 2026-11-14T14:30:00Z (failing). No answer. Backups go on without it.',
+  ],
+  ['webhook-deleted', 'WebhookDeleted', { webhookId: copyId }, 'anna deleted the webhook.'],
   ['copy-gone', 'CopyDeleted', ofCopy, 'The copy is gone from IAD, because its backup is deleted.'],
 ];
 
-describe('what is told of an instance, a schedule or a copy', () => {
+describe('what is told of an instance, a schedule, a copy or a webhook', () => {
   it.each(cases)('is told as %s by %s', (reason, type, data, sentence) => {
     expect(explained(type, data)).toMatchObject({ reason, sentence });
   });

@@ -26,6 +26,7 @@ export function summaryOf(explained: Explained, asOf: Date, nameOf = (actor: str
     schedule: () => ofSchedule(of, asOf),
     backup: () => ofBackup(of, explained, asOf),
     copy: () => [of.sentence(of.lastOf(copyMeans))],
+    webhook: () => [of.sentence(of.lastOf(webhookMeans))],
   };
   return summaries[explained.kind]()
     .filter((each) => each !== '')
@@ -41,6 +42,10 @@ const serverMeans = [
 const copyMeans = [
   ...(['CopyRequested', 'CopyStarted', 'CopyAttemptFailed', 'CopyCompleted', 'CopyFailed', 'CopyStranded'] as const),
   ...(['CopyLost', 'CopyDeletionRequested', 'CopyDeleted'] as const),
+] satisfies EventType[];
+/** What tells whether anything is sent to a webhook. */
+const webhookMeans = [
+  ...(['WebhookCreated', 'WebhookUpdated', 'WebhookDisabled', 'WebhookDeleted'] as const),
 ] satisfies EventType[];
 /** What tells how the work on a backup stands. */
 const workMeans = [

@@ -74,6 +74,7 @@ export const settings: readonly Setting<unknown>[] = [
   deletion.minimumRetention,
   deletion.bulkDeletionLimit,
   limits.mostSchedules,
+  limits.mostWebhooks,
   quotas.quotas,
   limits.rateLimits,
   limits.pageLimits,
