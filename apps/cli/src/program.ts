@@ -1,6 +1,7 @@
 /** The tree of all commands. The help, the pages and the completions are made from it. */
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
+import { addApply } from './api/apply-command.js';
 import { addBackup } from './api/backup-command.js';
 import { addEvents } from './api/events-command.js';
 import { addExplain } from './api/explain-command.js';
@@ -29,7 +30,18 @@ import { addViews } from './views-command.js';
 const groups: readonly { title: string; adds: readonly ((program: Command) => void)[] }[] = [
   {
     title: 'With the service:',
-    adds: [addLogin, addProfile, addSchedule, addBackup, addInstance, addRegion, addExplain, addEvents, addRequest],
+    adds: [
+      addLogin,
+      addProfile,
+      addSchedule,
+      addApply,
+      addBackup,
+      addInstance,
+      addRegion,
+      addExplain,
+      addEvents,
+      addRequest,
+    ],
   },
   { title: 'With a vault alone; every service may be down:', adds: [addList, addShow, addVerify, addRestore] },
   {

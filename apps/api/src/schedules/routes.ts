@@ -45,7 +45,7 @@ export class ScheduleRoutes {
       minute: asked.minute,
       fullBackupRetention: asked.full_backup_retention ?? defaultRetention,
       copyTo: asked.copy_to ?? [],
-      paused: false,
+      paused: asked.paused ?? false,
     });
     return this.resources.made(events);
   }

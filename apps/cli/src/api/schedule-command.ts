@@ -13,6 +13,7 @@ import type { Command } from 'commander';
 import { note } from '../output.js';
 import { UsageFault } from '../usage-fault.js';
 import {
+  type ApiOptions,
   type ChangeOptions,
   type DestructiveOptions,
   idArgument,
@@ -76,6 +77,9 @@ function addReading(group: Command): void {
         return printList({ name: 'schedules', page, items: ({ schedules }) => schedules, columns }, options);
       }),
     );
+  ofApi(group.command('export'))
+    .description('Print all schedules as the YAML file that strongroom apply reads.')
+    .action(async (options: ApiOptions) => (await import('./apply.js')).exportSchedules(options));
   withId(ofApi(group.command('show')), 'schedule')
     .description('Show a schedule.')
     .action((id: string, options: ChangeOptions) =>

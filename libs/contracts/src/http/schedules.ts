@@ -22,6 +22,7 @@ export const createScheduleRequest = z.strictObject({
     minute,
     full_backup_retention: optional(fullBackupRetention),
     copy_to: optional(regions),
+    paused: optional(z.boolean({ error: 'must be true or false' })),
     day_of_month: never,
     month: never,
   }),
