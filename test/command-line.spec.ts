@@ -141,14 +141,17 @@ describe('a schedule', () => {
       schedules: [expect.objectContaining({ id, hour: 3, minute: 5, paused: false })],
       links: [],
     });
-    const paused = await run(['schedule', 'pause', id]);
+    const paused = await run(['schedule', 'pause', id, '--reason', 'the disks are being moved']);
     expect(paused).toMatchObject({ out: '', err: expect.stringContaining(`strongroom schedule resume ${id}`) });
     const { out } = await run(['schedule', 'show', id]);
-    expect(out).toMatch(/AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n/s);
+    expect(out).toMatch(
+      /AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n.*PAUSED BECAUSE +the disks are being moved\n/s,
+    );
     await run(['schedule', 'update', id, '--full-on', 'every-day']);
     expect((await run(['schedule', 'show', id])).out).toMatch(/FULL ON +every-day\n/);
     const why = await run(['explain', id]);
     expect(why.out).toMatch(/\(ScheduleCreated [0-9a-f-]+\)\n/);
+    expect(why.out).toContain('is paused from then on for this reason: The disks are being moved.');
     const { explanation } = await document('explain', id);
     expect(explanation).toMatchObject({ kind: 'schedule', definition: { paused: true } });
     const then = await run(['explain', id, '--as-of', '2001-01-01T00:00:00Z']);
@@ -192,7 +195,7 @@ describe('a file of schedules', () => {
   });
 
   it('is compared as diff compares, and applied when that is written', async () => {
-    await written('03:05', names, ', paused: true');
+    await written('03:05', names, ', paused: true, pause_reason: new disks');
     const differs = await run(['diff', '-f', file, '--plain']);
     expect(differs).toMatchObject({ code: exitCodes.failed, err: '' });
     expect(differs.out).toContain('create\tfirst\t-\tcopy_to\t-\t[IAD]\n');
@@ -202,7 +205,14 @@ describe('a file of schedules', () => {
     expect(await schedules()).toEqual([]);
     const { changes } = await document('apply', '-f', file, '--yes');
     expect(changes).toMatchObject(names.map((instance) => ({ change: 'create', instance, done: true })));
-    const defined = { at: '03:05', full_on: 'sunday', keep_fulls: 2, copy_to: ['IAD'], paused: true };
+    const defined = {
+      at: '03:05',
+      full_on: 'sunday',
+      keep_fulls: 2,
+      copy_to: ['IAD'],
+      paused: true,
+      pause_reason: 'new disks',
+    };
     expect(await schedules()).toEqual(names.map((name) => ({ instance: name, ...defined })));
     for (const words of [['diff'], ['apply', '--yes'], ['apply']])
       expect(await run([...words, '-f', file])).toMatchObject({ code: exitCodes.done, out: '' });
@@ -221,7 +231,9 @@ describe('a file of schedules', () => {
     child.kill('SIGKILL');
     await ended;
     expect(await run(['apply', '-f', file, '--yes'])).toMatchObject({ code: exitCodes.done });
-    expect(await schedules()).toMatchObject(names.map((name) => ({ instance: name, at: '04:15', paused: true })));
+    expect(await schedules()).toMatchObject(
+      names.map((name) => ({ instance: name, at: '04:15', pause_reason: 'new disks' })),
+    );
     expect((await run(['diff', '-f', file])).code).toBe(exitCodes.done);
   });
 

@@ -66,6 +66,7 @@ import { OutcomesOfOlderSchedules1700000000117 } from './migrations/0117-outcome
 import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-schedules.js';
 import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
 import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
+import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -135,4 +136,5 @@ export const migrations = [
   EventsOfSchedules1700000000120,
   QuotasOfLanes1700000000121,
   ReadsByOneProcess1700000000122,
+  ReasonsOfPauses1700000000128,
 ] as const;

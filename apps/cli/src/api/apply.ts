@@ -191,7 +191,7 @@ const doneBy: Readonly<Record<PlannedChange['change'], string>> = {
 };
 
 /** What an entry says, in the words of the API. */
-function fieldsOf({ at, full_on, keep_fulls, copy_to, paused }: ScheduleEntry) {
+function fieldsOf({ at, full_on, keep_fulls, copy_to, paused, pause_reason }: ScheduleEntry) {
   const time = timeOf(at);
   const day_of_week = dayOf(full_on);
   if (!time || day_of_week === undefined) throw new TypeError('an entry that was read has a time and a day');
@@ -201,6 +201,7 @@ function fieldsOf({ at, full_on, keep_fulls, copy_to, paused }: ScheduleEntry) {
     ...(keep_fulls !== undefined && { full_backup_retention: keep_fulls }),
     ...(copy_to !== undefined && { copy_to }),
     ...(paused !== undefined && { paused }),
+    ...(pause_reason !== undefined && { pause_reason }),
   };
 }
 

@@ -46,6 +46,7 @@ const fields: readonly Column<ScheduleResource>[] = [
   ...columns,
   { title: 'LAST SCHEDULED', of: ({ last_scheduled }) => inUtc(last_scheduled) },
   { title: 'FULLS KEPT', of: ({ full_backup_retention }) => full_backup_retention },
+  { title: 'PAUSED BECAUSE', of: ({ pause_reason }) => pause_reason },
   { title: 'CREATED', of: ({ created }) => inUtc(created) },
   { title: 'FAULT', of: ({ fault }) => fault?.message },
 ];
@@ -126,9 +127,15 @@ function addChanging(group: Command): void {
   );
   withId(ofChange(group.command('pause')), 'schedule')
     .description('Let no slot of a schedule run until it is resumed.')
-    .action((id: string, options: ChangeOptions) =>
+    .option('--reason <text>', 'why: the schedule, its events and the audit show it')
+    .action((id: string, options: ChangeOptions & { reason?: string }) =>
       inSession(options, 'schedule', (session) =>
-        update(session, id, { paused: true }, `Schedule ${id} is paused. To go on: strongroom schedule resume ${id}`),
+        update(
+          session,
+          id,
+          { paused: true, ...(options.reason !== undefined && { pause_reason: options.reason }) },
+          `Schedule ${id} is paused. To go on: strongroom schedule resume ${id}`,
+        ),
       ),
     );
   withId(ofChange(group.command('resume')), 'schedule')

@@ -67,6 +67,11 @@ describe('a file of schedules', () => {
       'f.yaml:2:53: paused must be true or false',
     ],
     [
+      'a reason without a pause',
+      'schedules:\n  - {instance: a, at: "1:00", full_on: sun, pause_reason: x}',
+      'f.yaml:2:59: pause_reason is for',
+    ],
+    [
       'a region twice',
       'schedules:\n  - {instance: a, at: "1:00", full_on: sun, copy_to: [IAD, iad]}',
       'f.yaml:2:54: copy_to must not name a region twice',

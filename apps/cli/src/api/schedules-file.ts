@@ -19,6 +19,8 @@ export interface ScheduleEntry {
   keep_fulls?: number | undefined;
   copy_to?: string[] | undefined;
   paused?: boolean | undefined;
+  /** Why it is paused. */
+  pause_reason?: string | undefined;
 }
 
 /** An entry with its place in the file, as messages name it: `schedules.yaml:4:15`. */
@@ -34,8 +36,9 @@ const region = must('be the name of a region, such as IAD', (value) =>
   typeof value === 'string' ? regionName.safeParse(value.toUpperCase()).data : undefined,
 );
 const mostFulls = 10_000;
+const longestReason = 500;
 
-const entry = z.strictObject(
+const bareEntry = z.strictObject(
   {
     instance: must('be the name or the id of an instance, as text: write it in quotes', (value) =>
       typeof value === 'string' && value !== '' ? (uuid.safeParse(value.toLowerCase()).data ?? value) : undefined,
@@ -50,9 +53,19 @@ const entry = z.strictObject(
       .refine((names) => new Set(names).size === names.length, { error: 'must not name a region twice' })
       .optional(),
     paused: z.boolean({ error: 'must be true or false' }).optional(),
+    pause_reason: z
+      .string({ error: 'must be text' })
+      .min(1, { error: 'must be text' })
+      .max(longestReason, { error: `must have at most ${longestReason} characters` })
+      .optional(),
   },
   { error: 'must have the fields of a schedule' },
 );
+const entry = bareEntry.refine(({ paused, pause_reason }) => paused || pause_reason === undefined, {
+  path: ['pause_reason'],
+  error: 'is for a schedule that is paused: write paused: true too',
+});
+
 const content = z.strictObject(
   {
     schedules: z.array(entry, {
@@ -61,7 +74,7 @@ const content = z.strictObject(
   },
   { error: 'must be a map with the field schedules' },
 );
-const fieldsOfEntry = Object.keys(entry.shape).join(', ');
+const fieldsOfEntry = Object.keys(bareEntry.shape).join(', ');
 
 /** @param name the file in messages @throws {UsageFault} naming everything that is wrong, each with its line and column */
 export function readSchedules(text: string, name: string): PlacedEntry[] {

@@ -24,6 +24,7 @@ const schedule = (instance: Found['instances'][number], more: Partial<ScheduleRe
   updated: '2026-11-26T03:45:07',
   copy_to: ['IAD', 'ORD'],
   paused: false,
+  pause_reason: null,
   version: 1,
   ...more,
 });

@@ -6,7 +6,7 @@ import type { InstanceResource, ScheduleResource } from '@strongroom/contracts';
 import { type PlacedEntry, type ScheduleEntry, wrong } from './schedules-file.js';
 import { days } from './timing-options.js';
 
-const fieldNames = ['at', 'full_on', 'keep_fulls', 'copy_to', 'paused'] as const;
+const fieldNames = ['at', 'full_on', 'keep_fulls', 'copy_to', 'paused', 'pause_reason'] as const;
 export type Field = (typeof fieldNames)[number];
 export type FieldValue = string | number | boolean | string[];
 
@@ -57,7 +57,8 @@ export function planOf(entries: readonly PlacedEntry[], found: Found, { prune }:
 
 /** A schedule as the file has it. @param name the name of its instance, or its id where the name does not tell it */
 export function entryOf(schedule: ScheduleResource, name: string): ScheduleEntry {
-  return { instance: name, ...definitionOf(schedule) };
+  const { pause_reason, ...definition } = definitionOf(schedule);
+  return { instance: name, ...definition, ...(pause_reason !== null && { pause_reason }) };
 }
 
 /** The names by which a file tells the instances apart: the id stands for a name that several have, or that is another's id. */
@@ -133,7 +134,7 @@ function deletionOf(schedule: ScheduleResource, { instances }: Found): PlannedCh
 }
 
 function definitionOf(schedule: ScheduleResource) {
-  const { hour, minute, day_of_week, full_backup_retention, copy_to, paused } = schedule;
+  const { hour, minute, day_of_week, full_backup_retention, copy_to, paused, pause_reason } = schedule;
   const two = (number: number) => String(number).padStart(2, '0');
   return {
     at: `${two(hour)}:${two(minute)}`,
@@ -141,6 +142,7 @@ function definitionOf(schedule: ScheduleResource) {
     keep_fulls: full_backup_retention,
     copy_to,
     paused,
+    pause_reason,
   };
 }
 
