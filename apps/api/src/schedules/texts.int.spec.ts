@@ -141,9 +141,8 @@ describe('a schedule', () => {
     expect(await shown(id)).toMatchObject({ hour: 7, pause_reason: wal });
     await put(id, { pause_reason: disks });
     expect(await shown(id)).toMatchObject({ paused: true, pause_reason: disks });
-    expect((await listed({ limit: 1000 })).schedules.find((each) => each.id === id)).toMatchObject({
-      pause_reason: disks,
-    });
+    const { schedules } = (await gateway.client().call(getSchedules, { query: { limit: 1000 } })).body;
+    expect(schedules.find((each) => each.id === id)).toMatchObject({ pause_reason: disks });
     await put(id, { paused: false });
     expect(await shown(id)).toMatchObject({ paused: false, pause_reason: null });
     const reasons = [null, wal, null, disks, null];
