@@ -7,6 +7,8 @@
  * the stack, which are five. A round opens the console in a new page that is signed in: until the first row of the matrix is
  * there, and until all of it was read. Beside it, one page of `GET /restorable`. After the rounds, the list must have every schedule once, and a point in every region.
  */
+import { existsSync } from 'node:fs';
+import { delimiter, isAbsolute, join } from 'node:path';
 import pg from 'pg';
 import { chromium } from 'playwright-core';
 import { getConsole, getConsoleSession, getRegions, getRestorable, pathOf } from '../dist/libs/contracts/src/index.js';
@@ -66,6 +68,16 @@ async function fill(database, accountId, { home, others }) {
   await database.query('vacuum analyze schedule_view, run_view, backup_view, copy_view, instance_view');
 }
 
+/** The Chromium of this machine. */
+function program() {
+  const { PATH = '', CHROMIUM = 'chromium' } = process.env;
+  const found = [CHROMIUM, ...PATH.split(delimiter).map((folder) => join(folder, CHROMIUM))].find(
+    (path) => isAbsolute(path) && existsSync(path),
+  );
+  if (found === undefined) throw new Error(`there is no ${CHROMIUM} in the PATH`);
+  return found;
+}
+
 /** Notes in the page when the first row is there, and when the summary says that all was read. */
 const noting = `
   globalThis.noted = {};
@@ -75,7 +87,6 @@ const noting = `
   }).observe(document, { childList: true, subtree: true, characterData: true });`;
 
 async function main() {
-  const { CHROMIUM = 'chromium' } = process.env;
   const stack = await place.startStack({ args: ['--broker', 'embedded'], env: { STRONGROOM_RATE_LIMITS: 'off' } });
   const { accountId } = stack;
   const token = stack.tokens.admin;
@@ -90,7 +101,7 @@ async function main() {
   say(`Filling the views with ${schedules} schedules and ${schedules * days} backups in ${regions.length} regions …`);
   await fill(database, accountId, { home, others });
   const browser = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath: program(),
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
   place.undo.push(() => browser.close());
@@ -106,8 +117,11 @@ async function main() {
     const page = await context.newPage();
     await page.addInitScript(noting);
     await page.goto(`${stack.api}${getConsole.path}`);
-    await page.waitForFunction('globalThis.noted.first && globalThis.noted.all', undefined, { timeout: 120_000 });
-    const noted = await page.evaluate('globalThis.noted');
+    await page.getByText(/^Restorable in/).waitFor({ timeout: 120_000 });
+    // The policy of the page lets nothing wait in it for a condition that is text.
+    const noted = await page.evaluate(
+      'new Promise((told) => requestAnimationFrame(() => requestAnimationFrame(() => told(globalThis.noted))))',
+    );
     await context.close();
     const requestOf = () => request('GET', pathOf(getRestorable, { accountId }), { token });
     const pages = await load({ url: stack.api, connections: 1, count: 20, requestOf });

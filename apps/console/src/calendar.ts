@@ -21,7 +21,7 @@ export function outcomeOf({ outcome, backup_status, fault }: RunResource): SlotO
   return 'completed';
 }
 
-/** The last twelve months, in UTC, the newest last. */
+/** The last twelve months, in UTC, the newest first. */
 export function calendarOf(runs: readonly RunResource[], now: Date): Month[] {
   const byDay = new Map<string, SlotOutcome>();
   for (const run of runs) {
@@ -32,7 +32,7 @@ export function calendarOf(runs: readonly RunResource[], now: Date): Month[] {
     if (before === undefined || worstFirst.indexOf(outcome) < worstFirst.indexOf(before)) byDay.set(day, outcome);
   }
   return Array.from({ length: monthsShown }, (_, at) => {
-    const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1 - monthsShown + at, 1));
+    const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - at, 1));
     const length = new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 0)).getUTCDate();
     const name = first.toISOString().slice(0, 7);
     const days = Array.from({ length }, (_, day) => byDay.get(`${name}-${String(day + 1).padStart(2, '0')}`));

@@ -43,8 +43,8 @@ export function ScheduleScreen({ id, known, accountId, rights, now, changed }: S
     <>
       <Problem of={problem} />
       <dl class="facts">
-        <dt>Runs</dt>
-        <dd>{timingOf(schedule)} UTC</dd>
+        <dt>Runs, in UTC</dt>
+        <dd>{timingOf(schedule)}</dd>
         <dt>Next run</dt>
         <dd>
           <NextRun schedule={schedule} now={now} />
