@@ -14,7 +14,7 @@ import {
   problemsOfVaults,
 } from './config-problems.js';
 import { type EncryptionConfig, encryptionOf, unfitRecipients } from './encryption-config.js';
-import { httpTlsOf, privateHttpOf } from './http-config.js';
+import { type HttpTls, httpTlsOf, privateHttpOf } from './http-config.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -38,6 +38,7 @@ import * as work from './settings/work.js';
 import { problemsOfTraces, type TraceConfig, tracesOf } from './trace-config.js';
 
 export type { EncryptionConfig } from './encryption-config.js';
+export type { HttpTls } from './http-config.js';
 export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { OwnService } from './own-services.js';
@@ -85,14 +86,6 @@ export interface CustomerConfig {
   /** Undefined: `require`, and `disable` on the loopback interface. */
   minTls?: transport.TlsMode;
   failedLogins: transport.FailedLogins;
-}
-
-/** The certificate and the key that clients see. They change where they come from files. */
-export interface HttpTls {
-  certificate: string;
-  key: string;
-  certificateFile?: string;
-  keyFile?: string;
 }
 
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */

@@ -1,8 +1,15 @@
 /** How a service serves HTTP: with which certificate, and where its own metrics are. */
-import type { HttpTls } from './config.js';
 import type { GivenSettings } from './settings/given-settings.js';
 import * as service from './settings/process.js';
 import * as transport from './settings/transport.js';
+
+/** The certificate and the key that clients see. They change where they come from files. */
+export interface HttpTls {
+  certificate: string;
+  key: string;
+  certificateFile?: string;
+  keyFile?: string;
+}
 
 /** Beside the port of the clients, so that several processes on one host keep apart. */
 export function privateHttpOf(given: GivenSettings): { host: string; port: number } {
