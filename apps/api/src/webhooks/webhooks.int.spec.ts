@@ -21,7 +21,7 @@ import {
   webhookAttemptResponse,
   webhookResponse,
 } from '@strongroom/contracts';
-import { WebhookSecrets } from '@strongroom/credentials';
+import { Credentials, WebhookSecrets } from '@strongroom/credentials';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, KeyRing } from '@strongroom/runtime';
 import { Webhook } from 'standardwebhooks';
@@ -283,13 +283,17 @@ describe('the secret of a webhook', () => {
   });
 
   it('goes when another one is in force, and no sooner', async () => {
+    const ring = new KeyRing([Buffer.from(secretKey, 'base64')]);
+    const sealed = async () => [...(await new Credentials(gateway.dataSource, ring).countByKey()).values()];
+    const before = await sealed();
     const { id, secret } = await create('/tidied');
+    // Whoever drops a key is told that this is sealed under it.
+    expect(await sealed()).toEqual(before.map((count) => count + 1));
     const rotated = rotatedSecretResponse.parse((await gateway.call(postWebhooksIdSecret, { id })).body);
     const parts = {
       ledger: new Ledger(gateway.dataSource),
       log: createLogger({ app: 'spec', level: 'silent', to: { write: () => {} } }),
     };
-    const ring = new KeyRing([Buffer.from(secretKey, 'base64')]);
     await tidySecrets({ ...parts, secrets: new WebhookSecrets(gateway.dataSource, ring) }, -60_000);
     const left = `select count(*)::int as left from webhook_secret where webhook_id = '${id}'`;
     expect(await gateway.sql(left)).toEqual([{ left: 1 }]);
