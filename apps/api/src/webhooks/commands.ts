@@ -235,7 +235,7 @@ export class WebhookCommands {
 
   /** What is only done sooner by this: it is found all the same, and after the commit nothing turns the success into an error. */
   private async soon(work: () => Promise<void>): Promise<void> {
-    await work().catch((error: unknown) => this.log.warn({ err: error }, 'a webhook begins some seconds later'));
+    await work().catch((error: unknown) => this.log.warn({ err: error }, 'a webhook begins within a minute'));
   }
 }
 

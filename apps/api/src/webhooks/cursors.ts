@@ -104,6 +104,14 @@ export class WebhookCursors {
     return cursorRows.parse(rows);
   }
 
+  /** Whether any webhook is delivered to at all, in the whole deployment. */
+  async areThere(): Promise<boolean> {
+    const rows: unknown = await this.dataSource.query(
+      'select webhook_id from webhook_cursor where next_at is not null limit 1',
+    );
+    return idRows.parse(rows).length > 0;
+  }
+
   /** Notes that everything up to a position is done. @returns false when the lease is another's now */
   async move(webhookId: string, position: number, { delivered }: { delivered: boolean }): Promise<boolean> {
     return this.change(

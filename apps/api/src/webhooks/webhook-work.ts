@@ -13,8 +13,10 @@ import { usualRetries } from './retries.js';
 import { tidySecrets } from './tidy-secrets.js';
 
 export interface WorkTimings extends LaneTimings {
-  /** So often it is looked whether there is something to send. */
+  /** So often it is looked whether there is something to send, while there are webhooks. */
   lookMs: number;
+  /** So often it is looked while there are none. Another process may make the first. */
+  idleMs: number;
   /** So often it is looked for webhooks that nobody has begun. */
   findMs: number;
   /** So often it is looked for secrets that are not in force, or sealed by a former key. */
@@ -26,7 +28,7 @@ export interface WorkTimings extends LaneTimings {
 export const usualTimings: WorkTimings = {
   ...usualRetries,
   ...{ answerMs: 15_000, turnMs: 10_000, unreadMs: 10_000 },
-  ...{ lookMs: 1_000, findMs: 10_000, tidyMs: 600_000, brokenMs: 60_000 },
+  ...{ lookMs: 1_000, idleMs: 15_000, findMs: 60_000, tidyMs: 600_000, brokenMs: 60_000 },
 };
 
 /** A lease is longer than the longest time between two of its renewals: a send, and some statements. */
@@ -75,10 +77,12 @@ export class WebhookWork implements OnApplicationBootstrap, BeforeApplicationShu
     await Promise.all(this.turns.keys());
   }
 
-  private async deliver(): Promise<void> {
+  private async deliver(): Promise<{ nextInMs: number }> {
+    const { cursors, timings } = this.parts;
+    const soon = { nextInMs: timings.lookMs };
     const free = mostLanes - this.turns.size;
-    if (free <= 0 || this.stopping.signal.aborted) return;
-    const taken = await this.parts.cursors.take(free, mostLanesOfAccount, this.fullAccounts());
+    if (free <= 0 || this.stopping.signal.aborted) return soon;
+    const taken = await cursors.take(free, mostLanesOfAccount, this.fullAccounts());
     for (const cursor of taken) {
       const turn = this.turn(cursor).finally(() => {
         this.turns.delete(turn);
@@ -86,6 +90,8 @@ export class WebhookWork implements OnApplicationBootstrap, BeforeApplicationShu
       });
       this.turns.set(turn, cursor.accountId);
     }
+    const isIdle = this.turns.size === 0 && !(await cursors.areThere());
+    return isIdle ? { nextInMs: timings.idleMs } : soon;
   }
 
   private fullAccounts(): string[] {

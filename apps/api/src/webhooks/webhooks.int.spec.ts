@@ -42,7 +42,7 @@ const within = { withinMs: 20_000 };
 const quick: WorkTimings = {
   ...usualTimings,
   ...{ firstMs: 50, longestMs: 400, mostRefusals: 2, answerMs: 1_000 },
-  ...{ lookMs: 50, findMs: 200, brokenMs: 100 },
+  ...{ lookMs: 50, idleMs: 50, findMs: 200, brokenMs: 100 },
 };
 
 /** The gateway with other waits, and with some of its parts replaced. */
