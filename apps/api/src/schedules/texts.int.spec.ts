@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
-  getAudit,
-  getEvents,
   getSchedules,
   getSchedulesId,
   pathOf,
@@ -11,6 +9,7 @@ import {
 } from '@strongroom/contracts';
 import { FixedClock, RandomIds } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
+import { allOf } from '../../../../test/services/all-of.js';
 import { randomOf } from '../../../../test/vaults/turns.js';
 import { accountId, Gateway, otherAccountId } from '../../fixtures/gateway.js';
 
@@ -141,14 +140,14 @@ describe('a schedule', () => {
     expect(await shown(id)).toMatchObject({ hour: 7, pause_reason: wal });
     await put(id, { pause_reason: disks });
     expect(await shown(id)).toMatchObject({ paused: true, pause_reason: disks });
-    const { schedules } = (await gateway.client().call(getSchedules, { query: { limit: 1000 } })).body;
-    expect(schedules.find((each) => each.id === id)).toMatchObject({ pause_reason: disks });
+    const all = await allOf(gateway.client().schedules.list());
+    expect(all.find((each) => each.id === id)).toMatchObject({ pause_reason: disks });
     await put(id, { paused: false });
     expect(await shown(id)).toMatchObject({ paused: false, pause_reason: null });
     const reasons = [null, wal, null, disks, null];
-    const { events } = (await gateway.client().call(getEvents, { query: { limit: 1000 } })).body;
+    const events = await allOf(gateway.client().events.list());
     expect(events.filter(({ subject }) => subject.id === id).map(({ reason }) => reason)).toEqual(reasons);
-    const { audit } = (await gateway.client().call(getAudit, { query: { limit: 1000 } })).body;
+    const audit = await allOf(gateway.client().audit.list());
     expect(audit.filter(({ subject }) => subject?.id === id).map(({ reason }) => reason)).toEqual(reasons.slice(1));
     const body = {
       instance_id: await gateway.register(),
