@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { getBackups, getBackupsId, getSchedulesId } from '@strongroom/contracts';
 import { nothing } from '../apps/api/fixtures/answers.js';
@@ -366,6 +367,24 @@ it('prints the events as they happen, until it is interrupted', async () => {
     code: exitCodes.interrupted,
     out: expect.stringContaining('\tInstanceRegistered\t'),
   });
+});
+
+it('forwards the events since an instant, and goes on after what was taken', async () => {
+  const taken: unknown[] = [];
+  const receiver = createServer(async (request, response) => {
+    taken.push(await json(request));
+    response.writeHead(204).end();
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const address = receiver.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`;
+  const all = (await run(['events', 'tail', '--since', 'start', '--limit', '4', '--json'])).out.trim().split('\n');
+  const events = all.map((line) => JSON.parse(line));
+  const forward = ['events', 'tail', '--forward-to', url, '--cursor', join(folder, 'taken'), '--limit', '2'];
+  for (let call = 0; call < 2; call += 1)
+    expect(await run([...forward, '--since', events[0].at])).toMatchObject({ code: exitCodes.done, out: '' });
+  receiver.close();
+  expect(taken).toEqual(events);
 });
 
 it('says who may do what is refused, and where nothing answers', async () => {

@@ -43,6 +43,11 @@ export function addressOf({ from, vault }: VaultOptions): URL {
   return url;
 }
 
+/** Every vault that the call, the environment or the local stack names, by its region. @throws {UsageFault} for what is no address of one */
+export function knownVaults(given: string[] = []): Map<string, URL> {
+  return known(given)[0];
+}
+
 /** @throws {UsageFault} saying which vaults are known */
 export function vaultOf(options: VaultOptions): Vault {
   const { from } = options;

@@ -53,7 +53,7 @@ export interface MarkedStore {
    * @param isMarked whether it was tried before it got its marker
    * @throws {VaultFault} `vault-misconfigured`, when it is not fit for a vault
    */
-  tried(isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'device' | 'weaknesses'>>;
+  tried(isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'device' | 'weaknesses' | 'isReadOnly'>>;
 }
 
 export class VaultMarker {
@@ -102,7 +102,7 @@ export class VaultMarker {
     if (expected !== undefined && found?.vaultId !== expected) throw this.notTheSame(expected, found);
     if (this.known) return this.known;
     const tried = await this.store.tried(found !== undefined, signal);
-    const marked = found ?? (await this.make(signal));
+    const marked = found ?? (memory.givesNone ? undefined : await this.make(signal));
     if (!marked) return undefined;
     if (marked.region !== region) throw this.ofAnother(marked.region);
     const identity = { ...marked, ...tried };

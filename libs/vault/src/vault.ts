@@ -65,6 +65,8 @@ export interface VaultIdentity {
   createdAt: string;
   /** The number of the file system that the vault is on, if it is on one. What breaks that breaks all vaults on it. */
   device?: number;
+  /** This process may only read there, so it could not try what the store is good for. */
+  isReadOnly?: true;
   /** What its file system can't do, as whole sentences. The vault works without it, and is weaker. */
   weaknesses?: readonly string[];
 }
@@ -73,6 +75,8 @@ export interface VaultIdentity {
 export interface VaultMemory {
   /** The id of the region's vault; undefined when the region's vault was never seen. */
   vaultIdOf(region: string): Promise<string | undefined>;
+  /** Whether a vault that has no identity gets one. Default: it does. */
+  givesNone?: boolean;
   /** @returns every region that is known to have this vault, and the vault that this region is known to have */
   remember(identity: VaultIdentity): Promise<{ region: string; vaultId: string }[]>;
 }

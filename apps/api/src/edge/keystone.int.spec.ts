@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Answer } from '@strongroom/client';
 import { getInstances, type Operation, postInstances } from '@strongroom/contracts';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Keystone } from '../../../../test/services/keystone.js';
+import { runStrongroom } from '../../../cli/fixtures/run-strongroom.js';
 import { faultOf } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 
@@ -66,6 +70,28 @@ describe('a deployment whose users are Keystone’s', () => {
     const [event] = await gateway.ledger.followAccount(account, 0, 1);
     expect(event?.context.actor).toBe('member-of-acme');
   }, 60_000);
+
+  it('is signed in to by the command line, with a password that it shows nowhere', async () => {
+    if (!keystone) return;
+    const folder = await mkdtemp(join(tmpdir(), 'strongroom-keystone-login-'));
+    try {
+      const env = { XDG_CONFIG_HOME: folder, OS_PASSWORD: password };
+      const who = ['--username', 'reader-of-acme', '--project', 'acme', '--no-input'];
+      const login = ['login', '--url', gateway.url, '--auth-url', `${keystone.url.href}v3`, ...who];
+      const wrong = await runStrongroom(login, { ...env, OS_PASSWORD: 'wrong' }, folder);
+      expect(wrong).toMatchObject({ code: 12, output: expect.stringContaining('does not let reader-of-acme in') });
+      const none = await runStrongroom(login, { XDG_CONFIG_HOME: folder }, folder);
+      expect(none).toMatchObject({ code: 2, output: expect.stringContaining('OS_PASSWORD') });
+      const signedIn = await runStrongroom(login, env, folder);
+      expect(signedIn).toMatchObject({ code: 0, output: expect.stringMatching(/The token ends at \d{4}-/) });
+      const listed = await runStrongroom(['profile', 'list', '--plain'], env, folder);
+      expect(listed.stdout).toBe(`default\t${gateway.url}\t${account}\tyes\n`);
+      expect((await runStrongroom(['instance', 'list'], env, folder)).code).toBe(0);
+      expect(wrong.output + signedIn.output).not.toContain(password);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
 
   it('lets nobody in while Keystone is away, says so, and goes on when it is back', async () => {
     if (!keystone) return;

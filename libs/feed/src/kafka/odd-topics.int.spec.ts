@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { createLogger } from '@strongroom/runtime';
 import { eventually } from '../../../../test/services/eventually.js';
 import { describeWithKafka } from '../../../../test/services/kafka.js';
 import { FeedWorld } from '../../fixtures/feed-world.js';
 import { KafkaWitness } from '../../fixtures/kafka-witness.js';
+import { inspectCluster } from './inspect-cluster.js';
+import { kafkaClient } from './kafka-client.js';
 
 describeWithKafka('a topic', (brokers) => {
   const feed = { kind: 'kafka' as const, brokers: brokers.split(',') };
@@ -19,6 +22,18 @@ describeWithKafka('a topic', (brokers) => {
     eventually(async () => expect(await world.cursor('schedule')).toBe(await world.ledger.head()), {
       withinMs: 60_000,
     });
+
+  it('that is weak or not there is told of, and nothing is made by looking', async () => {
+    const topic = world.topic('schedule');
+    await witness.make(topic, 2, { 'retention.ms': '1000' });
+    const kafka = kafkaClient(feed, 'inspect-spec', createLogger({ app: 'inspect-spec', level: 'silent' }));
+    const look = () => inspectCluster(kafka, world.namespace);
+    const found = await look();
+    expect(found).toMatchObject({ clusterId: expect.any(String), topics: [topic] });
+    expect(found.missing).toContain(world.topic('backup'));
+    expect(found.problems).toContainEqual(expect.stringContaining(`${topic} has retention.ms=1000, and must have -1`));
+    expect(await look()).toEqual(found);
+  }, 120_000);
 
   it('that takes only small messages gets what is larger without its value: its handlers have it in order, and once', async () => {
     const topic = world.topic('schedule');

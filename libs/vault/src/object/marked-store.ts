@@ -41,12 +41,13 @@ export class MarkedStoreOfObjects implements MarkedStore {
     }
   }
 
-  async tried(_isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'weaknesses'>> {
+  async tried(_isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'isReadOnly'>> {
     try {
       await tryStore(this.region, this.store, signal);
     } catch (error) {
       // A process that may only read keeps nothing apart here either.
       if (!(error instanceof WriteRefused)) throw error;
+      return { isReadOnly: true };
     }
     return {};
   }

@@ -1,0 +1,100 @@
+/**
+ * Looks at the vault of each region as a service does when it starts: whether it answers, is the vault that the region has had, and keeps attempts
+ * apart, which is found out by trying. The trial's objects are removed, and a vault that has no identity gets none here.
+ */
+import { messageOf } from '@strongroom/contracts';
+import { recipients } from '@strongroom/runtime/light';
+import { openVaults, type VaultMemory } from '@strongroom/vault';
+import { UsageFault } from '../usage-fault.js';
+import { knownVaults } from '../vault-options.js';
+import { type Finding, failed, noting, ok, unchecked, warning } from './finding.js';
+
+/** @param vaultIdOf the vault that a region has had before, where that is known */
+export async function checkVaults(vaultIdOf: VaultMemory['vaultIdOf']): Promise<Finding[]> {
+  const found: Finding[] = [];
+  const note = noting('vaults', found);
+  const urls = addresses();
+  if (urls instanceof UsageFault || urls.size === 0) {
+    const why = urls instanceof UsageFault ? urls.message : 'No vault is known.';
+    note('all', 'reach', unchecked(why, 'Set STRONGROOM_VAULTS as the services have it.'));
+    return found;
+  }
+  const seen = new Map<string, string>();
+  const memory: VaultMemory = {
+    vaultIdOf,
+    givesNone: true,
+    async remember({ region, vaultId }) {
+      const other = seen.get(vaultId);
+      seen.set(vaultId, region);
+      return [{ region: other ?? region, vaultId }];
+    },
+  };
+  for (const [region, url] of urls) await checkVault(region, url, memory, note);
+  const isSet = Boolean(process.env[recipients.name] ?? process.env[`${recipients.name}_FILE`]);
+  note(
+    'all',
+    'keys',
+    isSet
+      ? ok(`${recipients.name} says whether backups are encrypted, and for whom.`)
+      : unchecked(
+          `${recipients.name} is not set here, so it is not known whether backups are encrypted.`,
+          `Set ${recipients.name} as the scheduler has it.`,
+        ),
+  );
+  return found;
+}
+
+function addresses(): Map<string, URL> | UsageFault {
+  try {
+    return knownVaults();
+  } catch (error) {
+    if (error instanceof UsageFault) return error;
+    throw error;
+  }
+}
+
+async function checkVault(
+  region: string,
+  url: URL,
+  memory: VaultMemory,
+  note: ReturnType<typeof noting>,
+): Promise<void> {
+  try {
+    const vault = openVaults(new Map([[region, url]])).of(region);
+    const identity = await vault.identify(memory);
+    note(region, 'reach', ok('The vault answers.'));
+    note(
+      region,
+      'identity',
+      identity
+        ? ok(`It is the vault ${identity.vaultId}.`)
+        : warning(
+            'It is a store without a vault: nothing was ever kept there.',
+            'A service makes the vault when it starts. See that STRONGROOM_VAULTS names the right store.',
+          ),
+    );
+    note(
+      region,
+      'conditional put',
+      identity?.isReadOnly
+        ? unchecked(
+            'Our credential may only read there, so nothing was tried.',
+            'Run it with the credential of the services.',
+          )
+        : ok('The store keeps attempts apart: this was tried.'),
+    );
+    for (const weakness of identity?.weaknesses ?? [])
+      note(region, 'store', warning(`${weakness}.`, 'See docs/stores.md.'));
+    note(
+      region,
+      'lock',
+      ok(vault.keeps ? 'The store can keep backups from everybody.' : 'The store locks no objects.'),
+    );
+  } catch (error) {
+    note(
+      region,
+      'reach',
+      failed(messageOf(error), `See that the store of ${region} is there, and that STRONGROOM_VAULTS is right.`),
+    );
+  }
+}
