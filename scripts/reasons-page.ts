@@ -7,6 +7,7 @@ const titles: Readonly<Record<Aggregate, string>> = {
   schedule: 'Schedules',
   backup: 'Backups and slots',
   copy: 'Copies',
+  webhook: 'Webhooks',
 };
 
 export function reasonsPage(reasons: ReturnType<typeof everyReason>): string {

@@ -30,6 +30,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   schedule_view: 'libs/read-model/',
   verification: 'libs/read-model/',
   view_head: 'libs/read-model/',
+  webhook_view: 'libs/read-model/',
 
   job: 'libs/runtime/',
   job_news: 'libs/runtime/',
@@ -45,9 +46,12 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
 
   changed_credential: 'libs/credentials/',
   instance_credential: 'libs/credentials/',
+  webhook_secret: 'libs/credentials/',
 
   idempotent_request: 'apps/api/src/edge/idempotent-requests.ts',
   request_count: 'apps/api/src/edge/rate-limits.ts',
+  webhook_cursor: 'apps/api/src/webhooks/cursors.ts',
+  webhook_delivery: 'apps/api/src/webhooks/deliveries.ts',
 
   transfer_rate: 'apps/replicator/src/jobs/copy/transfer-rates.ts',
 

@@ -1,7 +1,8 @@
-/** The rules of the contract on explanations and previews, each with the tests that show it. */
+/** The rules of the contract on explanations, previews and webhooks, each with the tests that show it. */
 import { api, type Rule } from './contract-rule.js';
 import { rulesOfPreviews } from './contract-rules-of-previews.js';
 import { rulesOfRestorable } from './contract-rules-of-restorable.js';
+import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';
 
 const explained = (title: string) => api('explanations/explanations.int.spec.ts', title);
 
@@ -25,4 +26,5 @@ export const rulesOfExplanations: readonly Rule[] = [
   },
   ...rulesOfPreviews,
   ...rulesOfRestorable,
+  ...rulesOfWebhooks,
 ];

@@ -498,6 +498,7 @@ create table schedule_view (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   version integer not null,
+  pause_reason text,
   constraint schedule_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX schedule_view_of_account ON schedule_view USING btree (account_id, id);
@@ -632,6 +633,67 @@ create table view_head (
   whole_until bigint not null default 0,
   constraint view_head_pkey PRIMARY KEY (account_id)
 ) with (fillfactor=50);
+
+-- Up to where the events of its account were delivered to each webhook, and the lease of the process that delivers.
+create table webhook_cursor (
+  webhook_id uuid not null,
+  account_id text not null,
+  "position" bigint not null,
+  -- When the next delivery may be tried; null while the webhook is disabled.
+  next_at timestamp with time zone default now(),
+  -- How often the delivery of the next event has failed.
+  failures integer not null default 0,
+  -- Since when nothing was taken; null when the newest delivery was.
+  failing_since timestamp with time zone,
+  holder text,
+  held_until timestamp with time zone,
+  constraint webhook_cursor_pkey PRIMARY KEY (webhook_id)
+);
+
+-- What became of the newest deliveries of each webhook.
+create table webhook_delivery (
+  webhook_id uuid not null,
+  event_id uuid not null,
+  "position" bigint not null,
+  event_type text not null,
+  state text not null,
+  attempts integer not null,
+  http_status integer,
+  fault jsonb,
+  duration_ms integer not null,
+  first_at timestamp with time zone not null default now(),
+  last_at timestamp with time zone not null default now(),
+  constraint webhook_delivery_pkey PRIMARY KEY (webhook_id, event_id)
+);
+CREATE INDEX webhook_delivery_newest ON webhook_delivery USING btree (webhook_id, "position");
+
+-- The URLs and the secrets of webhooks, sealed. The events of a webhook name the one in force.
+create table webhook_secret (
+  secret_id uuid not null,
+  webhook_id uuid not null,
+  ciphertext bytea not null,
+  stored_at timestamp with time zone not null default now(),
+  constraint webhook_secret_pkey PRIMARY KEY (secret_id)
+);
+CREATE INDEX webhook_secret_of_webhook ON webhook_secret USING btree (webhook_id);
+
+-- The webhooks of accounts, folded from their events.
+create table webhook_view (
+  id uuid not null,
+  account_id text not null,
+  name text not null,
+  origin text not null,
+  types text[] not null,
+  format text not null,
+  enabled boolean not null,
+  disabled jsonb,
+  created_position bigint not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  version integer not null,
+  constraint webhook_view_pkey PRIMARY KEY (id)
+);
+CREATE INDEX webhook_view_by_account ON webhook_view USING btree (account_id, id);
 
 CREATE OR REPLACE FUNCTION backup_view_place()
  RETURNS trigger

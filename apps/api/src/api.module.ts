@@ -3,8 +3,8 @@
  * factory.
  */
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { postBackups, postInstances, postSchedules } from '@strongroom/contracts';
-import { Credentials } from '@strongroom/credentials';
+import { postBackups, postInstances, postSchedules, postWebhooks, postWebhooksIdSecret } from '@strongroom/contracts';
+import { Credentials, WebhookSecrets } from '@strongroom/credentials';
 import { createDataSource } from '@strongroom/database';
 import { Doorkeeper, type EngineFor, engineFor, Reach } from '@strongroom/engines';
 import { LedgerIdentity } from '@strongroom/feed';
@@ -24,6 +24,7 @@ import {
   Verifications,
   Views,
   viewTables,
+  Webhooks,
 } from '@strongroom/read-model';
 import {
   type ConfigOf,
@@ -88,6 +89,9 @@ import { Runs } from './schedules/runs.js';
 import { Housekeeping } from './service/housekeeping.js';
 import { Readable } from './service/readable.js';
 import { ServiceRoutes } from './service/routes.js';
+import { WebhookCommands } from './webhooks/commands.js';
+import { ofWebhooks } from './webhooks/module.js';
+import { WebhookRoutes } from './webhooks/routes.js';
 
 @Module({})
 class ApiModule {}
@@ -101,6 +105,7 @@ export const routes = [
   InstanceRoutes,
   DatastoreRoutes,
   EventRoutes,
+  WebhookRoutes,
   AuditRoutes,
   ExplanationRoutes,
   ConsoleRoutes,
@@ -134,12 +139,19 @@ const ofStreams: Provider[] = [
 /** Shows again what a request has made, when the request comes again with its Idempotency-Key. */
 const madeBy: Provider = {
   provide: madeByToken,
-  inject: [ScheduleResources, BackupResources, InstanceResources],
-  useFactory: (schedules: ScheduleResources, backups: BackupResources, instances: InstanceResources): MadeBy =>
+  inject: [ScheduleResources, BackupResources, InstanceResources, WebhookCommands],
+  useFactory: (
+    schedules: ScheduleResources,
+    backups: BackupResources,
+    instances: InstanceResources,
+    webhooks: WebhookCommands,
+  ): MadeBy =>
     new Map<string, Made>([
       [postSchedules.name, { aggregate: 'schedule', show: (events) => schedules.made(events) }],
       [postBackups.name, { aggregate: 'backup', show: (events) => backups.made(events) }],
       [postInstances.name, { aggregate: 'instance', show: (events) => instances.made(events) }],
+      [postWebhooks.name, { aggregate: 'webhook', show: (events) => webhooks.made(events) }],
+      [postWebhooksIdSecret.name, { find: (secretId) => webhooks.rotatedAs(secretId) }],
     ]),
 };
 
@@ -159,6 +171,7 @@ const ofDatabase: Provider[] = [
   Instances,
   Lineages,
   Datastores,
+  Webhooks,
 ].map((type) => ({
   provide: type,
   inject: [DataSource],
@@ -216,6 +229,11 @@ function ofLibraries(parts: RuntimeParts<ConfigOf['api']>): Provider[] {
       provide: Credentials,
       inject: [DataSource],
       useFactory: (dataSource: DataSource) => new Credentials(dataSource, keyRingOf(config)),
+    },
+    {
+      provide: WebhookSecrets,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new WebhookSecrets(dataSource, keyRingOf(config)),
     },
     {
       provide: Incrementals,
@@ -292,6 +310,7 @@ export function apiModule(parts: RuntimeParts<ConfigOf['api']>): DynamicModule {
       { provide: ConsoleFiles, useFactory: () => new ConsoleFiles() },
       ...ofStreams,
       ...ofAudit(parts),
+      ...ofWebhooks(parts),
       Housekeeping,
       Readable,
       madeBy,

@@ -1,6 +1,7 @@
 /** The tree of all commands. The help, the pages and the completions are made from it. */
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
+import { addApply } from './api/apply-command.js';
 import { addBackup } from './api/backup-command.js';
 import { addEvents } from './api/events-command.js';
 import { addExplain } from './api/explain-command.js';
@@ -10,6 +11,7 @@ import { addProfile } from './api/profile-command.js';
 import { addRegion } from './api/region-command.js';
 import { addRequest } from './api/request-command.js';
 import { addSchedule } from './api/schedule-command.js';
+import { addWebhook } from './api/webhook-command.js';
 import { addCompletion } from './completion-command.js';
 import { codesInShort, exitCodeOf } from './exit-codes.js';
 import { addKeys } from './keys-command.js';
@@ -29,7 +31,19 @@ import { addViews } from './views-command.js';
 const groups: readonly { title: string; adds: readonly ((program: Command) => void)[] }[] = [
   {
     title: 'With the service:',
-    adds: [addLogin, addProfile, addSchedule, addBackup, addInstance, addRegion, addExplain, addEvents, addRequest],
+    adds: [
+      addLogin,
+      addProfile,
+      addSchedule,
+      addApply,
+      addBackup,
+      addInstance,
+      addRegion,
+      addExplain,
+      addEvents,
+      addWebhook,
+      addRequest,
+    ],
   },
   { title: 'With a vault alone; every service may be down:', adds: [addList, addShow, addVerify, addRestore] },
   {

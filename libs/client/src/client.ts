@@ -18,6 +18,7 @@ import { ExplanationCalls } from './explanations.js';
 import { InstanceCalls } from './instances.js';
 import { OperationCaller } from './operation-caller.js';
 import { ScheduleCalls } from './schedules.js';
+import { WebhookCalls } from './webhooks.js';
 
 export class Client extends OperationCaller {
   readonly instances = new InstanceCalls(this);
@@ -26,4 +27,5 @@ export class Client extends OperationCaller {
   readonly events = new EventCalls(this);
   readonly audit = new AuditCalls(this);
   readonly explanations = new ExplanationCalls(this);
+  readonly webhooks = new WebhookCalls(this);
 }

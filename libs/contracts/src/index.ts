@@ -21,6 +21,7 @@ export * from './http/restorable.js';
 export * from './http/schedule-previews.js';
 export * from './http/schedules.js';
 export * from './http/service.js';
+export * from './http/webhooks.js';
 export * from './parse-event.js';
 export * from './primitives.js';
 export * from './recorded-events.js';

@@ -28,6 +28,9 @@ export const refusalCodes = [
   'copy-unknown',
   'copy-already-ended',
   'copy-deleted',
+  'webhook-unknown',
+  'webhook-unchanged',
+  'webhook-quota-reached',
   'changed-meanwhile',
   'key-in-use',
 ] as const;

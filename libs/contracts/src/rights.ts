@@ -11,6 +11,7 @@ const reading = [
   'datastore.read',
   'region.read',
   'event.read',
+  'webhook.read',
 ] as const;
 
 /** Everything that makes or changes something, and lets nothing go. */
@@ -24,6 +25,9 @@ const making = [
   'instance.register',
   'instance.update',
   'instance.test',
+  // To have the events of the account sent to a URL. Whoever may do so may read them too.
+  'webhook.create',
+  'webhook.update',
 ] as const;
 
 /** Everything that lets something go, or decides about that. */
@@ -39,6 +43,7 @@ const lettingGo = [
   'instance.accept-lineage',
   // To have the stored password sent to another host or port.
   'instance.lead-elsewhere',
+  'webhook.delete',
   'audit.read',
 ] as const;
 

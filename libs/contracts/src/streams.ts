@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { EventType } from './recorded-events.js';
 
-export const aggregates = ['instance', 'schedule', 'backup', 'copy'] as const;
+export const aggregates = ['instance', 'schedule', 'backup', 'copy', 'webhook'] as const;
 export const aggregate = z.enum(aggregates);
 export type Aggregate = (typeof aggregates)[number];
 
@@ -28,6 +28,7 @@ const topicOf: Readonly<Record<Aggregate, string>> = {
   schedule: 'schedules',
   backup: 'backups',
   copy: 'copies',
+  webhook: 'webhooks',
 };
 
 /** The prefix of topics and consumer groups unless a deployment chooses another. */
@@ -94,6 +95,11 @@ export const aggregateOfEvent = {
   CopyLost: 'copy',
   CopyDeletionRequested: 'copy',
   CopyDeleted: 'copy',
+  WebhookCreated: 'webhook',
+  WebhookUpdated: 'webhook',
+  WebhookSecretRotated: 'webhook',
+  WebhookDisabled: 'webhook',
+  WebhookDeleted: 'webhook',
 } as const satisfies Record<EventType, Aggregate>;
 
 /** The event types of one kind of aggregate. */

@@ -127,11 +127,17 @@ export class Credentials {
     return { ...done, next: found.length === atOnce ? found.at(-1) : undefined };
   }
 
-  /** How many credentials are sealed under each key, by the key's id; those of older versions, which name none, under `''`. */
+  /**
+   * How many credentials are sealed under each key, by the key's id; those of older versions, which name none, under `''`. The secrets of
+   * webhooks count too, where the database has a place for them.
+   */
   async countByKey(): Promise<Map<string, number>> {
+    const found: unknown = await this.dataSource.query(`select to_regclass('webhook_secret') is not null as there`);
+    const hasWebhooks = z.array(z.object({ there: z.boolean() })).parse(found)[0]?.there;
+    const ofWebhooks = hasWebhooks ? 'union all select ciphertext from webhook_secret' : '';
     const rows: unknown = await this.dataSource.query(
       `select case when get_byte(ciphertext, 0) = 2 then encode(substring(ciphertext from 2 for 8), 'hex') else '' end as id, count(*)::int as count
-       from (select ciphertext from instance_credential union all select ciphertext from changed_credential) as c
+       from (select ciphertext from instance_credential union all select ciphertext from changed_credential ${ofWebhooks}) as c
        where length(ciphertext) > 0 group by 1`,
     );
     return new Map(counts.parse(rows).map(({ id, count }) => [id, count]));

@@ -8,4 +8,5 @@ export {
   Credentials,
   type FirstBound,
 } from './credentials.js';
-export type { Bound } from './sealed.js';
+export type { Bound, BoundOfWebhook } from './sealed.js';
+export { type SealedOfWebhook, WebhookSecrets } from './webhook-secrets.js';

@@ -15,6 +15,14 @@ export interface Bound {
   endpoint: Pick<Endpoint, 'host' | 'port' | 'user' | 'tls' | 'caCertificate'>;
 }
 
+/** What the seal of a webhook's URL and secrets is bound to: no event can have them sent to another host, or for another account. */
+export interface BoundOfWebhook {
+  accountId: string;
+  webhookId: string;
+  secretId: string;
+  origin: string;
+}
+
 const algorithm = 'aes-256-gcm';
 const idBytes = 8;
 const nonceBytes = 12;
@@ -32,7 +40,7 @@ export function beginOf(key: SecretKey): Buffer {
   return Buffer.concat([Buffer.from([version]), Buffer.from(key.id, 'hex')]);
 }
 
-export function seal(ring: KeyRing, bound: Bound, text: string): Buffer {
+export function seal(ring: KeyRing, bound: Bound | BoundOfWebhook, text: string): Buffer {
   const key = ring.newest;
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv(algorithm, key.bytes, nonce).setAAD(boundTo(bound, key));
@@ -41,8 +49,12 @@ export function seal(ring: KeyRing, bound: Bound, text: string): Buffer {
 }
 
 /** @returns the text, or why the seal does not open. The reason never quotes what is sealed */
-export function open(ring: KeyRing, bound: Bound, bytes: Buffer): { text: string } | { why: NotOpened } {
-  if (bytes[0] === firstVersion) return openFirst(ring, bound, bytes);
+export function open(
+  ring: KeyRing,
+  bound: Bound | BoundOfWebhook,
+  bytes: Buffer,
+): { text: string } | { why: NotOpened } {
+  if (bytes[0] === firstVersion && 'instanceId' in bound) return openFirst(ring, bound, bytes);
   const begin = 1 + idBytes;
   if (bytes[0] !== version || bytes.length < begin + nonceBytes + tagBytes) return { why: 'not-bound-so' };
   const key = ring.find(bytes.subarray(1, begin).toString('hex'));
@@ -82,7 +94,12 @@ function opened(key: SecretKey, aad: Buffer, bytes: Buffer): string | undefined 
 }
 
 /** A list as JSON is the same for no two different bindings. */
-function boundTo({ accountId, instanceId, credentialId = null, endpoint }: Bound, { id }: SecretKey): Buffer {
+function boundTo(bound: Bound | BoundOfWebhook, { id }: SecretKey): Buffer {
+  if ('webhookId' in bound) {
+    const { accountId, webhookId, secretId, origin } = bound;
+    return Buffer.from(JSON.stringify(['strongroom webhook', version, id, accountId, webhookId, secretId, origin]));
+  }
+  const { accountId, instanceId, credentialId = null, endpoint } = bound;
   const { host, port, user, tls, caCertificate } = endpoint;
   const authority = caCertificate ? createHash('sha256').update(caCertificate).digest('hex') : null;
   const parts = ['strongroom credential', version, id, accountId, instanceId, credentialId];

@@ -40,6 +40,7 @@ const ofEach = {
   instance_view: whole,
   run_view: whole,
   schedule_view: whole,
+  webhook_view: whole,
   view_head: kept,
   set_aside: whole,
   relay_cursor: kept,
@@ -89,6 +90,9 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       server_login: whole,
       region_outage: read,
       verification: read,
+      webhook_secret: whole,
+      webhook_cursor: whole,
+      webhook_delivery: whole,
     },
     functions: [...appending, ...claiming],
     // Clients ask it for everything.

@@ -19,7 +19,11 @@ export interface Quota {
   /** There may not be more than this many. It means nothing where one is given back. */
   most: number;
 }
-export type QuotaKind = 'schedules-of-account' | 'instances-of-account' | 'built-servers-of-account';
+export type QuotaKind =
+  | 'schedules-of-account'
+  | 'instances-of-account'
+  | 'built-servers-of-account'
+  | 'webhooks-of-account';
 /** What stands for no limit. */
 export const noLimit = 2_147_483_647;
 

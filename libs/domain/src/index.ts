@@ -35,3 +35,4 @@ export * from './schedule.js';
 export * from './schedule-retention.js';
 export { whyOverQuota, whyPaused, whyTaken } from './skipped-slots.js';
 export * from './slots.js';
+export * from './webhook.js';

@@ -12,6 +12,7 @@ import { type CopyCommand, copyDecider } from './copy.js';
 import type { Decision } from './decider.js';
 import { account, given } from './given.js';
 import { type InstanceCommand, instanceDecider } from './instance.js';
+import { webhookDecider } from './webhook.js';
 
 const [backupId, instanceId, scheduleId, copyId] = [1, 2, 3, 4].map(
   (digit) => `00000000-0000-4000-8000-00000000000${digit}`,
@@ -83,6 +84,13 @@ const built: NewEvent[] = [
     },
   },
 ];
+const webhookMade: NewEvent = {
+  type: 'WebhookCreated',
+  data: {
+    ...{ webhookId: instanceId, secretId: backupId, name: 'on call', origin: 'https://hooks.example.com' },
+    ...{ types: [], format: 'event', enabled: true },
+  },
+};
 const attempt = { backupId, attempt: 1 };
 const delay = { ground: 'no-runner-free', reason, delayMs: 60_000 };
 const result = { region: 'DFW', location: 'x', sizeBytes: 1, rawBytes: 1, sha256, startedAt: slotAt };
@@ -113,6 +121,10 @@ const decisions: Partial<Record<EventType, () => Decision>> = {
   InstanceBuildFailed: () => onInstance(building, { type: 'FailBuild', ...told }),
   InstanceBuildAttemptFailed: () => onInstance(building, { type: 'FailBuildAttempt', ...told, retryAt: slotAt }),
   InstanceServerDown: () => onInstance(built, { type: 'TellServerDown', ...told }),
+  WebhookDisabled: () => {
+    const command = { type: 'DisableWebhook', webhookId: instanceId, ...told, failingSince: slotAt } as const;
+    return given(webhookDecider, [webhookMade]).when(command).decision;
+  },
 };
 
 describe('a reason of any length', () => {

@@ -8,6 +8,7 @@ import { runView } from './run-view.js';
 import { scheduleView } from './schedule-view.js';
 import { type Change, unchanged, type View, type ViewRow } from './view.js';
 import { ViewRows } from './view-rows.js';
+import { webhookView } from './webhook-view.js';
 
 type Rule = ((row: ViewRow | undefined, event: RecordedEvent) => ViewRow | undefined) & { change?: Change<ViewRow> };
 
@@ -20,7 +21,7 @@ interface FoldedView {
 }
 
 /** The rules of a view are exactly those of the events of its aggregate, so a rule only gets events of its own type. */
-const views = [instanceView, scheduleView, backupView, runView, copyView].map((view): FoldedView => {
+const views = [instanceView, scheduleView, backupView, runView, copyView, webhookView].map((view): FoldedView => {
   const table = view.table as EntitySchema;
   const rules = Object.entries(view.fold).filter(([, rule]) => rule !== unchanged);
   return {

@@ -19,3 +19,4 @@ export * from './verifications.js';
 export { type Page, type PageRequest, rowOf, type View, type ViewRow } from './view.js';
 export { sampleOfViews } from './view-sample.js';
 export { type RebuildProgress, Views } from './views.js';
+export * from './webhook-view.js';

@@ -69,6 +69,7 @@ describe('the configuration', () => {
       guests: { users: undefined, mostProcesses: 256, command: undefined },
       deletion: { delayMs: 604_800_000, minimumRetention: { usualMs: 0, byAccount: new Map() }, bulkLimit: 0 },
       mostSchedules: 10_000,
+      mostWebhooks: 20,
       quotas: {
         instances: { usual: 10_000, byAccount: new Map() },
         'built-servers': { usual: 16, byAccount: new Map() },
@@ -81,7 +82,16 @@ describe('the configuration', () => {
       mostConnectionsOfAddress: 1_000,
       mostStreams: 1_000,
       mostWrongTokens: 300,
-      pageLimits: { backups: 20, schedules: 100, instances: 20, runs: 100, events: 100, audit: 100 },
+      pageLimits: {
+        backups: 20,
+        schedules: 100,
+        instances: 20,
+        runs: 100,
+        events: 100,
+        audit: 100,
+        webhooks: 100,
+        deliveries: 100,
+      },
       rateLimits: [
         { of: 'GET', requests: 12_000, seconds: 60 },
         { of: '*', requests: 1_200, seconds: 60 },

@@ -161,6 +161,23 @@ describe('the client', () => {
     expect(await allOf(client.schedules.previewedBackups(id, { paused: true }))).toEqual([]);
   });
 
+  it('makes, changes, tries and deletes a webhook', async () => {
+    const types = ['InstanceRegistered' as const];
+    const { id, secret } = await client.webhooks.create({ name: 'on call', url: 'http://127.0.0.1:1/', types });
+    expect(secret).toMatch(/^whsec_/);
+    await client.webhooks.update(id, { name: 'nobody', enabled: false });
+    expect(await client.webhooks.get(id)).toMatchObject({ name: 'nobody', url_origin: 'http://127.0.0.1:1' });
+    expect((await client.webhooks.rotate(id)).secret).not.toBe(secret);
+    expect(await client.webhooks.test(id)).toMatchObject({ delivered: false, fault: { code: 'unreachable' } });
+    await client.instances.register(server);
+    const [event] = (await allOf(client.events.list())).filter(({ type }) => type === 'InstanceRegistered');
+    expect(await client.webhooks.replay(id, event?.id ?? '')).toMatchObject({ delivered: false });
+    expect(await allOf(client.webhooks.deliveries(id))).toMatchObject([{ id: event?.id, state: 'failed' }]);
+    expect(await allOf(client.webhooks.list())).toMatchObject([{ id }]);
+    await client.webhooks.delete(id);
+    expect(await allOf(client.webhooks.list())).toEqual([]);
+  });
+
   it('asks why a schedule is as it is', async () => {
     const { id: instance_id } = await client.instances.register(server);
     const { id } = await client.schedules.create({ ...slot, instance_id });

@@ -8,9 +8,9 @@ import {
   type RefusedBecause,
   type Right,
 } from '@strongroom/contracts';
-import type { BackupCommand, CopyCommand, InstanceCommand, ScheduleCommand } from '@strongroom/domain';
+import type { BackupCommand, CopyCommand, InstanceCommand, ScheduleCommand, WebhookCommand } from '@strongroom/domain';
 
-type Command = BackupCommand | CopyCommand | InstanceCommand | ScheduleCommand;
+type Command = BackupCommand | CopyCommand | InstanceCommand | ScheduleCommand | WebhookCommand;
 
 /** That a request is refused because of who asks. Such a refusal is in the audit. */
 export interface RefusedFor {
@@ -96,6 +96,9 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'copy-unknown': 'itemNotFound',
   'copy-already-ended': 'unprocessableEntity',
   'copy-deleted': 'unprocessableEntity',
+  'webhook-unknown': 'itemNotFound',
+  'webhook-unchanged': 'badRequest',
+  'webhook-quota-reached': 'overLimit',
   'changed-meanwhile': 'preconditionFailed',
   'key-in-use': 'unprocessableEntity',
 };

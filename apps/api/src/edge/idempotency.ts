@@ -174,8 +174,9 @@ export class Idempotency {
     const made = this.madeBy.get(name);
     if (!made) throw new TypeError(`nothing shows what ${name} makes`);
     try {
+      if ('find' in made) return await made.find(resourceId);
       const history = await this.ledger.readStream(streamOf(made.aggregate, resourceId));
-      return made.show(eventsOfMaking(history));
+      return await made.show(eventsOfMaking(history));
     } catch (error) {
       if (!isOutage(error)) throw error;
       throw unavailable(

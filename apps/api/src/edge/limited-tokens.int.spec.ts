@@ -3,6 +3,7 @@ import {
   deleteBackupsId,
   deleteInstancesId,
   deleteSchedulesId,
+  deleteWebhooksId,
   exampleId,
   getAudit,
   getBackups,
@@ -14,14 +15,17 @@ import {
   getRegions,
   getRestorable,
   getSchedules,
+  getWebhooks,
   type Operation,
   patchInstancesId,
+  patchWebhooksId,
   postBackups,
   postBackupsIdAction,
   postInstances,
   postInstancesIdAction,
   postSchedules,
   postSchedulesIdPreview,
+  postWebhooks,
   putSchedulesId,
   type Right,
   rights,
@@ -40,6 +44,7 @@ const registration = {
     connection: { host: 'db', port: 5432, user: 'backup', password: 'secret' },
   },
 };
+const webhook = { webhook: { name: 'on call', url: 'https://hooks.example.com/', enabled: false } };
 const timing = { action: 'backup', day_of_week: 0, hour: 14, minute: 30 };
 
 let gateway: Gateway;
@@ -148,6 +153,10 @@ describe('what is asked', () => {
     ['to list events', 'event.read', getEvents, () => ({})],
     ['to explain a schedule', 'event.read', getExplainId, ({ schedule }) => ({ id: schedule })],
     ['to read the audit', 'audit.read', getAudit, () => ({})],
+    ['to list webhooks', 'webhook.read', getWebhooks, () => ({})],
+    ['to make a webhook', 'webhook.create', postWebhooks, () => ({ body: webhook })],
+    ['to change a webhook', 'webhook.update', patchWebhooksId, () => ({ id: nothing, body: webhook })],
+    ['to delete a webhook', 'webhook.delete', deleteWebhooksId, () => ({ id: nothing })],
   ];
 
   it.each(asked)('%s needs the right %s, and a 403 names it', async (_, right, operation, callOf) => {

@@ -6,10 +6,10 @@ import type { Aggregate, RecordedEvent } from '@strongroom/contracts';
 import { rowOf, type View, type ViewRow } from '@strongroom/read-model';
 
 /** Shows what an operation has made, as its answer does. */
-export interface Made {
-  aggregate: Aggregate;
-  show(events: readonly RecordedEvent[]): object;
-}
+export type Made =
+  | { aggregate: Aggregate; show(events: readonly RecordedEvent[]): object | Promise<object> }
+  /** What it has made has no stream of its own, and is found by its id. */
+  | { find(resourceId: string): Promise<object> };
 
 /** By name of operation. An operation that is not there makes nothing. */
 export type MadeBy = ReadonlyMap<string, Made>;

@@ -99,7 +99,7 @@ export class Explanations {
   }
 }
 
-const what = 'A schedule, backup, copy or instance';
+const what = 'A schedule, backup, copy, instance or webhook';
 
 /** The schedule whose rule says whether retention deletes the backup. */
 function scheduleStreams(kind: Aggregate, own: readonly RecordedEvent[]): StreamName[] {

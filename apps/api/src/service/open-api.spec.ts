@@ -147,6 +147,9 @@ describe('the document of the API', () => {
       'rename',
       'accept',
       'test',
+      'webhook',
+      'enable',
+      'replay',
     ]);
     for (const { request, response, example } of examples) {
       expect(request?.safeParse(example.request).error).toBeUndefined();

@@ -59,7 +59,7 @@ export class ServiceRoutes {
 
   @Handles(getLimits)
   limits({ caller: { accountId } }: Asked) {
-    const { quotas, mostSchedules } = this.config;
+    const { quotas, mostSchedules, mostWebhooks } = this.config;
     const most = (kind: QuotaKind) => quotaOf(quotas[kind], accountId) ?? -1;
     return {
       limits: [
@@ -74,6 +74,7 @@ export class ServiceRoutes {
           max_concurrent_backups: most('backups'),
           max_concurrent_copies: most('copies'),
           max_streams: most('streams'),
+          max_webhooks: mostWebhooks,
         },
       ],
     };

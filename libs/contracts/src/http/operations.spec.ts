@@ -65,6 +65,15 @@ describe('the table of operations', () => {
         'GET …/limits',
         'GET …/events',
         'GET …/explain/{id}',
+        'POST …/webhooks',
+        'GET …/webhooks',
+        'GET …/webhooks/{id}',
+        'PATCH …/webhooks/{id}',
+        'DELETE …/webhooks/{id}',
+        'POST …/webhooks/{id}/secret',
+        'POST …/webhooks/{id}/test',
+        'GET …/webhooks/{id}/deliveries',
+        'POST …/webhooks/{id}/replay',
       ]),
     );
     expect(faultCodes).toMatchObject({ badRequest: 400, overLimit: 413, instanceFault: 500, serviceUnavailable: 503 });

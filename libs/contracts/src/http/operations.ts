@@ -15,6 +15,7 @@ import { restorableOperations } from './restorable.js';
 import { postSchedulesIdPreview } from './schedule-previews.js';
 import { scheduleOperations } from './schedules.js';
 import { serviceOperations } from './service.js';
+import { webhookOperations } from './webhooks.js';
 
 /** The operations by what they are about, in the order in which people come for them. */
 export const operationGroups: readonly { name: string; about: string; operations: readonly Operation[] }[] = [
@@ -48,6 +49,11 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Events',
     about: 'Everything that has happened to an account, page by page or as it happens.',
     operations: eventOperations,
+  },
+  {
+    name: 'Webhooks',
+    about: 'A webhook has the events of the account sent to a URL, signed, and again until somebody takes them.',
+    operations: webhookOperations,
   },
   { name: 'Audit', about: 'Who has asked for what, and how it was answered.', operations: auditOperations },
   {

@@ -1,7 +1,7 @@
 /** What the service says of itself: its versions, its documents, its health, and the regions of the deployment. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { link, utcTime } from './fields.js';
+import { addedLater, link, utcTime } from './fields.js';
 import { accountPath, apiVersion, type Operation } from './operation.js';
 
 const version = z.object({
@@ -39,6 +39,7 @@ export const limitsResponse = z.object({
       max_concurrent_backups: mostOrNone,
       max_concurrent_copies: mostOrNone,
       max_streams: mostOrNone,
+      max_webhooks: addedLater(most, 0),
     }),
   ),
 });

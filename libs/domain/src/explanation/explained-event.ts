@@ -5,6 +5,7 @@ import { reasonsOfBackups } from './reasons-of-backups.js';
 import { reasonsOfCopies } from './reasons-of-copies.js';
 import { reasonsOfInstances } from './reasons-of-instances.js';
 import { reasonsOfSchedules } from './reasons-of-schedules.js';
+import { reasonsOfWebhooks } from './reasons-of-webhooks.js';
 import { filled, wordsOf } from './words.js';
 
 export interface ExplainedEvent {
@@ -20,6 +21,7 @@ const reasons: { readonly [T in EventType]: readonly Reason<T>[] } = {
   ...reasonsOfSchedules,
   ...reasonsOfBackups,
   ...reasonsOfCopies,
+  ...reasonsOfWebhooks,
 };
 
 /**
@@ -50,8 +52,8 @@ export function everyReason(): { type: EventType; reason: string; sentence: stri
   return eventTypes.flatMap((type) => reasons[type].map(({ reason, sentence }) => ({ type, reason, sentence })));
 }
 
-function reasonOf<T extends EventType>({ type, data }: RecordedEvent<T>): Reason<T> {
-  const found = reasons[type].find(({ holds }) => holds === undefined || holds(data));
+function reasonOf<T extends EventType>({ type, data, context }: RecordedEvent<T>): Reason<T> {
+  const found = reasons[type].find(({ holds }) => holds === undefined || holds(data, context));
   if (!found) throw new TypeError(`${type} of a ${aggregateOfEvent[type]} gives no reason`);
   return found;
 }

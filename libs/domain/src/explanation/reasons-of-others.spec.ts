@@ -19,12 +19,16 @@ const definition = {
   ...{ scheduleId, instanceId, dayOfWeek: 0, hour: 3, minute: 5, fullBackupRetention: 4 },
   ...{ copyTo: ['IAD', 'ORD', 'SYD'], paused: false },
 };
+const webhook = {
+  ...{ webhookId: copyId, secretId: backupId, name: 'on call', origin: 'https://hooks.example.com' },
+  ...{ types: ['BackupFailed'], format: 'event', enabled: true },
+};
 const bare = { ...definition, dayOfWeek: 7, fullBackupRetention: 1, copyTo: [], paused: true };
 const says =
   'It runs every day at 03:05 UTC, full on Sunday. It keeps 4 cycles, and copies its backups to IAD, ORD and SYD.';
 const saysBare = 'It runs every day at 03:05 UTC, always full. It keeps 1 cycle, and copies its backups nowhere.';
 
-const cases: [reason: string, type: EventType, data: object, sentence: string][] = [
+const cases: [reason: string, type: EventType, data: object, sentence: string, said?: string][] = [
   [
     'instance-registered',
     'InstanceRegistered',
@@ -83,6 +87,20 @@ const cases: [reason: string, type: EventType, data: object, sentence: string][]
   ],
   ['schedule-created', 'ScheduleCreated', definition, `anna made the schedule. ${says}`],
   ['schedule-created-paused', 'ScheduleCreated', bare, `anna made the schedule, and paused it. ${saysBare}`],
+  [
+    'schedule-created-paused-because',
+    'ScheduleCreated',
+    bare,
+    `anna made the schedule, and paused it for this reason: The disks are being moved. ${saysBare}`,
+    'the disks are being moved',
+  ],
+  [
+    'schedule-changed-paused-because',
+    'ScheduleUpdated',
+    bare,
+    `anna changed the schedule, and it is paused from then on for this reason: The disks are being moved. ${saysBare}`,
+    'the disks are being moved',
+  ],
   ['schedule-changed', 'ScheduleUpdated', definition, `anna changed the schedule. ${says}`],
   [
     'schedule-changed-paused',
@@ -163,13 +181,53 @@ const cases: [reason: string, type: EventType, data: object, sentence: string][]
     { ...ofCopy, instanceId },
     'The copy in IAD is to be removed, because its backup is deleted.',
   ],
+  [
+    'webhook-created',
+    'WebhookCreated',
+    webhook,
+    'anna made the webhook on call: events are sent to https://hooks.example.com.',
+  ],
+  [
+    'webhook-created-disabled',
+    'WebhookCreated',
+    { ...webhook, enabled: false },
+    'anna made the webhook on call to https://hooks.example.com, to which nothing is sent until it is enabled.',
+  ],
+  [
+    'webhook-changed',
+    'WebhookUpdated',
+    webhook,
+    'anna changed the webhook on call: events are sent to https://hooks.example.com.',
+  ],
+  [
+    'webhook-changed-disabled',
+    'WebhookUpdated',
+    { ...webhook, enabled: false },
+    'anna changed the webhook on call, and nothing is sent to https://hooks.example.com from then on.',
+  ],
+  [
+    'webhook-secret-rotated',
+    'WebhookSecretRotated',
+    { webhookId: copyId, secretId: backupId, formerUntil: retryAt },
+    'anna gave the webhook a new secret. Deliveries are signed with the former one too until 2026-11-14T14:31:00Z.',
+  ],
+  [
+    'webhook-disabled',
+    'WebhookDisabled',
+    { webhookId: copyId, code: 'failing', reason: 'no answer', failingSince: startedAt },
+    'Nothing is sent to the webhook any more, because nothing was taken there since 2026-11-14T14:30:00Z (failing). No answer. Backups go on without it.',
+  ],
+  ['webhook-deleted', 'WebhookDeleted', { webhookId: copyId }, 'anna deleted the webhook.'],
   ['copy-gone', 'CopyDeleted', ofCopy, 'The copy is gone from IAD, because its backup is deleted.'],
 ];
 
-describe('what is told of an instance, a schedule or a copy', () => {
-  it.each(cases)('is told as %s by %s', (reason, type, data, sentence) => {
-    expect(explained(type, data)).toMatchObject({ reason, sentence });
-  });
+describe('what is told of an instance, a schedule, a copy or a webhook', () => {
+  it.each(cases.map(([reason, type, data, sentence, said = '']) => [reason, type, data, sentence, said] as const))(
+    'is told as %s by %s',
+    (reason, type, data, sentence, said) => {
+      expect(explained(type, data, said)).toMatchObject({ reason, sentence });
+    },
+  );
 
   it('has a case here for each reason', () => {
     const ofOthers = everyReason().filter(({ type }) => aggregateOfEvent[type] !== 'backup');

@@ -5,7 +5,7 @@
 import type { Aggregate, EventType, RecordedEvent } from '@strongroom/contracts';
 import { nextSlot, plannedType } from '../slots.js';
 import { explainedEvent } from './explained-event.js';
-import { definitionInWords, listed, toSecond } from './words.js';
+import { asSentence, definitionInWords, listed, toSecond } from './words.js';
 
 /** What is explained, and the newest event of each type that tells of it. */
 export interface Explained {
@@ -26,6 +26,7 @@ export function summaryOf(explained: Explained, asOf: Date, nameOf = (actor: str
     schedule: () => ofSchedule(of, asOf),
     backup: () => ofBackup(of, explained, asOf),
     copy: () => [of.sentence(of.lastOf(copyMeans))],
+    webhook: () => [of.sentence(of.lastOf(webhookMeans))],
   };
   return summaries[explained.kind]()
     .filter((each) => each !== '')
@@ -41,6 +42,10 @@ const serverMeans = [
 const copyMeans = [
   ...(['CopyRequested', 'CopyStarted', 'CopyAttemptFailed', 'CopyCompleted', 'CopyFailed', 'CopyStranded'] as const),
   ...(['CopyLost', 'CopyDeletionRequested', 'CopyDeleted'] as const),
+] satisfies EventType[];
+/** What tells whether anything is sent to a webhook. */
+const webhookMeans = [
+  ...(['WebhookCreated', 'WebhookUpdated', 'WebhookDisabled', 'WebhookDeleted'] as const),
 ] satisfies EventType[];
 /** What tells how the work on a backup stands. */
 const workMeans = [
@@ -83,7 +88,11 @@ function ofSchedule(of: Newest, asOf: Date): string[] {
   const defined = of.lastOf(['ScheduleCreated', 'ScheduleUpdated']);
   if (!defined) return [];
   const says = definitionInWords(defined.data);
-  if (defined.data.paused) return [`The schedule has been paused since ${toSecond(defined.at)}.`, says];
+  if (defined.data.paused) {
+    const { reason } = defined.context;
+    const why = reason === undefined ? '' : `The reason that was given: ${asSentence(reason)}`;
+    return [`The schedule has been paused since ${toSecond(defined.at)}.`, why, says];
+  }
   return [`The schedule runs next at ${toSecond(nextSlot(defined.data, asOf).toISOString())}.`, says];
 }
 

@@ -19,6 +19,8 @@ export interface PageLimits {
   runs: number;
   events: number;
   audit: number;
+  webhooks: number;
+  deliveries: number;
 }
 
 const usedBy: readonly AppName[] = ['api'];
@@ -29,6 +31,14 @@ export const mostSchedules = {
   form: integer(0, 10_000_000),
   usedBy,
   default: '10000',
+} satisfies Setting<number>;
+
+export const mostWebhooks = {
+  name: 'STRONGROOM_MAX_WEBHOOKS',
+  meaning: 'How many webhooks an account may have.',
+  form: integer(0, 10_000),
+  usedBy,
+  default: '20',
 } satisfies Setting<number>;
 
 const rateLimitsForm = 'off, or like GET=6000/60,postBackups=60/60: operation, method or *, requests, seconds';
@@ -85,6 +95,8 @@ const defaultPageLimits: Readonly<PageLimits> = {
   runs: 100,
   events: 100,
   audit: 100,
+  webhooks: 100,
+  deliveries: 100,
 };
 const lists = Object.keys(defaultPageLimits);
 const pageLimit = new RegExp(`^(${lists.join('|')})=([1-9]\\d{0,2}|1000)$`);

@@ -1,0 +1,160 @@
+/**
+ * How far each webhook has come in the events of its account, and which process delivers to it now. Whoever holds the lease alone
+ * moves the cursor: what a lost process has sent and not noted is sent again, with the same id.
+ */
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+
+export interface WebhookCursor {
+  webhookId: string;
+  accountId: string;
+  /** Everything up to it was delivered, or is not for this webhook. */
+  position: number;
+  /** How often the delivery of the next event has failed. */
+  failures: number;
+  /** For how long nothing was taken, in milliseconds; 0 when the newest delivery was. */
+  failingMs: number;
+}
+
+const cursorRows = z.array(
+  z
+    .object({
+      webhook_id: z.string(),
+      account_id: z.string(),
+      position: z.coerce.number(),
+      failures: z.int(),
+      failing_ms: z.number(),
+    })
+    .transform((row) => ({
+      ...{ webhookId: row.webhook_id, accountId: row.account_id, position: row.position },
+      ...{ failures: row.failures, failingMs: row.failing_ms },
+    })),
+);
+const idRows = z.array(z.object({ webhook_id: z.string() }));
+const changedRows = z.tuple([z.array(z.unknown()), z.int()]);
+
+/** A webhook whose events are to be delivered. */
+export interface Begun {
+  webhookId: string;
+  accountId: string;
+  /** Its first event is the next of the account. */
+  position: number;
+}
+
+export class WebhookCursors {
+  constructor(
+    private readonly dataSource: DataSource,
+    /** The name of the process, and of no other. */
+    private readonly holder: string,
+    private readonly leaseMs: number,
+  ) {}
+
+  /** Has webhooks delivered to from now on. One that was stopped goes on where it stopped, and one that is under way is left alone. */
+  async begin(webhooks: readonly Begun[]): Promise<void> {
+    await this.dataSource.query(
+      `insert into webhook_cursor as c (webhook_id, account_id, position)
+       select * from unnest($1::uuid[], $2::text[], $3::bigint[]) as given(webhook_id, account_id, position) order by webhook_id
+       on conflict (webhook_id) do update set next_at = now(), failures = 0, failing_since = null where c.next_at is null`,
+      [
+        webhooks.map(({ webhookId }) => webhookId),
+        webhooks.map(({ accountId }) => accountId),
+        webhooks.map(({ position }) => position),
+      ],
+    );
+  }
+
+  /** Has the webhook looked at now, whatever it waits for, even when it has stopped. */
+  async wake(webhookId: string): Promise<void> {
+    await this.dataSource.query('update webhook_cursor set next_at = now() where webhook_id = $1', [webhookId]);
+  }
+
+  /** Has what has failed tried again now: the webhook has another URL. */
+  async retry(webhookId: string): Promise<void> {
+    await this.dataSource.query(
+      `update webhook_cursor set next_at = now(), failures = 0, failing_since = null
+       where webhook_id = $1 and next_at is not null`,
+      [webhookId],
+    );
+  }
+
+  /**
+   * Leases some webhooks whose accounts have events that they have not got. The accounts take turns, and of each those come first that
+   * have waited for the longest.
+   * @param without accounts that have as many under way as they may
+   * @param mostOfAccount how many of one account are leased at most
+   */
+  async take(limit: number, mostOfAccount: number, without: readonly string[]): Promise<WebhookCursor[]> {
+    const rows: unknown = await this.dataSource.query(
+      `with due as materialized (
+         select webhook_id, next_at, row_number() over (partition by account_id order by next_at) as turn from webhook_cursor
+         where next_at <= now() and (held_until is null or held_until < now()) and account_id <> all($2)
+           and ledger_newest_of(account_id) > position
+       ), picked as (
+         select c.webhook_id from webhook_cursor c join due on due.webhook_id = c.webhook_id
+         where due.turn <= $3 and (c.held_until is null or c.held_until < now())
+         order by due.turn, due.next_at limit $1 for update of c skip locked
+       ), taken as (
+         update webhook_cursor c set holder = $4, held_until = now() + $5 * interval '1 millisecond'
+         from picked where c.webhook_id = picked.webhook_id returning c.*
+       )
+       select webhook_id, account_id, position, failures,
+         coalesce(extract(epoch from now() - failing_since) * 1000, 0)::float8 as failing_ms from taken`,
+      [limit, without, mostOfAccount, this.holder, this.leaseMs],
+    );
+    return cursorRows.parse(rows);
+  }
+
+  /** Notes that everything up to a position is done. @returns false when the lease is another's now */
+  async move(webhookId: string, position: number, { delivered }: { delivered: boolean }): Promise<boolean> {
+    return this.change(
+      `position = greatest(position, $3), failures = 0, held_until = now() + $4 * interval '1 millisecond'
+       ${delivered ? ', failing_since = null' : ''}`,
+      [webhookId, this.holder, position, this.leaseMs],
+    );
+  }
+
+  /** Ends the lease, because a delivery has failed. */
+  async putOff(webhookId: string, inMs: number): Promise<boolean> {
+    return this.change(
+      `failures = failures + 1, failing_since = coalesce(failing_since, now()), holder = null, held_until = null,
+       next_at = now() + $3 * interval '1 millisecond'`,
+      [webhookId, this.holder, inMs],
+    );
+  }
+
+  /** Ends the lease. @param inMs after which it may be taken again */
+  async giveBack(webhookId: string, inMs = 0): Promise<boolean> {
+    return this.change(`holder = null, held_until = null, next_at = now() + $3 * interval '1 millisecond'`, [
+      webhookId,
+      this.holder,
+      inMs,
+    ]);
+  }
+
+  /** Ends the lease of a webhook that is disabled: it is taken no more until it begins again. */
+  async stop(webhookId: string): Promise<boolean> {
+    return this.change('holder = null, held_until = null, next_at = null', [webhookId, this.holder]);
+  }
+
+  /** The next webhooks that have stopped, in order of id. @param after undefined at the start */
+  async stopped(after: string | undefined, limit: number): Promise<string[]> {
+    const rows: unknown = await this.dataSource.query(
+      `select webhook_id from webhook_cursor where next_at is null and ($1::uuid is null or webhook_id > $1)
+       order by webhook_id limit $2`,
+      [after ?? null, limit],
+    );
+    return idRows.parse(rows).map(({ webhook_id }) => webhook_id);
+  }
+
+  async forget(webhookId: string): Promise<void> {
+    await this.dataSource.query('delete from webhook_cursor where webhook_id = $1', [webhookId]);
+  }
+
+  private async change(set: string, values: unknown[]): Promise<boolean> {
+    const done: unknown = await this.dataSource.query(
+      `update webhook_cursor set ${set} where webhook_id = $1 and holder = $2 returning webhook_id`,
+      values,
+    );
+    return changedRows.parse(done)[1] > 0;
+  }
+}
