@@ -48,7 +48,10 @@ export type InstanceOfSchedule = z.infer<typeof instanceRows>[number];
 /** The schedules in $1, each with its instance. */
 const chosen = `unnest($1::uuid[]) as chosen(id) join schedule_view s on s.id = chosen.id`;
 
-/** The order names the instance too: then the index of the instance's backups gives it, whatever the planner thinks of them. */
+/**
+ * The order names the instance too: then the index of the instance's backups gives it, whatever the planner thinks of them. Whoever goes on in
+ * the same order, without the instance, ends at the first backup that fits.
+ */
 const newestBackups = `
   select b.* from (
     select * from backup_view b where b.instance_id = s.instance_id order by b.instance_id, b.created_at desc, b.id desc limit $2
@@ -86,10 +89,12 @@ export class RestorablePoints {
            )
            select min(greatest(c.ended_at, v.verified_at)) as verified_at,
              max(case when v.verified_at >= least(c.started_at, c.ended_at) then v.verified_by else 'read' end) as verified_by
-           from chain c left join verification v on v.backup_id = c.id and v.region = asked.region
+           from chain c left join lateral (
+             select * from verification v where v.backup_id = c.id and v.region = asked.region limit 1
+           ) v on true
            having bool_and(c.is_there)
          ) whole
-         order by b.instance_id, b.created_at desc, b.id desc limit 1
+         order by b.created_at desc, b.id desc limit 1
        ) b`,
       [scheduleIds, most, regions],
     );
@@ -99,19 +104,19 @@ export class RestorablePoints {
   /** For each of the schedules, the regions that do not hold some of these backups and should. */
   async missing(scheduleIds: readonly string[], most: number): Promise<MissingRow[]> {
     const rows: unknown = await this.dataSource.query(
-      `select s.id as "scheduleId", asked.region,
-         count(*) filter (where k.status is distinct from 'FAILED' and not is_lost)::int as owed,
-         count(*) filter (where k.status is distinct from 'FAILED' and is_lost)::int as lost,
-         count(*) filter (where k.status = 'FAILED')::int as failed
+      `select s.id as "scheduleId", gap.region, count(*) filter (where not gap.is_failed and not gap.is_lost)::int as owed,
+         count(*) filter (where not gap.is_failed and gap.is_lost)::int as lost, count(*) filter (where gap.is_failed)::int as failed
        from ${chosen}
        cross join lateral (${newestBackups}) b
        cross join lateral (
-         select unnest(b.copy_to) as region union select k.region from copy_view k where k.backup_id = b.id
-       ) asked
-       left join copy_view k on k.backup_id = b.id and k.region = asked.region
-       cross join lateral (select k.id is not null and (k.region = b.region or k.owed_at > k.created_at) as is_lost) state
-       where coalesce(k.status, 'PENDING') in ('PENDING', 'COPYING', 'FAILED') and (k.id is not null or asked.region <> b.region)
-       group by s.id, asked.region`,
+         select k.region, k.status = 'FAILED' as is_failed, k.region = b.region or k.owed_at > k.created_at as is_lost
+         from copy_view k where k.backup_id = b.id and k.status in ('PENDING', 'COPYING', 'FAILED')
+         union all
+         select wanted.region, false, false from unnest(b.copy_to) as wanted(region)
+         where wanted.region <> b.region and not exists (
+           select from copy_view k where k.backup_id = b.id and k.region = wanted.region)
+       ) gap
+       group by s.id, gap.region`,
       [scheduleIds, most],
     );
     return missingRows.parse(rows);
