@@ -26,6 +26,10 @@ export const packagesApart = [
   '@azure/identity',
   '@azure/storage-blob',
   'google-auth-library',
+  // They are loaded where traces are told to a collector.
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace',
 ];
 
 /** Nest and its transports ask for these when they are used, and no program uses them. They are not installed. */

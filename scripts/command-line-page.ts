@@ -37,7 +37,7 @@ token is ever printed, or taken from the words of a command, which others could 
     '## Progress for programs',
     `With \`--wait\`, \`backup create\` and \`schedule run\` show how far the backup and its copies are. Under \`--json\` that is a line of JSON on the standard error
 for each change. Its \`message_type\` is \`status\`, and it has \`backup_id\`, \`status\`, \`percent_done\`, \`attempt\`, \`copies\`, \`seconds_elapsed\` and, where it can be told,
-\`seconds_left\`. While the service is away there are lines with the \`message_type\` \`warning\` and a \`message\`. The standard output has the backup as it is at the end.`,
+\`seconds_left\`. A copy that comes has \`bytes_per_second\` and \`seconds_left\` of its own. While the service is away there are lines with the \`message_type\` \`warning\` and a \`message\`. The standard output has the backup as it is at the end.`,
     '## Commands',
     ...leaves.map(({ path, command }) => sectionOf(path, command)),
   ].join('\n\n')}\n`;

@@ -20,7 +20,8 @@ export function eventsPage(source: string): string {
     '# Events',
     `\`npm run docs\` writes this page from [libs/contracts/src/events.ts](../libs/contracts/src/events.ts). Everything that happens is an event. Other services subscribe to the topics
 of Kafka, with the instance as the key of each message; \`GET /events\` answers the same events. A released event never changes, but new ones are added, and an
-event may get new fields: pass over what you do not know. [For subscribers](operations.md#for-subscribers) says how to read them without losing one.`,
+event may get new fields: pass over what you do not know. Where traces are told, a message has the header \`traceparent\` of W3C Trace
+Context. [For subscribers](operations.md#for-subscribers) says how to read them without losing one.`,
     ...aggregates.flatMap((kind) => [
       `## ${titles[kind]}`,
       `The topic is \`${topicName(kind)}\`.`,

@@ -12,6 +12,8 @@ import { configurationPage } from './configuration-page.js';
 import { decisionsPage } from './decisions-page.js';
 import { eventsPage } from './events-page.js';
 import { manPage } from './man-page.js';
+import { metricsOfSources } from './metrics-on-page.js';
+import { metricsPage } from './metrics-page.js';
 import { reasonsPage } from './reasons-page.js';
 
 const decisions = resolve('docs/decisions');
@@ -25,6 +27,7 @@ const pages = {
   'docs/configuration.md': configurationPage(settings),
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
   'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
+  'docs/metrics.md': metricsPage(metricsOfSources(resolve('.'))),
   'docs/reasons.md': reasonsPage(everyReason()),
   'docs/strongroom.1': manPage(strongroomProgram(), exitCodeList),
 };

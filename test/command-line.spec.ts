@@ -141,14 +141,17 @@ describe('a schedule', () => {
       schedules: [expect.objectContaining({ id, hour: 3, minute: 5, paused: false })],
       links: [],
     });
-    const paused = await run(['schedule', 'pause', id]);
+    const paused = await run(['schedule', 'pause', id, '--reason', 'the disks are being moved']);
     expect(paused).toMatchObject({ out: '', err: expect.stringContaining(`strongroom schedule resume ${id}`) });
     const { out } = await run(['schedule', 'show', id]);
-    expect(out).toMatch(/AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n/s);
+    expect(out).toMatch(
+      /AT \(UTC\) +03:05\n.*FULL ON +sunday\n.*COPIES TO +IAD\n.*STATE +paused\n.*PAUSED BECAUSE +the disks are being moved\n/s,
+    );
     await run(['schedule', 'update', id, '--full-on', 'every-day']);
     expect((await run(['schedule', 'show', id])).out).toMatch(/FULL ON +every-day\n/);
     const why = await run(['explain', id]);
     expect(why.out).toMatch(/\(ScheduleCreated [0-9a-f-]+\)\n/);
+    expect(why.out).toContain('is paused from then on for this reason: The disks are being moved.');
     const { explanation } = await document('explain', id);
     expect(explanation).toMatchObject({ kind: 'schedule', definition: { paused: true } });
     const then = await run(['explain', id, '--as-of', '2001-01-01T00:00:00Z']);
@@ -173,6 +176,88 @@ describe('a schedule', () => {
     expect(await run(['schedule', 'delete', id, '--yes'])).toMatchObject({ code: exitCodes.done, out: '' });
     const gone = await run(['schedule', 'show', id]);
     expect(gone).toMatchObject({ code: exitCodes.notFound, err: expect.stringContaining('strongroom schedule list') });
+  });
+});
+
+describe('a file of schedules', () => {
+  const names = ['first', 'second', 'third'];
+  let file: string;
+  /** Writes an entry for each instance. */
+  const written = async (at: string, of: readonly string[] = names, more = '') => {
+    const entries = of.map((name) => `  - {instance: ${name}, at: "${at}", full_on: sunday, copy_to: [iad]${more}}\n`);
+    await writeFile(file, `schedules:\n${entries.join('') || '  []'}`);
+  };
+  const schedules = async () => (await document('schedule', 'export')).schedules;
+
+  beforeAll(async () => {
+    file = join(folder, 'schedules.yaml');
+    for (const name of names) await gateway.register('admin', { name });
+  });
+
+  it('is compared as diff compares, and applied when that is written', async () => {
+    await written('03:05', names, ', paused: true, pause_reason: new disks');
+    const differs = await run(['diff', '-f', file, '--plain']);
+    expect(differs).toMatchObject({ code: exitCodes.failed, err: '' });
+    expect(differs.out).toContain('create\tfirst\t-\tcopy_to\t-\t[IAD]\n');
+    const refused = await run(['apply', '-f', file]);
+    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('write: --yes') });
+    expect(await run(['apply', '-f', file, '--dry-run'])).toMatchObject({ code: exitCodes.failed });
+    expect(await schedules()).toEqual([]);
+    const { changes } = await document('apply', '-f', file, '--yes');
+    expect(changes).toMatchObject(names.map((instance) => ({ change: 'create', instance, done: true })));
+    const defined = {
+      at: '03:05',
+      full_on: 'sunday',
+      keep_fulls: 2,
+      copy_to: ['IAD'],
+      paused: true,
+      pause_reason: 'new disks',
+    };
+    expect(await schedules()).toEqual(names.map((name) => ({ instance: name, ...defined })));
+    for (const words of [['diff'], ['apply', '--yes'], ['apply']])
+      expect(await run([...words, '-f', file])).toMatchObject({ code: exitCodes.done, out: '' });
+  });
+
+  it('is what export writes', async () => {
+    const { out } = await run(['schedule', 'export']);
+    await writeFile(file, out);
+    expect((await run(['diff', '-f', file, '--prune'])).code).toBe(exitCodes.done);
+  });
+
+  it('is applied to its end by the call after one that was killed', async () => {
+    await written('04:15');
+    const { child, ended } = begin(['apply', '-f', file, '--yes']);
+    await once(child.stderr, 'data');
+    child.kill('SIGKILL');
+    await ended;
+    expect(await run(['apply', '-f', file, '--yes'])).toMatchObject({ code: exitCodes.done });
+    expect(await schedules()).toMatchObject(
+      names.map((name) => ({ instance: name, at: '04:15', pause_reason: 'new disks' })),
+    );
+    expect((await run(['diff', '-f', file])).code).toBe(exitCodes.done);
+  });
+
+  it('deletes what it does not have only with --prune, and is refused as a whole when a line is wrong', async () => {
+    await written('05:00', ['first', 'nobody']);
+    const wrong = await run(['apply', '-f', file, '--prune', '--yes']);
+    const place = `${file}:3:16: the account has no instance nobody`;
+    expect(wrong).toMatchObject({ code: exitCodes.usage, out: '', err: expect.stringContaining(place) });
+    await written('04:15', ['first']);
+    const kept = await run(['apply', '-f', file, '--yes']);
+    expect(kept).toMatchObject({ code: exitCodes.done, err: expect.stringContaining('--prune') });
+    expect(await schedules()).toHaveLength(3);
+    const asked = await run(['apply', '-f', file, '--prune']);
+    expect(asked).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('2 schedules deleted') });
+    expect((await run(['apply', '-f', file, '--prune', '--yes'])).code).toBe(exitCodes.done);
+    expect(await schedules()).toMatchObject([{ instance: 'first' }]);
+    await written('04:15', []);
+    expect((await run(['apply', '-f', file, '--prune', '--yes'])).code).toBe(exitCodes.done);
+  });
+
+  it('that cannot be compared ends diff with more than 1', async () => {
+    expect((await run(['diff', '-f', join(folder, 'none.yaml')])).code).toBe(exitCodes.usage);
+    const away = await run(['diff', '-f', file, '--url', 'http://127.0.0.1:1'], { STRONGROOM_TOKEN: 'none' });
+    expect(away).toMatchObject({ code: exitCodes.incomplete, err: expect.stringContaining('does not answer') });
   });
 });
 

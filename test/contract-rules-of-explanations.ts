@@ -1,6 +1,7 @@
 /** The rules of the contract on explanations, previews and webhooks, each with the tests that show it. */
 import { api, type Rule } from './contract-rule.js';
 import { rulesOfPreviews } from './contract-rules-of-previews.js';
+import { rulesOfRestorable } from './contract-rules-of-restorable.js';
 import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';
 
 const explained = (title: string) => api('explanations/explanations.int.spec.ts', title);
@@ -24,5 +25,6 @@ export const rulesOfExplanations: readonly Rule[] = [
     ],
   },
   ...rulesOfPreviews,
+  ...rulesOfRestorable,
   ...rulesOfWebhooks,
 ];

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@strongroom/server-processes';
 import { z } from 'zod';
 import { folderForStack, Launcher } from '../apps/stack/fixtures/launcher.js';
+import { commandsOf } from '../scripts/command-blocks.js';
 import { patienceNow } from './services/patience.js';
 
 const root = join(__dirname, '..');
@@ -24,11 +25,6 @@ function stepsOf(readme: string): Step[] {
     const next = blocks[index + 1];
     return [{ commands: text, answer: next?.kind === 'json' ? JSON.parse(next.text) : undefined }];
   });
-}
-
-/** The blocks of commands of a page, which say nothing of what they print. */
-function commandsOf(page: string): string[] {
-  return Array.from(page.matchAll(/^```sh\n(.*?)^```$/gms), ([, commands = '']) => commands);
 }
 
 /**
@@ -70,6 +66,7 @@ describe('the README', () => {
 
   it('leads from the token to a verified copy: each call is answered as it says', () => {
     expect(steps).toHaveLength(6);
+    expect(steps.map(({ commands }) => commands)).toEqual(commandsOf(readFileSync(join(root, 'README.md'), 'utf8')));
     // The slot is moved away from now, so that the schedule does not run twice.
     const hour = new Date(Date.now() - 3_600_000).getUTCHours();
     // Nothing is installed in the folder of the test, so npx has nothing to find.
@@ -98,11 +95,36 @@ describe('the README', () => {
       ...known,
       ...blocks,
     ].join('\n');
+    runScript(script);
+    expect(readdirSync(join(folder, 'restored'))).toContain('PG_VERSION');
+  }, 180_000);
+
+  it('is gone on from by the page of operations: each of its commands that can run here does what it says', () => {
+    const known = steps.flatMap(({ commands }) => commands.match(/^BACKUP=.*$/gm) ?? []);
+    const blocks = commandsOf(readFileSync(join(root, 'docs', 'operations.md'), 'utf8'));
+    expect([known.length, blocks.length]).toEqual([1, 7]);
+    const here = (text: string) => text.replaceAll(/\/(elsewhere|big\/disk)\b/g, (place) => `${folder}${place}`);
+    const ring = "JSON.parse(fs.readFileSync('.strongroom/secrets.json')).secretKey";
+    const script = [
+      `set -euo pipefail; strongroom() { node '${cli}' "$@"; }; mkdir -p elsewhere big/disk`,
+      // The ring of the services is left as it is: they have it from their environment.
+      `node -p "${ring}" > ring; export STRONGROOM_SECRET_KEY_FILE=$PWD/ring`,
+      ...known,
+      ...blocks.map(here),
+    ].join('\n');
+    runScript(script);
+    expect(readdirSync(folder)).toEqual(
+      expect.arrayContaining(['owner.txt', 'ca.pem', 'db.internal.pem', 'tokens.json']),
+    );
+    expect(readdirSync(join(folder, 'elsewhere'))).toEqual(['heads']);
+  }, 180_000);
+
+  /** @throws what it has printed last, when it fails */
+  function runScript(script: string): void {
     const timeout = Math.ceil(120_000 * patienceNow({ measured: true }));
     const ran = spawnSync('bash', ['-c', script], { cwd: folder, encoding: 'utf8', timeout });
     if (ran.status !== 0) throw new Error(`${ran.stdout.slice(-2_000)}\n${ran.stderr.slice(-2_000)}`);
-    expect(readdirSync(join(folder, 'restored'))).toContain('PG_VERSION');
-  }, 180_000);
+  }
 
   it('shows a backup whose copies have its own SHA-256', () => {
     const copied = z.object({

@@ -498,6 +498,7 @@ create table schedule_view (
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
   version integer not null,
+  pause_reason text,
   constraint schedule_view_pkey PRIMARY KEY (id)
 );
 CREATE INDEX schedule_view_of_account ON schedule_view USING btree (account_id, id);

@@ -17,6 +17,7 @@ import {
   Datastores,
   Instances,
   Lineages,
+  RestorablePoints,
   Schedules,
   ScheduleTexts,
   Runs as SlotRuns,
@@ -77,6 +78,8 @@ import { InstanceCommands } from './instances/commands.js';
 import { enginesToken } from './instances/connection-tests.js';
 import { InstanceResources } from './instances/resource.js';
 import { InstanceRoutes } from './instances/routes.js';
+import { RestorableResources } from './restorable/resource.js';
+import { RestorableRoutes } from './restorable/routes.js';
 import { ScheduleChecks } from './schedules/checks.js';
 import { ScheduleCommands } from './schedules/commands.js';
 import { SchedulePreviews } from './schedules/preview.js';
@@ -98,6 +101,7 @@ export const routes = [
   ScheduleRoutes,
   BackupRoutes,
   CopyRoutes,
+  RestorableRoutes,
   InstanceRoutes,
   DatastoreRoutes,
   EventRoutes,
@@ -118,7 +122,7 @@ const ofEdge = [
   Idempotency,
   Paging,
 ];
-const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs];
+const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs, RestorableResources];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
@@ -159,6 +163,7 @@ const ofDatabase: Provider[] = [
   Schedules,
   ScheduleTexts,
   SlotRuns,
+  RestorablePoints,
   Backups,
   BackupTexts,
   Copies,

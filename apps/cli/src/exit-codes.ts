@@ -22,7 +22,7 @@ type Ending = keyof typeof exitCodes;
 
 const meaningOf: Readonly<Record<Ending, string>> = {
   done: 'It was done.',
-  failed: 'It could not be done.',
+  failed: 'It could not be done, or what was asked for is not so.',
   usage: 'The call was wrong. Nothing was done.',
   incomplete: 'Some of it was done, and the rest could not be done or was not waited for.',
   notFound: 'There is no such thing.',

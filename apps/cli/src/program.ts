@@ -1,6 +1,7 @@
 /** The tree of all commands. The help, the pages and the completions are made from it. */
 import { messageOf } from '@strongroom/contracts';
 import { Command, CommanderError } from 'commander';
+import { addApply } from './api/apply-command.js';
 import { addBackup } from './api/backup-command.js';
 import { addEvents } from './api/events-command.js';
 import { addExplain } from './api/explain-command.js';
@@ -34,6 +35,7 @@ const groups: readonly { title: string; adds: readonly ((program: Command) => vo
       addLogin,
       addProfile,
       addSchedule,
+      addApply,
       addBackup,
       addInstance,
       addRegion,

@@ -2,32 +2,25 @@
  * What the console knows of the account. It is read once, page by page, and then kept up to date by the stream of events: an event says what has
  * changed, and that is read again. Requests do not grow with schedules times regions.
  */
-import type { EventResource, InstanceResource, ScheduleResource } from '@strongroom/contracts';
-import { call, pagesOf, Refused } from './api/call.js';
+import type { EventResource, InstanceResource, RestorableResource, ScheduleResource } from '@strongroom/contracts';
+import { call, messageOf, pagesOf, Refused } from './api/call.js';
 import { listen } from './api/live.js';
-import {
-  getBackups,
-  getBackupsId,
-  getInstances,
-  getInstancesId,
-  getRegions,
-  getSchedules,
-  getSchedulesId,
-} from './api/operations.js';
-import { type KnownBackup, knownBackup } from './restorable.js';
+import { getInstances, getRegions, getRestorable, getSchedules } from './api/operations.js';
 
 export type Region = { name: string; home: boolean; outage: { message: string; since: string } | null };
 
 export interface Known {
+  /** The home region first. */
   regions: readonly Region[];
+  /** What can be restored, by schedule. */
+  restorable: ReadonlyMap<string, RestorableResource>;
   schedules: ReadonlyMap<string, ScheduleResource>;
-  instances: ReadonlyMap<string, Pick<InstanceResource, 'id' | 'name'>>;
-  /** By instance, the newest first. */
-  backups: ReadonlyMap<string, readonly KnownBackup[]>;
-  /** `schedules` and `backups` say what is being read; `done` is kept up to date from then on. */
-  reading: 'schedules' | 'backups' | 'done';
-  /** Whether the backups were read to the end of the list. */
-  isAllRead: boolean;
+  /** One of the instances, when there is no schedule. */
+  anInstance: Pick<InstanceResource, 'id' | 'name'> | null;
+  /** What was heard since the page was opened, the newest first, no more than are shown. */
+  events: readonly EventResource[];
+  /** What is being read for the first time; `done` is kept up to date from then on. */
+  reading: 'restorable' | 'schedules' | 'done';
   isLive: boolean;
   /** Why something could not be read; null when all went well. */
   problem: string | null;
@@ -35,25 +28,30 @@ export interface Known {
 
 const nothingKnown: Known = {
   regions: [],
+  restorable: new Map(),
   schedules: new Map(),
-  instances: new Map(),
-  backups: new Map(),
-  reading: 'schedules',
-  isAllRead: false,
+  anInstance: null,
+  events: [],
+  reading: 'restorable',
   isLive: false,
   problem: null,
 };
 
-/** No more pages of a list are read. An account with more backups says in each cell what these pages tell. */
-const mostPages = 50;
+/** No more pages of a list are read. */
+export const mostPages = 50;
+/** So many of the events that were heard are kept. */
+const mostEvents = 500;
 /** Events that come close together are read for together. */
 const togetherMs = 250;
-/** So many changed backups are read one by one. More are read from the list. */
+/** What could not be read is read again after this time. */
+const againMs = 5_000;
+/** So many changed instances are read one by one. For more, the lists are read. */
 const mostSingle = 10;
 
 export class Account {
   known = nothingKnown;
-  private readonly changed = { schedule: new Set<string>(), instance: new Set<string>(), backup: new Set<string>() };
+  /** The instances of which something has changed since it was read. */
+  private readonly changed = new Set<string>();
   private readonly stop: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private working: Promise<void> = Promise.resolve();
@@ -64,7 +62,6 @@ export class Account {
     readonly id: string,
     private readonly told: () => void,
     private readonly signedOut: () => void,
-    private readonly isResolved: (known: Known) => boolean,
   ) {
     // It listens before it reads, so that nothing lies between.
     this.stop = listen(id, {
@@ -81,31 +78,22 @@ export class Account {
     clearTimeout(this.timer);
   }
 
-  /** Reads a schedule again that was changed here. */
-  scheduleChanged(id: string): void {
-    this.changed.schedule.add(id);
-    this.readSoon();
+  /** Reads what belongs to an instance again, because something of it was changed here. */
+  instanceChanged(id: string): void {
+    this.changed.add(id);
+    this.readSoon(togetherMs);
   }
 
-  private heard({ subject: { kind, id }, data, instance_id }: EventResource): void {
-    if (kind === 'copy') {
-      const backupId = typeof data === 'object' && data !== null && 'backupId' in data ? data.backupId : undefined;
-      if (typeof backupId === 'string') this.changed.backup.add(backupId);
-    } else this.changed[kind].add(id);
-    // A schedule tells its last run and whether it runs.
-    if (kind === 'backup') {
-      for (const schedule of this.known.schedules.values()) {
-        if (schedule.instance_id === instance_id) this.changed.schedule.add(schedule.id);
-      }
-    }
-    this.readSoon();
+  private heard(event: EventResource): void {
+    this.learn({ events: [event, ...this.known.events].slice(0, mostEvents) });
+    this.instanceChanged(event.instance_id);
   }
 
-  private readSoon(): void {
+  private readSoon(afterMs: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
       this.work(() => this.readChanged());
-    }, togetherMs);
+    }, afterMs);
   }
 
   /** One after the other, so that what was read last is what is known. */
@@ -117,82 +105,61 @@ export class Account {
         if (this.known.problem !== null) this.learn({ problem: null });
       } catch (error) {
         if (error instanceof Refused && error.status === 401) this.signedOut();
-        else this.learn({ problem: error instanceof Refused ? error.message : String(error) });
+        else this.learn({ problem: messageOf(error) });
       }
     });
   }
 
   private async readAll(): Promise<void> {
-    const accountId = this.id;
-    const { regions } = await call(getRegions, { parts: { accountId } });
+    const parts = { accountId: this.id };
+    const { regions } = await call(getRegions, { parts });
     this.learn({ regions: [...regions].sort((a, b) => Number(b.home) - Number(a.home) || (a.name < b.name ? -1 : 1)) });
-    const instances = new Map<string, Pick<InstanceResource, 'id' | 'name'>>();
-    for await (const page of pagesOf(getInstances, accountId, mostPages)) {
-      for (const { id, name } of page.instances) instances.set(id, { id, name });
+    await this.readLists();
+    if (this.known.restorable.size === 0) {
+      const { instances } = await call(getInstances, { parts, query: { limit: 1 } });
+      this.learn({ anInstance: instances[0] ?? null });
     }
-    const schedules = new Map<string, ScheduleResource>();
-    for await (const page of pagesOf(getSchedules, accountId, mostPages)) {
-      for (const schedule of page.schedules) schedules.set(schedule.id, schedule);
-      this.learn({ instances, schedules: new Map(schedules) });
-    }
-    this.learn({ reading: 'backups' });
-    await this.readBackups();
     this.learn({ reading: 'done' });
   }
 
-  /** Reads the list from its newest backup on, until all is told that is shown. */
-  private async readBackups(): Promise<void> {
-    const all: KnownBackup[] = [];
-    let isMore = false;
-    for await (const page of pagesOf(getBackups, this.id, mostPages)) {
-      all.push(...page.backups.map(knownBackup));
-      isMore = page.links.length > 0;
-      this.learn({ backups: byInstance(all), isAllRead: !isMore });
-      if (this.isResolved(this.known)) return;
+  private async readLists(): Promise<void> {
+    const parts = { accountId: this.id };
+    const restorable = new Map<string, RestorableResource>();
+    for await (const page of pagesOf(getRestorable, { parts }, mostPages)) {
+      for (const each of page.restorable) restorable.set(each.id, each);
+      if (this.known.reading !== 'done') this.learn({ restorable: new Map(restorable) });
     }
+    this.learn({ restorable, ...(this.known.reading !== 'done' && { reading: 'schedules' }) });
+    const schedules = new Map<string, ScheduleResource>();
+    for await (const page of pagesOf(getSchedules, { parts }, mostPages)) {
+      for (const schedule of page.schedules) schedules.set(schedule.id, schedule);
+    }
+    this.learn({ schedules });
   }
 
+  /** What could not be read stays noted, and is read again. */
   private async readChanged(): Promise<void> {
-    const [schedules, instances, backups] = [this.changed.schedule, this.changed.instance, this.changed.backup].map(
-      taken,
-    );
-    if (backups && backups.length > mostSingle) await this.readFromList(backups);
-    else for (const id of backups ?? []) await this.readBackup(id);
-    for (const id of instances ?? []) {
-      const found = await thereOrGone(call(getInstancesId, { parts: { accountId: this.id, id } }));
-      this.learn({ instances: replaced(this.known.instances, id, found?.instance) });
-    }
-    for (const id of schedules ?? []) {
-      const found = await thereOrGone(call(getSchedulesId, { parts: { accountId: this.id, id } }));
-      this.learn({ schedules: replaced(this.known.schedules, id, found?.schedule) });
+    const ids = [...this.changed];
+    // An event that comes while they are read notes its instance anew.
+    this.changed.clear();
+    try {
+      if (ids.length > mostSingle) await this.readLists();
+      else for (const id of ids) await this.readInstance(id);
+    } catch (error) {
+      for (const id of ids) this.changed.add(id);
+      this.readSoon(againMs);
+      throw error;
     }
   }
 
-  private async readBackup(id: string): Promise<void> {
-    const found = await thereOrGone(call(getBackupsId, { parts: { accountId: this.id, id } }));
-    this.put([id], found ? [knownBackup(found.backup)] : []);
-  }
-
-  /** The newest pages have what has changed lately. What they do not have is read alone. */
-  private async readFromList(ids: readonly string[]): Promise<void> {
-    const missing = new Set(ids);
-    const pages = Math.ceil(ids.length / mostSingle);
-    for await (const page of pagesOf(getBackups, this.id, pages)) {
-      const read = page.backups.map(knownBackup);
-      this.put(
-        read.map(({ id }) => id),
-        read,
-      );
-      for (const { id } of read) missing.delete(id);
-      if (missing.size === 0) return;
-    }
-    for (const id of missing) await this.readBackup(id);
-  }
-
-  private put(ids: readonly string[], read: readonly KnownBackup[]): void {
-    const instead = new Set(ids);
-    const others = [...this.known.backups.values()].flat().filter(({ id }) => !instead.has(id));
-    this.learn({ backups: byInstance([...others, ...read]) });
+  private async readInstance(id: string): Promise<void> {
+    const asked = { parts: { accountId: this.id }, query: { instance_id: id } };
+    const { restorable } = await call(getRestorable, asked);
+    const { schedules } = await call(getSchedules, asked);
+    this.learn({
+      restorable: replaced(this.known.restorable, id, restorable),
+      schedules: replaced(this.known.schedules, id, schedules),
+    });
   }
 
   private learn(news: Partial<Known>): void {
@@ -202,36 +169,12 @@ export class Account {
   }
 }
 
-function taken(ids: Set<string>): string[] {
-  const all = [...ids];
-  ids.clear();
-  return all;
-}
-
-function replaced<T>(map: ReadonlyMap<string, T>, id: string, value: T | undefined): Map<string, T> {
-  const copy = new Map(map);
-  if (value === undefined) copy.delete(id);
-  else copy.set(id, value);
-  return copy;
-}
-
-/** @returns undefined when it is not there any more */
-async function thereOrGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof Refused && error.status === 404) return undefined;
-    throw error;
-  }
-}
-
-function byInstance(backups: readonly KnownBackup[]): Map<string, KnownBackup[]> {
-  const found = new Map<string, KnownBackup[]>();
-  const newestFirst = [...backups].sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
-  for (const backup of newestFirst) {
-    const list = found.get(backup.instanceId);
-    if (list) list.push(backup);
-    else found.set(backup.instanceId, [backup]);
-  }
-  return found;
+/** The map with these in the place of what belongs to the instance. */
+function replaced<T extends { id: string; instance_id: string }>(
+  map: ReadonlyMap<string, T>,
+  instanceId: string,
+  found: readonly T[],
+): Map<string, T> {
+  const others = [...map].filter(([, { instance_id }]) => instance_id !== instanceId);
+  return new Map([...others, ...found.map((each) => [each.id, each] as const)]);
 }

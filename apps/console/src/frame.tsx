@@ -2,21 +2,25 @@
 import type { ConsoleSession } from '@strongroom/contracts';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Account, type Known } from './account.js';
-import { isResolved } from './matrix.js';
 import { Mark } from './parts/mark.js';
+import { nameOf } from './restorable.js';
+import { type Route, routeOf, screens } from './route.js';
+import { ActivityScreen } from './screens/activity.js';
+import { BackupScreen } from './screens/backup.js';
+import { InstancesScreen } from './screens/instances.js';
+import { RegionsScreen } from './screens/regions.js';
 import { Restorable } from './screens/restorable.js';
+import { ScheduleScreen } from './screens/schedule.js';
 import { SchedulesScreen } from './screens/schedules.js';
+import type { Shown } from './shown.js';
 import { chooseTheme, chosenTheme, themes } from './theme.js';
-
-const screens = { restorable: 'Restorable', schedules: 'Schedules' } as const;
-type Screen = keyof typeof screens;
 
 /** How long ago something was is told anew after this time. */
 const minuteMs = 60_000;
 
 export function Frame({ session, signedOut }: { session: ConsoleSession; signedOut: (why: string | null) => void }) {
   const { account_id: accountId, name, rights } = session;
-  const [screen, setScreen] = useState(screenInAddress);
+  const [route, setRoute] = useState(() => routeOf(location.hash));
   const [known, setKnown] = useState<Known | null>(null);
   const [now, setNow] = useState(() => new Date());
   const account = useRef<Account>(null);
@@ -26,7 +30,6 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
       accountId,
       () => setKnown(opened.known),
       () => signedOut('The session is over. Sign in again.'),
-      isResolved,
     );
     account.current = opened;
     setKnown(opened.known);
@@ -38,23 +41,24 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
   }, [accountId]);
   useEffect(() => {
     const moved = () => {
-      setScreen(screenInAddress());
+      setRoute(routeOf(location.hash));
       heading.current?.focus();
     };
     addEventListener('hashchange', moved);
     return () => removeEventListener('hashchange', moved);
   }, []);
+  const title = titleOf(route, known);
   useEffect(() => {
-    document.title = `${screens[screen]} · Strongroom`;
-  }, [screen]);
+    document.title = `${title} · Strongroom`;
+  }, [title]);
   return (
     <>
       <header>
         <span class="brand">Strongroom</span>
         <nav aria-label="Screens">
-          {Object.entries(screens).map(([id, title]) => (
-            <a key={id} href={`#/${id}`} aria-current={id === screen ? 'page' : undefined}>
-              {title}
+          {Object.entries(screens).map(([id, label]) => (
+            <a key={id} href={`#/${id}`} aria-current={id === route.screen ? 'page' : undefined}>
+              {label}
             </a>
           ))}
         </nav>
@@ -68,7 +72,7 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
       </header>
       <main>
         <h1 ref={heading} tabIndex={-1}>
-          {screens[screen]}
+          {title}
         </h1>
         {known && (
           <>
@@ -80,22 +84,43 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
                 {known.problem}
               </p>
             )}
-            {screen === 'restorable' ? (
-              <Restorable known={known} accountId={accountId} now={now} />
-            ) : (
-              <SchedulesScreen
-                known={known}
-                accountId={accountId}
-                rights={rights}
-                now={now}
-                changed={(id) => account.current?.scheduleChanged(id)}
-              />
-            )}
+            <ScreenOf
+              route={route}
+              shown={{ known, accountId, rights, now, changed: (id) => account.current?.instanceChanged(id) }}
+            />
           </>
         )}
       </main>
     </>
   );
+}
+
+function ScreenOf({ route, shown }: { route: Route; shown: Shown }) {
+  switch (route.screen) {
+    case 'restorable':
+      return <Restorable {...shown} />;
+    case 'schedules':
+      return route.id === null ? (
+        <SchedulesScreen {...shown} />
+      ) : (
+        <ScheduleScreen key={route.id} id={route.id} {...shown} />
+      );
+    case 'backups':
+      return <BackupScreen key={route.id} id={route.id} {...shown} />;
+    case 'regions':
+      return <RegionsScreen {...shown} />;
+    case 'instances':
+      return <InstancesScreen {...shown} />;
+    case 'activity':
+      return <ActivityScreen {...shown} />;
+  }
+}
+
+function titleOf(route: Route, known: Known | null): string {
+  if (route.id === null) return screens[route.screen];
+  if (route.screen === 'backups') return 'Backup';
+  const schedule = known?.restorable.get(route.id);
+  return schedule ? `Schedule of ${nameOf(schedule)}` : 'Schedule';
 }
 
 function ThemeChoice() {
@@ -119,8 +144,4 @@ function ThemeChoice() {
       </select>
     </label>
   );
-}
-
-function screenInAddress(): Screen {
-  return location.hash === '#/schedules' ? 'schedules' : 'restorable';
 }

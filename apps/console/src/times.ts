@@ -1,6 +1,6 @@
 /** Instants in words. */
 
-const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+export const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 
 /** A time of a schedule is in UTC, and says no zone. */
 export function instantOf(zoneless: string): Date {

@@ -42,6 +42,10 @@ describe('npm start', () => {
       ['ORD', true, backup?.checksum],
     ]);
     expect(launcher.output).toContain(`npx strongroom restore ${backup?.id} --from IAD`);
+    expect(launcher.output).toMatch(
+      /Restored from (IAD|ORD) for a trial in [\d.]+ s: .* all \d+ tables with [\d,]+ rows were read/,
+    );
+    expect(launcher.output).toMatch(/Console +http:\/\/127\.0\.0\.1:\d+\/console.*\n+.*Up in/);
     expect(launcher.output).toContain('events go through PostgreSQL (embedded feed), as asked by --broker embedded');
     expect(first).toMatchObject({ api: `http://127.0.0.1:${port}`, homeRegion: 'DFW', broker: 'embedded' });
     expect(Object.keys(first.vaults)).toEqual(['DFW', 'IAD', 'ORD', 'HKG', 'SYD']);

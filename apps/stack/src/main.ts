@@ -2,7 +2,7 @@
 import '@strongroom/runtime/free-this-process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { getBackups, messageOf, pathOf } from '@strongroom/contracts';
+import { type BackupResource, getBackups, messageOf, pathOf } from '@strongroom/contracts';
 import { freeThisProcess } from '@strongroom/runtime';
 import { adviceOn } from './advice.js';
 import { report, runDemo } from './demo.js';
@@ -10,6 +10,7 @@ import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { parseOptions, type StackOptions, UsageFault } from './options.js';
 import { Stack } from './stack.js';
 import { Terminal } from './terminal.js';
+import { tryRestore } from './trial.js';
 
 const exitFault = 1;
 const exitUsage = 2;
@@ -20,7 +21,7 @@ const sameAskMs = 1_000;
 
 const projectFolder = join(import.meta.dirname, '..', '..', '..', '..');
 const terminal = Terminal.ofProcess();
-const { bold, dim, green, red } = terminal;
+const { bold, dim, green, red, yellow } = terminal;
 let stack: Stack | undefined;
 
 async function main(): Promise<void> {
@@ -67,9 +68,11 @@ async function run(options: StackOptions, stop: AbortSignal): Promise<void> {
 /** When the demo fails, the reason is printed, and the stack stays up so that one can look for the cause. */
 async function demonstrate(running: Stack, options: StackOptions, stop: AbortSignal): Promise<void> {
   try {
+    const isFirst = running.file.current.instanceId === null;
     const backup = await runDemo(running.file, terminal, stop);
     if (!backup) return;
     report(backup, running.file.current.homeRegion, terminal);
+    if (isFirst) await tellTrial(running, backup, stop);
     howToGoOn(running, options, backup.id);
   } catch (error) {
     if (stop.aborted) return;
@@ -77,6 +80,29 @@ async function demonstrate(running: Stack, options: StackOptions, stop: AbortSig
     terminal.say('', `  ${red('✗')} The demo failed: ${messageOf(error)}`);
     howToGoOn(running, options, 'BACKUP_ID');
   }
+}
+
+/** Later starts show the same demo, and what was restored once is not tried at each of them. */
+async function tellTrial({ file, keys }: Stack, { id, copies }: BackupResource, stop: AbortSignal): Promise<void> {
+  const region = copies.find(({ verified }) => verified)?.region;
+  const vault = region && file.current.vaults[region];
+  if (region === undefined || vault === undefined) return;
+  terminal.draw([dim(`  The copy in ${region} is restored for a trial …`)]);
+  const trial = { backupId: id, region, vault, identity: keys.backupKeyFile };
+  const outcome = await tryRestore(projectFolder, trial, stop);
+  if (stop.aborted) return;
+  terminal.settle();
+  if ('notTested' in outcome) {
+    terminal.say('', `  ${yellow('!')} The restore could not be tried: ${outcome.notTested}`);
+    return;
+  }
+  const { tables, rows, seconds } = outcome;
+  const read = `a server started on it, and all ${tables} tables with ${rows.toLocaleString('en')} rows were read`;
+  terminal.say(
+    '',
+    `  ${green('✓')} Restored from ${region} for a trial in ${seconds.toFixed(1)} s: ${read}. Nothing of it is left.`,
+    dim('    By strongroom verify --restore. The services do not know of it, and the console does not show it.'),
+  );
 }
 
 function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId: string): void {
@@ -87,12 +113,13 @@ function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId
   const restore = `npx strongroom restore ${backupId} --from IAD --to ./restored`;
   terminal.say(
     '',
-    `  ${bold('Serving')}   ${api}   ${dim('console: /console, reference: /docs')}`,
+    `  ${bold('Serving')}   ${api}   ${dim('reference: /docs')}`,
     `  ${bold('Logs')}      ${relative('.', logs.path)}/`,
     `  ${bold('Call it')}   TOKEN=$(node -p "JSON.parse(require('fs').readFileSync('${stackFile}')).tokens.admin")`,
     `            curl -H "X-Auth-Token: $TOKEN" ${api}${pathOf(getBackups, { accountId })}`,
     `  ${bold('Restore')}   ${restore}${isDefault ? '' : ` --vault '${`IAD=${vaults.IAD}`.replaceAll("'", "'\\''")}' --identity ${keyFile}`}`,
     `  ${bold('Key')}       ${keyFile} opens the backups${keys.isNew ? ', and was made by this start' : ''}. Keep a copy of it elsewhere: without it nobody can restore them.`,
+    `  ${bold('Console')}   ${api}/console   ${dim(`account ${accountId}, and the token of Call it`)}`,
     '',
   );
 }

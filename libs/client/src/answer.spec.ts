@@ -70,7 +70,7 @@ describe('an answer of an older service', () => {
     };
     expect(parseAnswer(eventResource, event)).toEqual({
       ...event,
-      ...{ actor_details: null, client_request_id: null, client_correlation_id: null },
+      ...{ actor_details: null, reason: null, client_request_id: null, client_correlation_id: null },
     });
   });
 

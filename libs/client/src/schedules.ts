@@ -1,6 +1,7 @@
 /** The calls on schedules, each with the resource as its result. All throw an `ApiFault`. */
 import {
   deleteSchedulesId,
+  getRestorable,
   getSchedules,
   getSchedulesId,
   getSchedulesIdRuns,
@@ -8,6 +9,7 @@ import {
   postSchedules,
   postSchedulesIdPreview,
   putSchedulesId,
+  type RestorableResource,
   type RunResource,
   type SchedulePreviewResource,
   type ScheduleResource,
@@ -61,6 +63,14 @@ export class ScheduleCalls {
   ): AsyncGenerator<PreviewedBackupResource> {
     const asked = { ...options, id, query, body: { schedule } };
     for await (const { preview } of this.caller.pages(postSchedulesIdPreview, asked)) yield* preview.backups;
+  }
+
+  /** What can be restored from where, for each of them, by id, read page by page. */
+  async *restorable(
+    query: QueryOf<typeof getRestorable> = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<RestorableResource> {
+    for await (const page of this.caller.pages(getRestorable, { ...options, query })) yield* page.restorable;
   }
 
   /** Asks for a backup beside the schedule's slots, from now on. */

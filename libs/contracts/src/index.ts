@@ -17,6 +17,7 @@ export { valueWhenAbsent } from './http/fields.js';
 export * from './http/instances.js';
 export * from './http/operation.js';
 export * from './http/operations.js';
+export * from './http/restorable.js';
 export * from './http/schedule-previews.js';
 export * from './http/schedules.js';
 export * from './http/service.js';

@@ -67,6 +67,7 @@ import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-sche
 import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
 import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
+import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 import { OutcomesByStatement1700000000130 } from './migrations/0130-outcomes-by-statement.js';
 
 export const migrations = [
@@ -138,5 +139,6 @@ export const migrations = [
   QuotasOfLanes1700000000121,
   ReadsByOneProcess1700000000122,
   Webhooks1700000000123,
+  ReasonsOfPauses1700000000128,
   OutcomesByStatement1700000000130,
 ] as const;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NewEvent } from '@strongroom/contracts';
+import { decide } from './decider.js';
 import { account, given } from './given.js';
 import { type ScheduleDefinition, scheduleDecider, shrinks } from './schedule.js';
 
@@ -80,6 +81,20 @@ describe('a schedule', () => {
     expect(given(scheduleDecider, [created]).when(update({ ...definition, copyTo: ['IAD', 'ORD'] })).gives).toBe(
       'schedule-unchanged',
     );
+  });
+
+  it('takes another reason for a pause as a change, and the same one for none', () => {
+    const paused: NewEvent = { type: 'ScheduleUpdated', data: { scheduleId, instanceId, ...definition, paused: true } };
+    const because = (reason: string) => given(scheduleDecider, [created, paused]).when({ ...update({}), reason });
+    expect(because('the disks are being moved').gives).toEqual([paused]);
+    const state = { is: 'active', accountId: account, instanceId, definition, pauseReason: 'the same' } as const;
+    expect(decide(scheduleDecider, { ...update({ paused: true }), reason: 'the same' }, state)).toMatchObject({
+      events: [paused],
+    });
+    const isPaused = { ...state, definition: { ...definition, paused: true } };
+    expect(decide(scheduleDecider, { ...update({ paused: true }), reason: 'the same' }, isPaused)).toMatchObject({
+      refused: 'schedule-unchanged',
+    });
   });
 
   it('takes another order of regions for a change', () => {

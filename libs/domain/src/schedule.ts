@@ -1,5 +1,5 @@
 /** A schedule says when an instance is backed up and where its backups are copied. An instance has at most one. */
-import { type EventData, refuse } from '@strongroom/contracts';
+import { type EventData, type RecordedEvent, refuse } from '@strongroom/contracts';
 import type { Decider } from './decider.js';
 import { instanceUnknown, serverToBackUp } from './instance.js';
 import type { InstanceState } from './instance-state.js';
@@ -11,7 +11,14 @@ export type ScheduleDefinition = Pick<
 
 export type ScheduleState =
   | { is: 'absent' }
-  | { is: 'active'; accountId: string; instanceId: string; definition: ScheduleDefinition }
+  | {
+      is: 'active';
+      accountId: string;
+      instanceId: string;
+      definition: ScheduleDefinition;
+      /** Why it is paused, where somebody has said so. */
+      pauseReason: string | null;
+    }
   | { is: 'deleted' };
 
 export type ScheduleCommand =
@@ -25,7 +32,14 @@ export type ScheduleCommand =
       /** How many schedules the account may have. */
       mostSchedules: number;
     }
-  | { type: 'UpdateSchedule'; accountId: string; scheduleId: string; changes: Partial<ScheduleDefinition> }
+  | {
+      type: 'UpdateSchedule';
+      accountId: string;
+      scheduleId: string;
+      changes: Partial<ScheduleDefinition>;
+      /** Why it is paused. The context of the event has it. */
+      reason?: string | undefined;
+    }
   | { type: 'DeleteSchedule'; accountId: string; scheduleId: string };
 
 const unknown = (scheduleId: string) =>
@@ -34,6 +48,17 @@ const counted = (accountId: string, by: 1 | -1, most = 0) => [
   { kind: 'schedules-of-account' as const, key: accountId, by, most },
 ];
 const claimOn = (instanceId: string) => [{ kind: 'schedule-of-instance' as const, key: instanceId }];
+
+function defined(
+  before: ScheduleState,
+  { accountId, data, context }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
+): ScheduleState {
+  const { scheduleId: _, instanceId, ...definition } = data;
+  const said = before.is === 'active' ? before.pauseReason : null;
+  // A change of something else leaves the pause and its reason as they are.
+  const pauseReason = definition.paused ? (context.reason ?? said) : null;
+  return { is: 'active', accountId, instanceId, definition, pauseReason };
+}
 
 export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand> = {
   aggregate: 'schedule',
@@ -48,10 +73,11 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
         quotas: counted(accountId, 1, mostSchedules),
       };
     },
-    UpdateSchedule({ accountId, scheduleId, changes }, state) {
+    UpdateSchedule({ accountId, scheduleId, changes, reason }, state) {
       if (state.is !== 'active' || state.accountId !== accountId) return unknown(scheduleId);
       const definition = { ...state.definition, ...changes };
-      if (sameDefinition(definition, state.definition)) {
+      const saysMore = reason !== undefined && reason !== state.pauseReason;
+      if (!saysMore && sameDefinition(definition, state.definition)) {
         return refuse('schedule-unchanged', `Schedule ${scheduleId} is already as asked: the update changes nothing.`);
       }
       return {
@@ -68,18 +94,8 @@ export const scheduleDecider: Decider<'schedule', ScheduleState, ScheduleCommand
     },
   },
   evolve: {
-    ScheduleCreated: (_, { accountId, data: { scheduleId: __, instanceId, ...definition } }) => ({
-      is: 'active',
-      accountId,
-      instanceId,
-      definition,
-    }),
-    ScheduleUpdated: (_, { accountId, data: { scheduleId: __, instanceId, ...definition } }) => ({
-      is: 'active',
-      accountId,
-      instanceId,
-      definition,
-    }),
+    ScheduleCreated: defined,
+    ScheduleUpdated: defined,
     ScheduleDeleted: () => ({ is: 'deleted' }),
   },
   claimed: {

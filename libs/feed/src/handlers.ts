@@ -6,7 +6,7 @@
 import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import type { MessageHandler } from '@nestjs/microservices';
 import { type Aggregate, aggregateOfEvent, aggregates, eventTypes, type RecordedEvent } from '@strongroom/contracts';
-import { runInContext } from '@strongroom/runtime';
+import { inSpan, runInContext } from '@strongroom/runtime';
 import { isObservable, lastValueFrom, type Observable, throwError } from 'rxjs';
 import type { FeedContext } from './feed-context.js';
 
@@ -52,18 +52,27 @@ export class Handlers {
     if (events.length === 0) return;
     for (const type of [anyType, ...new Set(events.map((event) => event.type))]) {
       const ofType = type === anyType ? events : events.filter((event) => event.type === type);
-      for (const handler of this.ofMany.get(type) ?? []) await ended(await handler(ofType, context));
+      const handlers = this.ofMany.get(type) ?? [];
+      if (handlers.length === 0) continue;
+      const attributes = { 'strongroom.events': ofType.length };
+      const places = ofType.map((event) => event.context.traceparent);
+      await inSpan(places, { name: 'handle events', kind: 'consumer', attributes }, async () => {
+        for (const handler of handlers) await ended(await handler(ofType, context));
+      });
     }
   }
 
   /** Runs the handlers of one event. It does nothing for an event of a type that has none. */
   async handle(event: RecordedEvent, context: FeedContext): Promise<void> {
-    const { requestId, correlationId } = event.context;
-    await runInContext({ requestId, correlationId, eventId: event.id }, async () => {
-      for (const handler of this.byType.get(event.type) ?? []) {
-        await ended(await handler(event, context));
-      }
-    });
+    const handlers = this.byType.get(event.type) ?? [];
+    if (handlers.length === 0) return;
+    const { requestId, correlationId, traceparent } = event.context;
+    const span = { name: `handle ${event.type}`, kind: 'consumer' } as const;
+    await runInContext({ requestId, correlationId, eventId: event.id }, () =>
+      inSpan([traceparent], span, async () => {
+        for (const handler of handlers) await ended(await handler(event, context));
+      }),
+    );
   }
 }
 

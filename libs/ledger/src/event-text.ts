@@ -15,6 +15,7 @@ export interface EventText {
   /** As the context of the event has it; null when it has none. */
   requestId: string | null;
   correlationId: string | null;
+  traceparent: string | null;
   /** The envelope as JSON, for `parseEvent`. */
   text: string;
 }
@@ -30,7 +31,8 @@ export const mostTextBytes = 4_000_000;
  * of data. The event that goes beyond the bytes is the last.
  */
 export const eventTexts = `select position, id, type, stream, version, account_id as "accountId", instance_id as "instanceId", ${at} as at,
-  context->>'requestId' as "requestId", context->>'correlationId' as "correlationId", written as data, context::text as context
+  context->>'requestId' as "requestId", context->>'correlationId' as "correlationId",
+  context->>'traceparent' as traceparent, written as data, context::text as context
   from (
     select e.*, written, sum(octet_length(written)) over (order by position rows unbounded preceding) - octet_length(written) as bytes_before
     from ledger_next_of_kind($1, $2, $3) e cross join lateral (select e.data::text as written offset 0) of_data
@@ -54,6 +56,7 @@ export const eventTextRows = z.array(
       at: z.string(),
       requestId: z.string().nullable(),
       correlationId: z.string().nullable(),
+      traceparent: z.string().nullable(),
       data: z.string(),
       context: z.string(),
     })

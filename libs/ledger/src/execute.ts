@@ -15,7 +15,7 @@ import {
   streamOf,
 } from '@strongroom/contracts';
 import { type Claim, type ClaimKind, type Decider, decide, fold, type QuotaKind } from '@strongroom/domain';
-import type { Ids } from '@strongroom/runtime';
+import { type Ids, inSpan, tracedContext } from '@strongroom/runtime';
 import {
   type AppendOutcome,
   type AppendRequest,
@@ -62,6 +62,8 @@ export interface BoundCommand {
   name: string;
   /** The events of the stream as far as the sender knows; undefined when it has not read them. */
   history: readonly RecordedEvent[] | undefined;
+  /** The place in the trace of what asks for it. */
+  traceparent: string | undefined;
   after: Promise<unknown> | undefined;
   expects: readonly ExpectedStream[];
   plan(ids: Ids, history: readonly RecordedEvent[]): AppendRequest | Refusal;
@@ -110,37 +112,50 @@ export function execute<A extends Aggregate, State, Command extends { type: stri
  * @throws {ConflictFault} after five lost races
  */
 export async function executeTogether(
-  { ledger, ids }: ExecuteParts,
+  parts: ExecuteParts,
   given: readonly BoundCommand[] | (() => Promise<readonly BoundCommand[]>),
 ): Promise<Executed | Refusal> {
   let commands: readonly BoundCommand[] = [];
   for (let attempt = 1; attempt <= tries; attempt += 1) {
     commands = typeof given === 'function' ? await given() : given;
-    const planned: { command: BoundCommand; request: AppendRequest }[] = [];
-    for (const command of commands) {
-      const known = attempt === 1 ? command.history : undefined;
-      const request = command.plan(ids, known ?? (await ledger.readStream(command.stream)));
-      if (isRefusal(request)) return request;
-      if (request.events.length > 0) planned.push({ command, request });
-    }
-    if (planned.length === 0) return { events: [] };
-    await Promise.all(commands.map(({ after }) => after));
-    const requests = planned.map(({ request }) => request);
-    const outcomes = await append(
-      ledger,
-      requests,
-      planned.flatMap(({ command }) => command.expects),
+    const places = commands.map(({ traceparent }) => traceparent);
+    const types = [...new Set(commands.map(({ name }) => name))].join(', ');
+    const done = await inSpan(places, { name: `record ${types}`, kind: 'producer' }, () =>
+      executeOnce(parts, commands, attempt === 1),
     );
-    for (const [index, { command, request }] of planned.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.outcome === 'claimed' || outcome?.outcome === 'used-up') return command.refusal(request, outcome);
-    }
-    if (outcomes.every(isAppended)) {
-      return { events: requests.flatMap((request, index) => recorded(request, outcomes[index])) };
-    }
+    if (done) return done;
   }
   const names = commands.map(({ name, stream }) => `${name} on ${stream}`).join(', ');
   throw new ConflictFault(`the ledger changed ${tries} times while ${names} was decided; try again`);
+}
+
+/** @returns undefined when somebody else was faster */
+async function executeOnce(
+  { ledger, ids }: ExecuteParts,
+  commands: readonly BoundCommand[],
+  isFirst: boolean,
+): Promise<Executed | Refusal | undefined> {
+  const planned: { command: BoundCommand; request: AppendRequest }[] = [];
+  for (const command of commands) {
+    const known = isFirst ? command.history : undefined;
+    const request = command.plan(ids, known ?? (await ledger.readStream(command.stream)));
+    if (isRefusal(request)) return request;
+    if (request.events.length > 0) planned.push({ command, request });
+  }
+  if (planned.length === 0) return { events: [] };
+  await Promise.all(commands.map(({ after }) => after));
+  const requests = planned.map(({ request }) => request);
+  const outcomes = await append(
+    ledger,
+    requests,
+    planned.flatMap(({ command }) => command.expects),
+  );
+  for (const [index, { command, request }] of planned.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.outcome === 'claimed' || outcome?.outcome === 'used-up') return command.refusal(request, outcome);
+  }
+  if (!outcomes.every(isAppended)) return undefined;
+  return { events: requests.flatMap((request, index) => recorded(request, outcomes[index])) };
 }
 
 export function commandOn<A extends Aggregate, State, Command extends { type: string }>(
@@ -152,6 +167,7 @@ export function commandOn<A extends Aggregate, State, Command extends { type: st
     stream: streamOf(decider.aggregate, target.id),
     name: command.type,
     history: target.history ?? (target.isNew ? [] : undefined),
+    traceparent: target.context.traceparent,
     after: target.after,
     expects: target.expects ?? [],
     plan: (ids, history) => notAsExpected(target, history) ?? plan({ ids }, decider, target, command, history),
@@ -197,7 +213,7 @@ export function plan<A extends Aggregate, State, Command extends { type: string 
     expectedVersion: history.at(-1)?.version ?? 0,
     accountId,
     instanceId,
-    context,
+    context: tracedContext(context),
     events: decision.events.map((event) => ({ ...event, id: ids.next() })),
     claims: [...(decision.claims ?? []), ...claims],
     releases: decision.releases ?? [],

@@ -12,7 +12,7 @@ import {
   streamOf,
 } from '@strongroom/contracts';
 import { type Decider, fold } from '@strongroom/domain';
-import { type Ids, type Logger, persist } from '@strongroom/runtime';
+import { type Ids, type Logger, persist, tracedContext } from '@strongroom/runtime';
 import { commandOn, type Executed, execute, executeTogether, type Target } from './execute.js';
 import type { Ledger } from './ledger.js';
 import { isOutage } from './ledger-fault.js';
@@ -77,7 +77,7 @@ export class CausedLedger extends LeasedLedger {
     actor: string,
   ) {
     super(parts, use);
-    this.context = causedBy(cause, actor);
+    this.context = tracedContext(causedBy(cause, actor));
   }
 
   /** As `execute`, on the aggregate of that id. @throws {ConflictFault} after five lost races */

@@ -6,7 +6,7 @@ import type { ScheduleResource } from '@strongroom/contracts';
 import { boundFor, isAsideSql, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { objectText, orNull, plainText, zonelessText } from './json-text.js';
+import { escapedText, objectText, orNull, plainText, zonelessText } from './json-text.js';
 import type { PageOfInstances } from './schedule-view.js';
 import type { PageRequest } from './view.js';
 import { stateColumns, viewState } from './view-state.js';
@@ -35,6 +35,7 @@ function textOfSchedule(now: string): string {
     updated: zonelessText('s.updated_at'),
     copy_to: 'array_to_json(s.copy_to)::text',
     paused: `case when s.paused then 'true' else 'false' end`,
+    pause_reason: orNull(escapedText('s.pause_reason')),
     version: 's.version',
   });
 }

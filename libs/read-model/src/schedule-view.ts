@@ -13,6 +13,8 @@ export interface ScheduleRow extends ViewRow {
   fullBackupRetention: number;
   copyTo: string[];
   paused: boolean;
+  /** Why it is paused, where somebody has said so. */
+  pauseReason: string | null;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -38,6 +40,7 @@ export const scheduleTable = new EntitySchema<ScheduleRow>({
     fullBackupRetention: { type: 'integer', name: 'full_backup_retention' },
     copyTo: { type: 'text', array: true, name: 'copy_to' },
     paused: { type: 'boolean' },
+    pauseReason: { type: 'text', name: 'pause_reason', nullable: true },
     createdAt: { type: 'timestamptz', name: 'created_at' },
     updatedAt: { type: 'timestamptz', name: 'updated_at' },
     version: { type: 'integer' },
@@ -45,19 +48,23 @@ export const scheduleTable = new EntitySchema<ScheduleRow>({
 });
 
 const defined = (
-  createdAt: Date,
-  { accountId, at, version, data }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
+  before: Pick<ScheduleRow, 'createdAt' | 'pauseReason'> | undefined,
+  { accountId, at, version, data, context }: RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated'>,
 ): ScheduleRow => {
   const { scheduleId, ...definition } = data;
-  return { id: scheduleId, accountId, ...definition, createdAt, updatedAt: new Date(at), version };
+  const updatedAt = new Date(at);
+  // A change of something else leaves the pause and its reason as they are.
+  const pauseReason = data.paused ? (context.reason ?? before?.pauseReason ?? null) : null;
+  const createdAt = before?.createdAt ?? updatedAt;
+  return { id: scheduleId, accountId, ...definition, pauseReason, createdAt, updatedAt, version };
 };
 
 export const scheduleView: View<'schedule', ScheduleRow> = {
   aggregate: 'schedule',
   table: scheduleTable,
   fold: {
-    ScheduleCreated: (_, event) => defined(new Date(event.at), event),
-    ScheduleUpdated: (row, event) => row && defined(row.createdAt, event),
+    ScheduleCreated: (_, event) => defined(undefined, event),
+    ScheduleUpdated: (row, event) => row && defined(row, event),
     ScheduleDeleted: () => undefined,
   },
 };

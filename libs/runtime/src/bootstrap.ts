@@ -9,8 +9,10 @@ import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
 import { freeThisProcess } from './process-environment.js';
 import { problemsOfProcess } from './process-limits.js';
+import { processName } from './process-name.js';
 import { type RuntimeParts, runtimeParts } from './runtime-module.js';
 import { openService, type Service, type ServiceOptions } from './service.js';
+import { type Collector, tellSpans } from './tracing/collector.js';
 
 export interface BootstrapOptions<A extends AppName> extends ServiceOptions<ConfigOf[A]> {
   app: A;
@@ -43,6 +45,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
 
   const stopping = new AbortController();
   let opening: Promise<Service> | undefined;
+  let collector: Collector | undefined;
   const end = async (why: string) => {
     // The end has a deadline, so to ask again changes nothing. A supervisor and its terminal often ask both.
     if (stopping.signal.aborted) return;
@@ -54,6 +57,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     }, endWithinMs);
     const service = await opening?.catch(() => undefined);
     await service?.close();
+    await collector?.end();
     clearTimeout(deadline);
     log.info('stopped');
     // What had not begun to serve has nothing to end in order, and may still wait for a server that is away.
@@ -63,6 +67,9 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
   onAsk(process.stdin, config.supervised, (why) => void end(why));
 
   try {
+    if (config.traces) {
+      collector = await tellSpans(config.traces, { log, metrics: parts.metrics, process: processName(app) });
+    }
     await prepare?.(parts, stopping.signal);
     if (stopping.signal.aborted) return;
     opening = openService(parts, options, stopping.signal);

@@ -14,6 +14,7 @@ import {
   problemsOfVaults,
 } from './config-problems.js';
 import { type EncryptionConfig, encryptionOf, unfitRecipients } from './encryption-config.js';
+import { type HttpTls, httpTlsOf, privateHttpOf } from './http-config.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
 import { KeyRing } from './key-ring.js';
@@ -34,8 +35,10 @@ import * as transfers from './settings/transfers.js';
 import * as transport from './settings/transport.js';
 import * as regions from './settings/vaults.js';
 import * as work from './settings/work.js';
+import { problemsOfTraces, type TraceConfig, tracesOf } from './trace-config.js';
 
 export type { EncryptionConfig } from './encryption-config.js';
+export type { HttpTls } from './http-config.js';
 export type { IdentityConfig } from './identity-config.js';
 export type { KafkaSecurity, TokenSource } from './kafka-config.js';
 export type { OwnService } from './own-services.js';
@@ -85,14 +88,6 @@ export interface CustomerConfig {
   failedLogins: transport.FailedLogins;
 }
 
-/** The certificate and the key that clients see. They change where they come from files. */
-export interface HttpTls {
-  certificate: string;
-  key: string;
-  certificateFile?: string;
-  keyFile?: string;
-}
-
 /** The settings of an app, parsed. Their declarations in `settings/` say what each means. */
 export interface AppConfig {
   app: AppName;
@@ -125,6 +120,8 @@ export interface AppConfig {
   secretKeyFile?: string;
   logLevel: service.LogLevel;
   alarms: AlarmConfig;
+  /** Without it, nobody is told of traces. */
+  traces?: TraceConfig;
   leaseMs: number;
   catchUpMs: number;
   backupConcurrency: number;
@@ -218,6 +215,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     ...problemsOfDatabase(given),
     ...problemsOfVaults(given),
     ...problemsOfHeartbeat(given),
+    ...problemsOfTraces(given),
     ...(given.value(ledgerAndFeed.feed) === 'kafka' ? problemsOfKafka(given) : []),
     ...(app === 'api'
       ? [
@@ -242,6 +240,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   if (app === 'scheduler' && buildsServers)
     refuse(app, problemsOfBuiltServers(instancesFolder, users, mostBuiltServers));
   const httpTls = app === 'api' ? httpTlsOf(given) : undefined;
+  const traces = tracesOf(given);
   const privateHttp = app === 'api' ? privateHttpOf(given) : undefined;
   return {
     app,
@@ -272,6 +271,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
     ...(secretKeyFile !== undefined && { secretKeyFile }),
     logLevel: given.value(service.logLevel),
     alarms: alarmsOf(given),
+    ...(traces && { traces }),
     leaseMs: given.value(work.lease),
     catchUpMs: given.value(work.catchUp),
     backupConcurrency: given.value(work.backupConcurrency),
@@ -324,13 +324,6 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   };
 }
 
-/** Beside the port of the clients, so that several processes on one host keep apart. */
-function privateHttpOf(given: GivenSettings): { host: string; port: number } {
-  const port = given.value(service.httpPort);
-  const beside = port === 0 ? 0 : port + (port > 65_525 ? -10 : 10);
-  return { host: given.value(service.privateHost), port: given.valueIfSet(service.privatePort) ?? beside };
-}
-
 /** The keys of an app that has some. */
 export function keyRingOf({
   secretKey,
@@ -356,19 +349,6 @@ export function withoutEffect(env: NodeJS.ProcessEnv): string[] {
 
 function refuse(app: AppName, problems: readonly ConfigProblem[]): void {
   if (problems.length > 0) throw new ConfigFault(app, problems);
-}
-
-function httpTlsOf(given: GivenSettings): HttpTls | undefined {
-  const certificate = given.valueIfSet(transport.tlsCertificate);
-  const key = given.valueIfSet(transport.tlsKey);
-  if (certificate === undefined || key === undefined) return undefined;
-  const certificateFile = given.fileOf(transport.tlsCertificate);
-  const keyFile = given.fileOf(transport.tlsKey);
-  return {
-    ...{ certificate, key },
-    ...(certificateFile !== undefined && { certificateFile }),
-    ...(keyFile !== undefined && { keyFile }),
-  };
 }
 
 function customersOf(given: GivenSettings): CustomerConfig {

@@ -3,10 +3,13 @@
  * client calls its request is kept beside it, and where it comes from. Every request ends in one log line and one measurement.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Span } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientAddresses } from './client-address.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
+import { logFieldsOf, spanOfRequest } from './tracing/spans.js';
+import { traceparentOf } from './tracing/traceparent.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -14,6 +17,8 @@ declare module 'fastify' {
     clientAddress: string;
     /** What each line of the log about the request has; undefined until its first hook. */
     logContext: LogContext | undefined;
+    /** The span of the request; undefined where traces are told to nobody. */
+    span: Span | undefined;
   }
 }
 
@@ -48,7 +53,10 @@ export function followRequests(
   // The fields of this line are always the same, and none of them is secret. To look for secrets costs more than the line.
   const answered = log.child({}, { redact: [] });
   const contextOf = (request: FastifyRequest): LogContext => {
-    request.logContext ??= { requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) };
+    request.logContext ??= {
+      ...{ requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) },
+      ...logFieldsOf(request.span),
+    };
     return request.logContext;
   };
   const seconds = metrics.histogram({
@@ -60,8 +68,10 @@ export function followRequests(
 
   server.decorateRequest('clientAddress', '');
   server.decorateRequest('logContext', undefined);
+  server.decorateRequest('span', undefined);
   server.addHook('onRequest', (request, reply, done) => {
     request.clientAddress = addresses.of(request.raw);
+    request.span = spanOf(request);
     reply.header('X-Request-Id', request.id);
     const context = contextOf(request);
     const { clientRequestId } = context;
@@ -71,7 +81,8 @@ export function followRequests(
   // A body is parsed in events of the socket, which belong to no request. So the context is set again after that.
   server.addHook('preValidation', (request, _reply, done) => runInContext(contextOf(request), done));
   server.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'unknown';
+    const route = routeOf(request);
+    request.span?.setAttribute('http.response.status_code', reply.statusCode).end();
     seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
     const [path = ''] = request.url.split('?', 1);
     answered[ownRoutes.test(path) ? 'debug' : 'info'](
@@ -84,4 +95,22 @@ export function followRequests(
     );
     done();
   });
+}
+
+function routeOf({ routeOptions }: FastifyRequest): string {
+  return routeOptions.url ?? 'unknown';
+}
+
+/** The route alone names it: a path has ids. */
+function spanOf(request: FastifyRequest): Span | undefined {
+  const { method, headers, id } = request;
+  const route = routeOf(request);
+  if (ownRoutes.test(route)) return undefined;
+  const attributes = { 'http.request.method': method, 'http.route': route, 'strongroom.request_id': id };
+  return spanOfRequest({ name: `${method} ${route}`, attributes }, headers.traceparent);
+}
+
+/** The place of a request in its trace, for the context of its events. */
+export function traceOf({ span }: FastifyRequest): { traceparent?: string } {
+  return span ? { traceparent: traceparentOf(span.spanContext()) } : {};
 }

@@ -7,6 +7,7 @@ import type { LoggerService } from '@nestjs/common';
 import { type DestinationStream, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from './config.js';
 import { linesToStandardOutput } from './log-lines.js';
+import { logFieldsOfSpan } from './tracing/spans.js';
 
 export type Logger = PinoLogger;
 
@@ -55,7 +56,7 @@ export function createLogger({ app, level, to }: LogOptions): Logger {
       base: { app, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      mixin: () => ({ ...contexts.getStore() }),
+      mixin: () => ({ ...contexts.getStore(), ...logFieldsOfSpan() }),
       redact: { paths: secretPaths, censor: '[secret]' },
     },
     to ?? linesToStandardOutput(),

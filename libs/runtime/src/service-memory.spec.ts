@@ -13,7 +13,7 @@ describe('the memory of a service', () => {
     for (const [name, value] of variables) {
       const line = value.includes(' ') ? `${name}="${value}"` : `${name}=${value}`;
       expect(textOf('Dockerfile')).toContain(`${line} \\\n`);
-      expect(textOf('docs/operations.md')).toContain(`    ${line}\n`);
+      expect(textOf('docs/operations.md')).toContain(`\n${line}\n`);
     }
   });
 

@@ -74,6 +74,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
         // What the store does by itself can't be held up. A permit that is over ends the copy elsewhere.
         options.moves?.(bytes)?.catch(() => {});
       },
+      readBack: (bytes) => options.moves?.(bytes),
       altered: () => altered(from, backupId, object.name),
     });
   }

@@ -104,6 +104,8 @@ export interface CopySource {
   inside?: InsideStore | undefined;
   /** Told of so many bytes that need not be read here: an earlier attempt has brought them, or the store has copied them. */
   skipped(bytes: number): void;
+  /** Told of what is read back while more is brought. */
+  readBack?: Progress | undefined;
   /** The fault of bytes that are not those of the object. */
   altered(): VaultFault;
 }
@@ -122,10 +124,16 @@ export abstract class VaultUpload {
    * source is thrown as it is. When the vault fails, the source is ended by its iterator's `return`. A vault that keeps objects in
    * segments cuts them where a chunk of the source ends. A chunk is not looked at any more when the next one is asked for.
    * @param cipher encrypts the object, each segment by itself, before anything leaves this process
+   * @param readBack told of what is read back meanwhile, where the vault does that before it seals
    * @returns the number of bytes stored, and their SHA-256. Compression is the caller's business
    * @throws {VaultFault} also `upload-superseded`, when another attempt has taken the place of this one
    */
-  abstract put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject>;
+  abstract put(
+    name: string,
+    source: AsyncIterable<Buffer>,
+    cipher?: ObjectCipher,
+    readBack?: Progress,
+  ): Promise<StoredObject>;
 
   /** Puts keys of the backup beside its objects, in place of those that an earlier attempt at the copy has brought. */
   abstract putKeys(of: KeysOf, bytes: Buffer): Promise<void>;

@@ -4,7 +4,6 @@
  */
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
-import type { ObjectCipher } from '@strongroom/encryption';
 import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
@@ -229,11 +228,11 @@ class WatchedUpload extends VaultUpload {
     this.backupId = of.backupId;
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): ReturnType<VaultUpload['put']> {
+  async put(...[name, source, cipher, readBack]: Parameters<VaultUpload['put']>): ReturnType<VaultUpload['put']> {
     const operation = await this.watch.begin(this.doing(`write ${name} of backup ${this.backupId}`));
     const chunks = passing(this.of.space.leftBy(source), operation);
     try {
-      return await operation.until(this.upload.put(name, chunks, cipher));
+      return await operation.until(this.upload.put(name, chunks, cipher, telling(operation, readBack)));
     } finally {
       // A vault that hangs with a chunk in hand never asks for another.
       if (operation.isGivenUp) void chunks.return().catch(() => {});
@@ -254,7 +253,9 @@ class WatchedUpload extends VaultUpload {
       source.skipped(bytes);
     };
     try {
-      await operation.until(this.upload.bring({ ...source, read, skipped }));
+      await operation.until(
+        this.upload.bring({ ...source, read, skipped, readBack: telling(operation, source.readBack) }),
+      );
     } finally {
       if (operation.isGivenUp) for (const chunks of reads) void chunks.return().catch(() => {});
       operation.end();

@@ -6,6 +6,7 @@
 
 import { compress, decompress } from '@mongodb-js/zstd';
 import { messageOf } from '@strongroom/contracts';
+import { passedMemory } from './passed-memory.js';
 import { FrameFault, frameAt, rawFrame, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;
@@ -23,7 +24,11 @@ export async function* compressFrames(source: AsyncIterable<Buffer>): AsyncGener
       const frame = packer.frameOf(piece);
       // Nobody awaits a frame until it is its turn, and a failure before that must not count as unhandled.
       frame.catch(() => {});
-      if (before !== undefined) yield await before;
+      if (before !== undefined) {
+        const ready = await before;
+        yield ready;
+        passedMemory.passed(ready.length);
+      }
       before = frame;
     }
     yield await (before ?? compress(Buffer.alloc(0)));

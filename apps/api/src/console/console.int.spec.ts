@@ -1,50 +1,36 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { getConsole, getSchedules, schedulesResponse } from '@strongroom/contracts';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { chromiumHere, launch } from '../../../../test/services/chromium.js';
+import {
+  getConsole,
+  getRestorable,
+  getSchedules,
+  pathOf,
+  putSchedulesId,
+  schedulesResponse,
+} from '@strongroom/contracts';
+import { scheduledBackupId } from '@strongroom/domain';
+import type { BrowserContext, Page } from 'playwright-core';
+import { chromiumHere } from '../../../../test/services/chromium.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { patience } from '../../../../test/services/patience.js';
-import { Gateway } from '../../fixtures/gateway.js';
+import { copied } from '../../fixtures/copies.js';
+import { accountId, Gateway } from '../../fixtures/gateway.js';
+import { WatchedBrowser } from '../../fixtures/watched-browser.js';
 
 const program = chromiumHere();
 const soon = { withinMs: 15_000 };
-/** Runs before the scripts of the page, and beside its policy. */
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const watching =
-  "globalThis.breaches = []; addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => globalThis.breaches.push(violatedDirective + ' ' + blockedURI));";
-
 const describeWithBrowser = program === undefined ? describe.skip : describe;
 
 describeWithBrowser('the console, in a browser', () => {
   let gateway: Gateway;
-  let browser: Browser;
+  let browser: WatchedBrowser;
   let context: BrowserContext;
   let page: Page;
-  /** Addresses of other origins that were asked for. */
-  const elsewhere: string[] = [];
-  /** Calls of the API, as method and path. */
-  const calls: string[] = [];
   let orders: string;
+  /** A full backup of it. */
+  let full: string;
   beforeAll(async () => {
     gateway = await Gateway.open();
-    browser = await launch(program ?? '');
-    context = await browser.newContext({
-      reducedMotion: 'reduce',
-      viewport: { width: 1100, height: 640 },
-      timezoneId: 'Europe/Berlin',
-      locale: 'en-GB',
-    });
-    context.setDefaultTimeout(15_000 * patience);
-    await context.addInitScript(watching);
-    await context.addInitScript(axe);
-    context.on('request', (request) => {
-      const { origin, pathname } = new URL(request.url());
-      if (origin !== gateway.url && !request.url().startsWith('data:')) elsewhere.push(request.url());
-      else calls.push(`${request.method()} ${pathname}`);
-    });
-    page = await context.newPage();
+    browser = await WatchedBrowser.open(program ?? '', gateway.url);
+    ({ context, page } = browser);
   });
   afterAll(async () => {
     await browser.close();
@@ -58,33 +44,24 @@ describeWithBrowser('the console, in a browser', () => {
     const [text = ''] = await page.locator('tbody tr', { hasText: row }).locator('th, td').nth(at).allInnerTexts();
     return text;
   };
+  const idOf = async (name: string) => {
+    for await (const instance of gateway.client().instances.list()) if (instance.name === name) return instance.id;
+    throw new Error(`there is no instance ${name}`);
+  };
   const schedule = async (name: string) => {
     const { schedules } = schedulesResponse.parse((await gateway.call(getSchedules)).body);
     const instances = await gateway.client().instances.get(orders);
     return schedules.find(({ instance_id }) => instance_id === instances.id && name === instances.name);
   };
-  /** Every fault of accessibility in what the page shows, in both themes. */
-  const faults = async () => {
-    const found: string[] = [];
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      const ids: string[] = await page.evaluate(
-        "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))",
-      );
-      found.push(...ids.map((id) => `${colorScheme} ${id}`));
-    }
-    return found;
-  };
-
-  /** Keeps what the page shows in both themes, where somebody asks for pictures. */
-  const picture = async (name: string) => {
-    const folder = process.env.STRONGROOM_CONSOLE_PICTURES;
-    if (!folder) return;
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`) });
-    }
-  };
+  /** Moves the focus from one thing to the next, until it is on the one with this text. */
+  const tabTo = (text: string) =>
+    eventually(async () => {
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate('document.activeElement.textContent')).toBe(text);
+    }, soon);
+  const focused = () => page.evaluate('document.activeElement.textContent');
+  const faults = () => browser.faults();
+  const picture = (name: string) => browser.picture(name);
 
   it('refuses a wrong token, and signs in by keyboard alone', async () => {
     await page.goto(`${gateway.url}${getConsole.path}`);
@@ -123,19 +100,20 @@ describeWithBrowser('the console, in a browser', () => {
       'Nothing to restore',
       'Not copied here',
     ]);
-    const backup = await gateway.backup(orders, { copy_to: ['IAD'] });
-    await gateway.run(backup, orders, 'completed', { lineage: backup, facts: null });
+    full = await gateway.backup(orders, { copy_to: ['IAD'] });
+    await gateway.run(full, orders, 'completed', { lineage: full, facts: null });
     await eventually(async () => expect(await cell('orders', 'DFW')).toMatch(/^Restorable\s/), soon);
-    const shown = await gateway.client().backups.get(backup);
+    const shown = await gateway.client().backups.get(full);
     const minute = (at: string | null) => at?.slice(0, 16).replace('T', ' ');
     expect(await cell('orders', 'DFW')).toContain(`${minute(shown.completed)} (now)`);
     expect(await cell('orders', 'DFW')).toContain(`verified ${minute(shown.verified_at)}`);
-    await eventually(async () => expect(await cell('orders', 'IAD')).toMatch(/A newer one is on its way/), soon);
+    await eventually(async () => expect(await cell('orders', 'IAD')).toMatch(/^Nothing to restore\s+1 owed$/), soon);
     expect(await faults()).toEqual([]);
   });
 
   it('asks for no more when it is opened with ten schedules than with one', async () => {
     const opened = async () => {
+      const { calls } = browser;
       calls.length = 0;
       await page.reload();
       await page.getByText(/^Restorable in/).waitFor();
@@ -155,7 +133,6 @@ describeWithBrowser('the console, in a browser', () => {
 
   it('finds schedules as one types, and pauses and resumes one with the mouse', async () => {
     await page.getByRole('link', { name: 'Schedules' }).click();
-    await picture('schedules');
     await page.getByLabel('Search').fill('ORD');
     expect(await page.locator('tbody th').allInnerTexts()).toContain('orders');
     await page.getByLabel('Search').fill('orders');
@@ -181,21 +158,200 @@ describeWithBrowser('the console, in a browser', () => {
 
   it('pauses a schedule by keyboard alone, and gives the focus back', async () => {
     await page.getByLabel('Search').focus();
-    await eventually(async () => {
-      await page.keyboard.press('Tab');
-      expect(await page.evaluate('document.activeElement.textContent')).toBe('Pause orders');
-    }, soon);
+    await tabTo('Pause orders');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Pause orders');
+    expect(await focused()).toBe('Pause orders');
     await page.keyboard.press('Enter');
     await page.keyboard.type('disk-is-replaced');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Resume orders' }).waitFor();
-    expect(await page.evaluate('document.activeElement.textContent')).toBe('Resume orders');
+    expect(await focused()).toBe('Resume orders');
     expect(await schedule('orders')).toMatchObject({ paused: true });
+  });
+
+  it('pauses many schedules at once, and says which were refused', async () => {
+    await page.getByLabel('Search').fill('server');
+    await page.getByLabel('Select all that are found').check();
+    await page.getByRole('button', { name: 'Pause the selected' }).click();
+    await page.getByRole('dialog').getByText('server-2, server-3', { exact: false }).waitFor();
+    expect(await faults()).toEqual([]);
+    // Somebody changes one of them meanwhile.
+    const changed = (await gateway.client().instances.get(await idOf('server-2'))).schedule?.id ?? '';
+    const body = { schedule: { full_backup_retention: 5 } };
+    expect((await gateway.call(putSchedulesId, { id: changed, body })).status).toBe(202);
+    await page.getByLabel('Reason').fill('CHG-4712');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: 'server-2: Somebody has changed the schedule meanwhile.' })
+      .waitFor();
+    await page.keyboard.press('Escape');
+    await eventually(async () => {
+      const { schedules } = schedulesResponse.parse((await gateway.call(getSchedules)).body);
+      expect(schedules.filter(({ paused }) => paused).length).toBe(9);
+    }, soon);
+    // The rest of what was selected is resumed by keyboard.
+    await eventually(
+      async () => expect(await page.getByRole('button', { name: /^Resume server/ }).count()).toBe(8),
+      soon,
+    );
+    await page.getByRole('button', { name: 'Resume the selected' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('8 schedules are resumed.').waitFor();
+  });
+
+  it('reads again what it could not read, without another event', async () => {
+    const restorable = `${gateway.url}${pathOf(getRestorable, { accountId })}*`;
+    let failed = 0;
+    await page.route(restorable, async (route) => {
+      failed += 1;
+      await route.abort();
+    });
+    await page.getByLabel('Search').fill('server-3');
+    await gateway.schedule(await gateway.register('admin', { name: 'server-33' }));
+    await eventually(() => expect(failed).toBeGreaterThan(0), soon);
+    await page.unroute(restorable);
+    await page.getByRole('rowheader', { name: 'server-33' }).waitFor();
+    await page.getByRole('alert').filter({ hasText: 'not reached' }).waitFor({ state: 'detached' });
+  });
+
+  it('shows one schedule: what became of its slots and why, and a change before it is made', async () => {
+    const { id = '', hour } = (await schedule('orders')) ?? {};
+    const slotAt = new Date(Date.now() - 86_400_000);
+    slotAt.setUTCHours(14, 30, 0, 0);
+    const missed = { scheduleId: id, instanceId: orders, slotAt: slotAt.toISOString(), reason: 'Nobody looked.' };
+    await gateway.onBackup(scheduledBackupId(id, slotAt), orders, { type: 'MissSlot', slot: missed });
+    await page.getByLabel('Search').fill('orders');
+    await page.getByRole('img', { name: 'The last 1 slots: 1 missed' }).waitFor();
+    await picture('schedules');
+    await page.getByLabel('Search').focus();
+    await tabTo('orders');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Schedule of orders' }).waitFor();
+    const day = page.getByRole('table', { name: 'What became of the slots' }).getByRole('row', {
+      name: slotAt.toISOString().slice(0, 7),
+    });
+    expect(
+      await day
+        .getByRole('cell')
+        .nth(slotAt.getUTCDate() - 1)
+        .textContent(),
+    ).toContain('missed');
+    await page.getByRole('cell', { name: 'Nobody looked.' }).waitFor();
+    expect(await faults()).toEqual([]);
+    // A change by keyboard: nothing is changed before it is applied.
+    await page.getByLabel('Full backups that are kept').focus();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('7');
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing is changed yet.').waitFor();
+    expect(await faults()).toEqual([]);
+    await picture('schedule');
+    expect(await schedule('orders')).toMatchObject({ full_backup_retention: 2 });
+    await tabTo('Apply');
+    await page.keyboard.press('Enter');
+    await page.getByText('The schedule is changed.').waitFor();
+    expect(await schedule('orders')).toMatchObject({ full_backup_retention: 7, hour });
+    // And by mouse. What was not previewed cannot be applied.
+    await page.getByRole('checkbox', { name: 'ORD' }).check();
+    expect(await page.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('button', { name: 'Apply', disabled: false }).click();
+    await eventually(async () => expect(await schedule('orders')).toMatchObject({ copy_to: ['IAD', 'ORD'] }), soon);
+    await page.getByRole('button', { name: `Why? ${slotAt.toISOString().slice(0, 10)}` }).click();
+    await page.getByRole('dialog').getByText('SlotMissed').waitFor();
+    expect(await faults()).toEqual([]);
+    await page.keyboard.press('Escape');
+  });
+
+  it('shows one backup: its chain, where it is, what happened, and the command that restores it', async () => {
+    await copied(gateway, { backupId: full, instanceId: orders, region: 'IAD' }, 'completed');
+    const second = await gateway.backup(orders, { incremental: 1, copy_to: ['IAD'] });
+    await gateway.run(second, orders, 'completed', { lineage: full, facts: null });
+    await copied(gateway, { backupId: second, instanceId: orders, region: 'IAD' }, 'waits');
+    await page.getByRole('link', { name: 'Restorable' }).click();
+    await page.getByLabel('Search').fill('orders');
+    await eventually(async () => expect(await cell('orders', 'IAD')).toMatch(/^Restorable\s[\s\S]*1 owed$/), soon);
+    await page.getByRole('link', { name: / in DFW$/ }).click();
+    await page.getByRole('img', { name: 'A chain of 2 backups: full, incremental' }).waitFor();
+    expect(await cell('DFW', 'Bytes')).toBe('5.0 GB');
+    expect(await cell('IAD', 'State')).toMatch(/^Waits\s+The vault does not answer\.$/);
+    const happened = await page.locator('.events code').allInnerTexts();
+    expect(happened.slice(0, 4)).toEqual(['BackupRequested', 'BackupStarted', 'BackupIdentified', 'BackupCompleted']);
+    expect(await faults()).toEqual([]);
+    await picture('backup');
+    await page.getByRole('button', { name: 'Restore' }).click();
+    const command = () => page.getByRole('dialog').locator('pre').textContent();
+    expect(await command()).toBe(`npx strongroom restore ${second} --from DFW --to ./restored`);
+    expect(await faults()).toEqual([]);
+    await page.getByRole('button', { name: 'Close' }).click();
+    // The full one is in another region too: the command for it is made by keyboard.
+    await page.getByRole('heading', { name: 'Backup' }).first().focus();
+    await eventually(async () => {
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate('document.activeElement.hash')).toBe(`#/backups/${full}`);
+    }, soon);
+    await page.keyboard.press('Enter');
+    await page.getByRole('img', { name: 'One backup: full' }).waitFor();
+    await tabTo('Restore');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('From').focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await command()).toBe(`npx strongroom restore ${full} --from IAD --to ./restored`);
+    await page.keyboard.press('Escape');
+    expect(await focused()).toBe('Restore');
+  });
+
+  it('shows what the regions are owed, and what the API does not tell of them', async () => {
+    await page.getByRole('link', { name: 'Regions' }).click();
+    expect(await cell('IAD', 'Owed')).toBe('1');
+    expect(await cell('DFW', 'State')).toBe('Reached');
+    await page.getByText('The API tells neither').waitFor();
+    expect(await faults()).toEqual([]);
+    await picture('regions');
+  });
+
+  it('tests whether an instance is reached, and tells what is missing', async () => {
+    await page.getByRole('link', { name: 'Instances' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('rowheader', { name: 'orders' }).waitFor();
+    await tabTo('Test orders');
+    await page.keyboard.press('Enter');
+    await eventually(
+      async () => expect(await cell('orders', 'Reached')).toMatch(/Full backups are not possible/),
+      soon,
+    );
+    expect(await faults()).toEqual([]);
+    await picture('instances');
+    await page.getByRole('button', { name: 'Why? orders' }).click();
+    await page.getByRole('dialog').getByText('InstanceRegistered').waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+  });
+
+  it('shows what happens as it happens, filtered, and why', async () => {
+    await page.getByRole('link', { name: 'Activity' }).click();
+    const backup = await gateway.backup(orders);
+    await gateway.run(backup, orders, 'failed');
+    await page.getByRole('rowheader', { name: 'BackupFailed' }).first().waitFor();
+    await page.getByLabel('Filter').fill('backupfailed orders');
+    expect(await page.locator('tbody th').allInnerTexts()).toEqual(['BackupFailed']);
+    expect(await faults()).toEqual([]);
+    await picture('activity');
+    await page.getByLabel('Filter').focus();
+    await tabTo('Why? BackupFailed of orders');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByText('The server does not answer.').first().waitFor();
+    expect(await faults()).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Why? BackupFailed of orders' }).click();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('link', { name: 'Schedules' }).click();
   });
 
   it('keeps the theme that was chosen', async () => {
@@ -213,7 +369,7 @@ describeWithBrowser('the console, in a browser', () => {
     await page.getByLabel('Token').waitFor();
     await eventually(async () => expect(await context.cookies()).toEqual([]), soon);
     expect(await page.evaluate('globalThis.breaches')).toEqual([]);
-    expect(elsewhere).toEqual([]);
+    expect(browser.elsewhere).toEqual([]);
   });
 
   it('is looked at by tests that see a picture without words, an address elsewhere and what the policy forbids', async () => {
@@ -225,6 +381,6 @@ describeWithBrowser('the console, in a browser', () => {
     }, soon);
     // What the policy stops is not asked for, so the address is asked for by the test itself.
     await page.goto('http://localhost:1/').catch(() => {});
-    expect(elsewhere).toContain('http://localhost:1/');
+    expect(browser.elsewhere).toContain('http://localhost:1/');
   });
 });

@@ -146,6 +146,14 @@ describe('the client', () => {
     again.abort();
   });
 
+  it('lists what is restorable', async () => {
+    const { id: instance_id } = await client.instances.register(server);
+    const { id } = await client.schedules.create({ ...slot, instance_id });
+    expect(await allOf(client.schedules.restorable({ instance_id }))).toMatchObject([
+      { id, instance_id, outcomes: [] },
+    ]);
+  });
+
   it('previews a change of a schedule', async () => {
     const { id: instance_id } = await client.instances.register(server);
     const { id } = await client.schedules.create({ ...slot, instance_id });

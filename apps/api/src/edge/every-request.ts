@@ -17,7 +17,7 @@ import {
 } from '@strongroom/contracts';
 import { connectFeed } from '@strongroom/feed';
 import { hasRight, type Principal } from '@strongroom/identity';
-import { clientIdsOf, type RuntimeParts } from '@strongroom/runtime';
+import { clientIdsOf, type RuntimeParts, traceOf } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Authentication } from './authentication.js';
 import { BodiesInHand } from './bodies-in-hand.js';
@@ -123,6 +123,7 @@ async function callerOf(
       causationId: null,
       ...actor,
       ...clientIdsOf(request.raw),
+      ...traceOf(request),
     },
     may,
   };

@@ -13,6 +13,7 @@ import {
   getInstances,
   getInstancesId,
   getRegions,
+  getRestorable,
   getSchedules,
   getWebhooks,
   type Operation,
@@ -145,6 +146,7 @@ describe('what is asked', () => {
       ({ schedule: id }) => ({ id, body: schedule({ hour: 3 }) }),
     ],
     ['to list backups', 'backup.read', getBackups, () => ({})],
+    ['to list what is restorable', 'backup.read', getRestorable, () => ({})],
     ['to list instances', 'instance.read', getInstances, () => ({})],
     ['to list regions', 'region.read', getRegions, () => ({})],
     ['to list datastores', 'datastore.read', getDatastores, () => ({})],
@@ -221,6 +223,7 @@ describe('a token that reaches one instance', () => {
     for (const [operation, field] of [
       [getInstances, 'id'],
       [getSchedules, 'instance_id'],
+      [getRestorable, 'instance_id'],
       [getBackups, 'instance_id'],
       [getEvents, 'instance_id'],
     ] as const) {

@@ -17,6 +17,7 @@ export function eventResource(event: RecordedEvent): EventResource {
     causation_id: context.causationId,
     actor: shownName(context.actor),
     actor_details: context.actorDetails ?? null,
+    reason: context.reason ?? null,
     client_request_id: context.clientRequestId ?? null,
     client_correlation_id: context.clientCorrelationId ?? null,
   };

@@ -23,17 +23,15 @@ import { type Caller, mustHave, mustReach, reaches, targetOf, withoutKey } from 
 import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { notFound, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
-import { ScheduleChecks } from './checks.js';
+import { type AskedChange, ScheduleChecks } from './checks.js';
 import { ScheduleResources } from './resource.js';
 
 const shrinking =
   'schedule: a lower full_backup_retention, a region taken out of copy_to, or a full backup every day lets backups go';
 
 /** What is asked of a schedule: a change, a run, or both. */
-export interface ScheduleChange {
+export interface ScheduleChange extends AskedChange {
   scheduleId: string;
-  changes: Partial<ScheduleDefinition>;
-  runNow: boolean;
   ifMatch: string | undefined;
 }
 
@@ -49,12 +47,17 @@ export class ScheduleCommands {
     @Inject(BackupResources) private readonly backups: BackupResources,
   ) {}
 
-  /** @returns what was recorded of the new schedule */
-  async create(caller: Caller, instanceId: string, definition: ScheduleDefinition): Promise<RecordedEvent[]> {
+  /** @param reason why it is paused @returns what was recorded of the new schedule */
+  async create(
+    caller: Caller,
+    instanceId: string,
+    definition: ScheduleDefinition,
+    reason?: string,
+  ): Promise<RecordedEvent[]> {
     const { accountId, newId: scheduleId } = caller;
     mustReach(caller, instanceId);
     this.regions.check('schedule.copy_to', definition.copyTo);
-    const outcome = await execute(this, scheduleDecider, targetOf(caller, scheduleId, instanceId), {
+    const outcome = await execute(this, scheduleDecider, targetOf(because(caller, reason), scheduleId, instanceId), {
       type: 'CreateSchedule',
       accountId,
       scheduleId,
@@ -68,21 +71,22 @@ export class ScheduleCommands {
 
   /** Makes the change and the run, or neither. Both are decided anew when the schedule has changed since it was read. */
   async change(caller: Caller, asked: ScheduleChange): Promise<void> {
-    const { changes, runNow, ifMatch } = asked;
+    const { changes, runNow, reason, ifMatch } = asked;
     let instanceId = '';
     const outcome = await executeTogether(this, async () => {
       const schedule = await this.schedules.find(caller, asked.scheduleId);
       instanceId = schedule.instanceId;
-      this.checks.mustBeAChange(schedule, changes, runNow);
-      if (differs(changes, schedule)) mustHave(caller, 'schedule.update', 'Changing a schedule');
+      this.checks.mustBeAChange(schedule, asked);
+      const isChanged = differs(changes, schedule) || (reason !== undefined && reason !== schedule.pauseReason);
+      if (isChanged) mustHave(caller, 'schedule.update', 'Changing a schedule');
       if (runNow) mustHave(caller, 'schedule.run', 'run_now');
       if (shrinks(changes, schedule)) mustHave(caller, 'schedule.retention', shrinking);
       const ifVersion = expectedVersion(ifMatch, schedule);
       // A client may send every field with each run: fields that are as they were change nothing.
-      if (runNow && !differs(changes, schedule)) return [await this.run(caller, schedule, schedule.version)];
+      if (runNow && !isChanged) return [await this.run(caller, schedule, schedule.version)];
       const what = { name: `Schedule ${schedule.id}`, stream: streamOf('schedule', schedule.id) };
       await mustNotChangeTooOften(this.ledger, caller, what, ['ScheduleUpdated']);
-      const change = this.update(caller, schedule, changes, ifVersion);
+      const change = this.update(caller, schedule, { changes, reason }, ifVersion);
       return runNow ? [change, await this.run(withoutKey(caller), { ...schedule, ...changes })] : [change];
     });
     unlessRefused(
@@ -109,11 +113,11 @@ export class ScheduleCommands {
   private update(
     caller: Caller,
     { id: scheduleId, instanceId, accountId }: ScheduleRow,
-    changes: Partial<ScheduleDefinition>,
+    asked: Pick<AskedChange, 'changes' | 'reason'>,
     ifVersion: number | undefined,
   ): BoundCommand {
-    const target = { ...targetOf(caller, scheduleId, instanceId), ifVersion };
-    return commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, changes });
+    const target = { ...targetOf(because(caller, asked.reason), scheduleId, instanceId), ifVersion };
+    return commandOn(scheduleDecider, target, { type: 'UpdateSchedule', accountId, scheduleId, ...asked });
   }
 
   /** @param version the version that the schedule must still have; undefined for a run that goes together with a change of it */
@@ -146,6 +150,11 @@ export class ScheduleCommands {
       },
     );
   }
+}
+
+/** The caller, who has said why. */
+function because(caller: Caller, reason: string | undefined): Caller {
+  return reason === undefined ? caller : { ...caller, context: { ...caller.context, reason } };
 }
 
 /** The time in the form `20261123T143000Z`. */

@@ -24,7 +24,6 @@ import {
   type PreviewBasis,
   type Projection,
   projecting,
-  type ScheduleDefinition,
   spansAfter,
   whyComing,
   whyCopies,
@@ -38,14 +37,12 @@ import type { Reach } from '../edge/caller.js';
 import { HttpFault, notFound, unlessRefused } from '../edge/http-fault.js';
 import { type PageAsked, queryValue } from '../edge/paging.js';
 import { utc, utcOrNull } from '../edge/times.js';
-import { ScheduleChecks } from './checks.js';
+import { type AskedChange, ScheduleChecks } from './checks.js';
 import { ScheduleResources } from './resource.js';
 
 /** What is asked of a preview. */
-export interface PreviewAsked {
+export interface PreviewAsked extends AskedChange {
   scheduleId: string;
-  changes: Partial<ScheduleDefinition>;
-  runNow: boolean;
   /** How many runs are told. */
   runs: number;
 }
@@ -69,9 +66,9 @@ export class SchedulePreviews {
   ) {}
 
   /** @throws {HttpFault} itemNotFound, and badRequest as the change itself would be refused */
-  async find(reach: Reach, { scheduleId, changes, runNow, runs }: PreviewAsked): Promise<FoundPreview> {
+  async find(reach: Reach, { scheduleId, changes, runNow, reason, runs }: PreviewAsked): Promise<FoundPreview> {
     const schedule = await this.schedules.find(reach, scheduleId);
-    this.checks.mustBeAChange(schedule, changes, runNow);
+    this.checks.mustBeAChange(schedule, { changes, runNow, reason });
     const { accountId, instanceId } = schedule;
     const now = this.clock.now();
     const history = await this.ledger.readStream(streamOf('schedule', scheduleId));

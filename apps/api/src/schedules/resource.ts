@@ -133,6 +133,7 @@ function scheduleResource(row: ScheduleRow, activity: ScheduleActivity | undefin
     updated: utcWithoutZone(row.updatedAt),
     copy_to: row.copyTo,
     paused: row.paused,
+    pause_reason: row.pauseReason,
     version: row.version,
   };
 }

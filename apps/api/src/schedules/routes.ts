@@ -18,7 +18,7 @@ import { asJson, instanceFilter, Paging } from '../edge/paging.js';
 import { idInPath, parseBody } from '../edge/parse.js';
 import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
-import { changesIn } from './checks.js';
+import { changesIn, reasonOf } from './checks.js';
 import { ScheduleCommands } from './commands.js';
 import { runsIn, SchedulePreviews } from './preview.js';
 import { ScheduleResources } from './resource.js';
@@ -39,14 +39,17 @@ export class ScheduleRoutes {
   @Handles(postSchedules)
   async create({ caller, body }: Asked) {
     const asked = parseBody(createScheduleRequest, body).schedule;
-    const events = await this.commands.create(caller, instanceOf(asked), {
+    const paused = asked.paused ?? false;
+    const reason = reasonOf(asked.pause_reason, paused);
+    const definition = {
       dayOfWeek: asked.day_of_week,
       hour: asked.hour,
       minute: asked.minute,
       fullBackupRetention: asked.full_backup_retention ?? defaultRetention,
       copyTo: asked.copy_to ?? [],
-      paused: false,
-    });
+      paused,
+    };
+    const events = await this.commands.create(caller, instanceOf(asked), definition, reason);
     return this.resources.made(events);
   }
 

@@ -73,6 +73,7 @@ describe('a new schedule', () => {
       updated: schedule.created,
       copy_to: ['IAD', 'ORD'],
       paused: false,
+      pause_reason: null,
       version: 1,
     });
     // The first answer goes by the time at which the schedule was made. This API's own clock shows another day.

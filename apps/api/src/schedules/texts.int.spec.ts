@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { getSchedules, getSchedulesId, pathOf, scheduleResponse, schedulesResponse } from '@strongroom/contracts';
+import {
+  getAudit,
+  getEvents,
+  getSchedules,
+  getSchedulesId,
+  pathOf,
+  putSchedulesId,
+  scheduleResponse,
+  schedulesResponse,
+} from '@strongroom/contracts';
 import { FixedClock, RandomIds } from '@strongroom/runtime';
 import { DataSource } from 'typeorm';
 import { randomOf } from '../../../../test/vaults/turns.js';
@@ -47,9 +56,10 @@ async function fillAtRandom(seed: number): Promise<string[]> {
       [upTo(23), upTo(59)],
     ]);
     const copyTo = one(["'{}'", `'{"DFW"}'`, `'{"IAD","ORD"}'`]);
+    const reason = one(['null', "'the disks'", `E'a "b" \\\\ \\n'`]);
     await gateway.sql(
       `insert into schedule_view values ('${id}', '${accountId}', '${instance}', ${upTo(7)}, ${hour}, ${minute}, ${1 + upTo(40)},
-         ${copyTo}, ${random() < 0.3}, '${at()}', '${at()}', ${1 + upTo(9)})`,
+         ${copyTo}, ${random() < 0.3}, '${at()}', '${at()}', ${1 + upTo(9)}, ${reason})`,
     );
     for (let run = upTo(3); run > 0; run -= 1) {
       await gateway.sql(
@@ -112,5 +122,44 @@ describe('schedules that the database writes as text', () => {
       schedules: [],
       links: [],
     });
+  });
+});
+
+describe('a schedule', () => {
+  const put = (id: string, schedule: object) => gateway.call(putSchedulesId, { id, body: { schedule } });
+  const shown = (id: string) => gateway.client().schedules.get(id);
+
+  it('says why it is paused as long as it is, and so do its events and the audit', async () => {
+    const [wal, disks] = ['The WAL disk is full.', 'the "disks" are being moved\u2028'];
+    const id = await gateway.schedule(await gateway.register());
+    expect((await put(id, { pause_reason: wal })).status).toBe(400);
+    expect((await put(id, { paused: true, pause_reason: 'x'.repeat(501) })).status).toBe(400);
+    expect((await put(id, { paused: true, pause_reason: wal })).status).toBe(202);
+    expect(await shown(id)).toMatchObject({ paused: true, pause_reason: wal });
+    expect((await put(id, { paused: true, pause_reason: wal })).status).toBe(400);
+    await put(id, { hour: 7 });
+    expect(await shown(id)).toMatchObject({ hour: 7, pause_reason: wal });
+    await put(id, { pause_reason: disks });
+    expect(await shown(id)).toMatchObject({ paused: true, pause_reason: disks });
+    const { schedules } = (await gateway.client().call(getSchedules, { query: { limit: 1000 } })).body;
+    expect(schedules.find((each) => each.id === id)).toMatchObject({ pause_reason: disks });
+    await put(id, { paused: false });
+    expect(await shown(id)).toMatchObject({ paused: false, pause_reason: null });
+    const reasons = [null, wal, null, disks, null];
+    const { events } = (await gateway.client().call(getEvents, { query: { limit: 1000 } })).body;
+    expect(events.filter(({ subject }) => subject.id === id).map(({ reason }) => reason)).toEqual(reasons);
+    const { audit } = (await gateway.client().call(getAudit, { query: { limit: 1000 } })).body;
+    expect(audit.filter(({ subject }) => subject?.id === id).map(({ reason }) => reason)).toEqual(reasons.slice(1));
+    const body = {
+      instance_id: await gateway.register(),
+      day_of_week: 0,
+      hour: 14,
+      minute: 30,
+      paused: true,
+      pause_reason: wal,
+    };
+    const made = await gateway.client().schedules.create({ action: 'backup', ...body });
+    expect(made).toMatchObject({ paused: true, pause_reason: wal, next_run: null });
+    expect(await shown(made.id)).toEqual(made);
   });
 });

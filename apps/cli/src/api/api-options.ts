@@ -87,3 +87,10 @@ export function regionsArgument(text: string): string[] {
     throw new InvalidArgumentError('It must be like IAD,ORD.');
   return given;
 }
+
+export function instantArgument(text: string): string {
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms) || !/^\d{4}-\d\d-\d\d/.test(text))
+    throw new InvalidArgumentError('It must be an instant, such as 2026-11-14T14:30:00Z.');
+  return new Date(ms).toISOString();
+}

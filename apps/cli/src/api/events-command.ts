@@ -1,12 +1,19 @@
 /** `strongroom events`: what happens in the account, as it happens. */
-import type { EventResource } from '@strongroom/contracts';
+import { type EventResource, uuid } from '@strongroom/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { inLine, note, say, sayJson } from '../output.js';
-import { type ApiOptions, atLeastOne, idArgument, ofApi } from './api-options.js';
+import { UsageFault } from '../usage-fault.js';
+import { type ApiOptions, atLeastOne, idArgument, instantArgument, ofApi } from './api-options.js';
+import { cursorIn, forwarded } from './forward.js';
 import { inSession } from './session.js';
 
+/** After which event, or from which instant on. */
+type Since = { after: string } | { from: string };
+
 interface TailOptions extends ApiOptions {
-  since?: string;
+  since?: Since;
+  forwardTo?: string;
+  cursor?: string;
   type?: string[];
   limit?: number;
 }
@@ -21,8 +28,8 @@ export function addEvents(program: Command): void {
       'Print each event of the account as it happens, a line for each, until it is ended. It outlasts its connections.',
     )
     .option(
-      '--since <event-id>',
-      'begin after this event; start: with the first one. Without it: with the next one',
+      '--since <event>',
+      'begin after the event of this id, or with the first one since an instant such as 2026-11-14T14:30:00Z; start: with the very first. Without it: with the next one',
       sinceArgument,
     )
     .option(
@@ -30,15 +37,32 @@ export function addEvents(program: Command): void {
       'only events of this type, such as BackupCompleted; may be given more than once',
       collected,
     )
+    .option(
+      '--forward-to <url>',
+      'send each event there instead, as JSON by POST, in order, again and again until it is taken',
+      forwardArgument,
+    )
+    .option(
+      '--cursor <path>',
+      'a file that remembers what was taken. The next call goes on after that, whatever --since says',
+    )
     .option('--limit <number>', 'end after so many', atLeastOne)
     .action((options: TailOptions) =>
       inSession(options, 'event', async ({ client, signal }) => {
+        const { since, forwardTo, cursor } = options;
+        if (cursor !== undefined && forwardTo === undefined)
+          throw new UsageFault('--cursor remembers what was forwarded. Say where to: --forward-to URL');
+        const taken = cursor === undefined ? undefined : await cursorIn(cursor);
+        const after = taken ?? (since && ('after' in since ? since.after : fromTheStart));
+        const from = taken === undefined && since && 'from' in since ? since.from : '';
         let left = options.limit ?? Number.POSITIVE_INFINITY;
         const onReset = () =>
           note('The service does not have the last event any more. Everything comes again, from the first event on.');
-        for await (const event of client.events.follow({ after: options.since, signal, onReset })) {
+        for await (const event of client.events.follow({ after, signal, onReset })) {
+          if (event.at < from) continue;
           if (options.type && !options.type.includes(event.type)) continue;
-          show(event, options);
+          if (forwardTo === undefined) show(event, options);
+          else await forwarded(event, { url: forwardTo, cursor }, signal);
           left -= 1;
           if (left === 0) return;
         }
@@ -53,8 +77,19 @@ function show(event: EventResource, { json, plain }: ApiOptions): void {
   else say([at, type, `${subject.kind} ${subject.id}`, `by ${inLine(actor)}`, id].join(plain ? '\t' : '  '));
 }
 
-function sinceArgument(text: string): string {
-  return text === 'start' ? fromTheStart : idArgument(text);
+function sinceArgument(text: string): Since {
+  if (text === 'start') return { after: fromTheStart };
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !uuid.safeParse(text.toLowerCase()).success)
+    return { from: instantArgument(text) };
+  return { after: idArgument(text) };
+}
+
+function forwardArgument(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) throw new InvalidArgumentError('It must be like https://host/path.');
+  if (url.username !== '' || url.password !== '')
+    throw new InvalidArgumentError('It must have no user and no password in it, which others would read.');
+  return url.href;
 }
 
 function collected(text: string, before: string[] = []): string[] {

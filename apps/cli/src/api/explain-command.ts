@@ -1,8 +1,8 @@
 /** `strongroom explain`: why something is as it is, or was at an instant, in sentences that name their events. */
 import { type ExplainedSentence, getExplainId } from '@strongroom/contracts';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { inLine, note, say, sayJson } from '../output.js';
-import { type ApiOptions, atLeastOne, ofApi, withId } from './api-options.js';
+import { type ApiOptions, atLeastOne, instantArgument, ofApi, withId } from './api-options.js';
 import { type Column, printRows } from './printing.js';
 import { inSession } from './session.js';
 
@@ -39,11 +39,4 @@ export function addExplain(program: Command): void {
           note(`There are older sentences. Ask for what was known then: --as-of ${sentences[0]?.event.at}`);
       }),
     );
-}
-
-function instantArgument(text: string): string {
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms) || !/^\d{4}-\d\d-\d\d/.test(text))
-    throw new InvalidArgumentError('It must be an instant, such as 2026-11-14T14:30:00Z.');
-  return new Date(ms).toISOString();
 }

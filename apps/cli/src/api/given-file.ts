@@ -31,6 +31,7 @@ export async function jsonIn(path: string): Promise<unknown> {
   }
 }
 
-function nameOf(path: string): string {
+/** A file in a message. */
+export function nameOf(path: string): string {
   return path === '-' ? 'The standard input' : path;
 }

@@ -6,12 +6,11 @@ import { note } from '../output.js';
 import { UsageFault } from '../usage-fault.js';
 import { type Config, configPath, type Profile, profileName, readConfig, writeConfig } from './config-file.js';
 import { type ConnectionOptions, mustBeSafe, sendable, tokenIn } from './connection.js';
+import { type KeystoneOptions, keystoneToken } from './keystone-login.js';
 import { isAtTerminal, lineTyped } from './prompt.js';
 import { asking } from './session.js';
 
-interface LoginOptions extends ConnectionOptions {
-  input: boolean;
-}
+type LoginOptions = ConnectionOptions & KeystoneOptions;
 
 const usualProfile = 'default';
 
@@ -19,15 +18,27 @@ export function addLogin(program: Command): void {
   program
     .command('login')
     .description(
-      'Sign in to a service: try a token and keep it in a profile, which only you can read. The token comes from --token-file, from STRONGROOM_TOKEN, or is typed and not shown.',
+      'Sign in to a service: try a token and keep it in a profile, which only you can read. The token comes from --token-file, from STRONGROOM_TOKEN, or is typed and not shown; or Keystone gives it for a user and a password, with --auth-url.',
     )
     .option(
       '--profile <name>',
       'the profile to write. Without it: STRONGROOM_PROFILE, else the current one, else default',
     )
     .option('--url <url>', 'where the service is. Without it: STRONGROOM_URL, else that of the profile')
-    .option('--account <id>', 'the account. Without it: STRONGROOM_ACCOUNT, else that of the profile')
+    .option(
+      '--account <id>',
+      'the account. Without it: STRONGROOM_ACCOUNT, else that of the profile. With --auth-url: the id of the project',
+    )
     .option('--token-file <path>', 'a file with the token, or - for the standard input')
+    .option('--auth-url <url>', 'have Keystone at this address give the token, such as https://keystone.example.com/v3')
+    .option('--username <name>', 'who signs in to Keystone')
+    .option('--user-domain <name>', 'the domain of the user', 'Default')
+    .option('--project <name>', 'the project that the token is for')
+    .option('--project-domain <name>', 'the domain of the project. Without it: that of the user')
+    .option(
+      '--password-file <path>',
+      'a file with the password, or - . Without it: OS_PASSWORD, or it is typed and not shown',
+    )
     .option('--allow-http', 'let the token pass a network in clear, to a service without https')
     .option('--no-input', 'ask nobody anything')
     .action(async (options: LoginOptions) => {
@@ -36,8 +47,10 @@ export function addLogin(program: Command): void {
       const name = options.profile || process.env.STRONGROOM_PROFILE || config.current || usualProfile;
       const { error } = profileName.safeParse(name);
       if (error) throw new UsageFault(`The profile ${name} ${error.issues[0]?.message}.`);
-      const place = placeOf(options, Object.hasOwn(config.profiles, name) ? config.profiles[name] : undefined);
-      const token = (await tokenIn(options, process.env)) ?? (await typedToken(options, place.url));
+      const before = Object.hasOwn(config.profiles, name) ? config.profiles[name] : undefined;
+      const given = options.authUrl === undefined ? undefined : await keystoneToken(options);
+      const place = placeOf({ ...options, account: options.account ?? given?.project.id }, before);
+      const token = given?.token ?? (await tokenIn(options, process.env)) ?? (await typedToken(options, place.url));
       await tried({ ...place, token, profile: name });
       const saved: Profile = { ...place, token, ...(options.allowHttp && { allowsHttp: true }) };
       const next: Config = { current: name, profiles: { ...config.profiles, [name]: saved } };
@@ -45,11 +58,15 @@ export function addLogin(program: Command): void {
       note(
         `Signed in to ${place.url} as account ${place.account}. The profile ${name} is used from now on; it is in ${path}.`,
       );
+      if (given) note(`The token ends at ${given.expiresAt}. Then sign in again.`);
     });
 }
 
 /** @throws {UsageFault} */
-function placeOf(options: LoginOptions, before: Profile | undefined): { url: string; account: string } {
+function placeOf(
+  options: Pick<LoginOptions, 'url' | 'allowHttp'> & { account: string | undefined },
+  before: Profile | undefined,
+): { url: string; account: string } {
   const url = options.url ?? process.env.STRONGROOM_URL ?? before?.url;
   const account = options.account ?? process.env.STRONGROOM_ACCOUNT ?? before?.account;
   if (!url || !account)

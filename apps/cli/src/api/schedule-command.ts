@@ -13,6 +13,7 @@ import type { Command } from 'commander';
 import { note } from '../output.js';
 import { UsageFault } from '../usage-fault.js';
 import {
+  type ApiOptions,
   type ChangeOptions,
   type DestructiveOptions,
   idArgument,
@@ -45,6 +46,7 @@ const fields: readonly Column<ScheduleResource>[] = [
   ...columns,
   { title: 'LAST SCHEDULED', of: ({ last_scheduled }) => inUtc(last_scheduled) },
   { title: 'FULLS KEPT', of: ({ full_backup_retention }) => full_backup_retention },
+  { title: 'PAUSED BECAUSE', of: ({ pause_reason }) => pause_reason },
   { title: 'CREATED', of: ({ created }) => inUtc(created) },
   { title: 'FAULT', of: ({ fault }) => fault?.message },
 ];
@@ -76,6 +78,9 @@ function addReading(group: Command): void {
         return printList({ name: 'schedules', page, items: ({ schedules }) => schedules, columns }, options);
       }),
     );
+  ofApi(group.command('export'))
+    .description('Print all schedules as the YAML file that strongroom apply reads.')
+    .action(async (options: ApiOptions) => (await import('./apply.js')).exportSchedules(options));
   withId(ofApi(group.command('show')), 'schedule')
     .description('Show a schedule.')
     .action((id: string, options: ChangeOptions) =>
@@ -122,9 +127,15 @@ function addChanging(group: Command): void {
   );
   withId(ofChange(group.command('pause')), 'schedule')
     .description('Let no slot of a schedule run until it is resumed.')
-    .action((id: string, options: ChangeOptions) =>
+    .option('--reason <text>', 'why: the schedule, its events and the audit show it')
+    .action((id: string, options: ChangeOptions & { reason?: string }) =>
       inSession(options, 'schedule', (session) =>
-        update(session, id, { paused: true }, `Schedule ${id} is paused. To go on: strongroom schedule resume ${id}`),
+        update(
+          session,
+          id,
+          { paused: true, ...(options.reason !== undefined && { pause_reason: options.reason }) },
+          `Schedule ${id} is paused. To go on: strongroom schedule resume ${id}`,
+        ),
       ),
     );
   withId(ofChange(group.command('resume')), 'schedule')

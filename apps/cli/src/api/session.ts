@@ -2,7 +2,7 @@
  * One command that asks a service: its client, its end by a signal, and what it says of a refusal. An operation of the contract becomes a call
  * here, and every message of a refusal names the next command.
  */
-import { ApiFault, type Asked, Client, type RequestParts, type ResponseOf } from '@strongroom/client';
+import { ApiFault, type Asked, type CallOptions, Client, type RequestParts, type ResponseOf } from '@strongroom/client';
 import { isOfAccount, messageOf, type Operation, pathOf, whyNotFetched } from '@strongroom/contracts';
 import { AdvisedFault, Interrupted } from '../exit-codes.js';
 import { say, sayJson } from '../output.js';
@@ -20,6 +20,7 @@ const nouns = {
   event: { words: 'events', shownBy: 'strongroom events tail --since start' },
   anything: { words: 'explain', shownBy: 'strongroom schedule list, strongroom backup list' },
   path: { words: 'api', shownBy: 'strongroom api /openapi.json' },
+  file: { words: 'apply', shownBy: 'strongroom schedule list' },
   login: { words: 'login', shownBy: 'strongroom profile list' },
 } as const;
 export type Noun = keyof typeof nouns;
@@ -50,7 +51,7 @@ export class Session {
    */
   async change<const O extends Operation>(
     operation: O,
-    asked: Asked<O> & { ifMatch?: string | undefined },
+    asked: Asked<O> & Pick<CallOptions, 'ifMatch' | 'idempotencyKey'>,
   ): Promise<{ body: ResponseOf<O> } | undefined> {
     const parts: RequestParts = { ...asked };
     const checked = operation.request?.safeParse(parts.body);

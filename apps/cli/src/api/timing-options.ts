@@ -33,15 +33,27 @@ export function restOf({ keepFulls, copyTo }: Pick<TimingOptions, 'keepFulls' | 
   };
 }
 
-function timeArgument(text: string): { hour: number; minute: number } {
+/** A time of the day in UTC, such as 14:30; undefined when it is none. */
+export function timeOf(text: string): { hour: number; minute: number } | undefined {
   const [, hour, minute] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
-  if (hour === undefined) throw new InvalidArgumentError('It must be a time of the day in UTC, such as 14:30.');
-  return { hour: Number(hour), minute: Number(minute) };
+  return hour === undefined ? undefined : { hour: Number(hour), minute: Number(minute) };
+}
+
+/** The number of a day by its name, the first three letters of it or more, or by its number; undefined when it is none. */
+export function dayOf(text: string): number | undefined {
+  const name = text.toLowerCase();
+  const day = /^[0-7]$/.test(name) ? Number(name) : days.findIndex((each) => name.length >= 3 && each.startsWith(name));
+  return day === -1 ? undefined : day;
+}
+
+function timeArgument(text: string): { hour: number; minute: number } {
+  const time = timeOf(text);
+  if (!time) throw new InvalidArgumentError('It must be a time of the day in UTC, such as 14:30.');
+  return time;
 }
 
 function dayArgument(text: string): number {
-  const name = text.toLowerCase();
-  const day = /^[0-7]$/.test(name) ? Number(name) : days.findIndex((each) => name.length >= 3 && each.startsWith(name));
-  if (day === -1) throw new InvalidArgumentError('It must be a day, such as sunday, or every-day.');
+  const day = dayOf(text);
+  if (day === undefined) throw new InvalidArgumentError('It must be a day, such as sunday, or every-day.');
   return day;
 }

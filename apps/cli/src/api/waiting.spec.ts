@@ -3,7 +3,7 @@ import { Client } from '@strongroom/client';
 import { type BackupResource, backupResource } from '@strongroom/contracts';
 import { IncompleteFault } from '../exit-codes.js';
 import { Session } from './session.js';
-import { waitFor } from './waiting.js';
+import { Paces, waitFor } from './waiting.js';
 
 const connection = { url: 'http://127.0.0.1:1', account: 'acme', token: 'secret', profile: undefined };
 const at = '2026-11-26T03:45:08.177Z';
@@ -79,5 +79,25 @@ describe('to wait for a backup', () => {
   it('does not begin without being asked for', async () => {
     await waitFor(sessionOf(), asked, ['IAD'], {});
     expect(said.out).toContain('NEW');
+  });
+});
+
+describe('a copy that comes', () => {
+  const coming = (progress: number) => ({ region: 'IAD', status: 'COPYING', progress, size_bytes: 1_000 }) as const;
+
+  it('has the rate and the seconds that are left by what it has brought since it was seen first', () => {
+    const paces = new Paces();
+    expect(paces.of(coming(10), 5_000)).toEqual({});
+    expect(paces.of(coming(10), 6_000)).toEqual({});
+    expect(paces.of(coming(30), 7_000)).toEqual({ bytes_per_second: 100, seconds_left: 7 });
+    expect(paces.of({ ...coming(30), size_bytes: null }, 7_000)).toEqual({ seconds_left: 7 });
+  });
+
+  it('is measured anew when it begins again', () => {
+    const paces = new Paces();
+    paces.of(coming(50), 0);
+    expect(paces.of(coming(5), 1_000)).toEqual({});
+    expect(paces.of(coming(15), 2_000)).toEqual({ bytes_per_second: 100, seconds_left: 9 });
+    expect(paces.of({ ...coming(100), status: 'COMPLETED' }, 3_000)).toEqual({});
   });
 });

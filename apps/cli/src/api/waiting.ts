@@ -17,6 +17,7 @@ import { AdvisedFault, IncompleteFault } from '../exit-codes.js';
 import { note, noteJson, noteNothing, noteOver } from '../output.js';
 import type { PrintOptions } from './api-options.js';
 import { showBackup } from './backup-fields.js';
+import { sizeOf } from './printing.js';
 import type { Session } from './session.js';
 
 export interface WaitOptions extends PrintOptions {
@@ -108,10 +109,15 @@ function hasEnded({ status, copies }: BackupResource, copyTo: readonly string[])
 
 function teller(begun: number, { json }: PrintOptions): (backup: BackupResource) => void {
   let before = '';
-  return ({ id, status, progress, attempt, fault, copies }) => {
+  const paces = new Paces();
+  return ({ id, status, progress, attempt, fault, size_bytes, copies }) => {
     const of = copies.map((copy) => ({ region: copy.region, status: copy.status, progress: copy.progress }));
     const now = JSON.stringify([status, progress, attempt, fault, of]);
     const seconds = Math.round((performance.now() - begun) / 1_000);
+    const paced = copies.map((copy, index) => ({
+      ...of[index],
+      ...paces.of({ ...copy, size_bytes: copy.size_bytes ?? size_bytes }, performance.now()),
+    }));
     const left = status === 'BUILDING' && progress > 0 ? Math.ceil((seconds * (100 - progress)) / progress) : undefined;
     if (json) {
       if (now !== before)
@@ -121,22 +127,53 @@ function teller(begun: number, { json }: PrintOptions): (backup: BackupResource)
           status,
           percent_done: progress,
           attempt,
-          copies: of,
+          copies: paced,
           seconds_elapsed: seconds,
           ...(left !== undefined && { seconds_left: left }),
           ...(fault && { fault }),
         });
     } else {
-      const parts = [
-        `backup ${status} ${progress} %`,
-        ...of.map((copy) => `${copy.region} ${copy.status} ${copy.progress} %`),
-      ];
+      const parts = [`backup ${status} ${progress} %`, ...paced.map(inWords)];
       const line = `${parts.join(', ')}, ${seconds} s${left === undefined ? '' : `, ${left} s left`}`;
       if (process.stderr.isTTY) noteOver(line);
       else if (now !== before) note(line);
     }
     before = now;
   };
+}
+
+type CopyNow = Pick<BackupResource['copies'][number], 'region' | 'status' | 'progress' | 'size_bytes'>;
+interface Pace {
+  bytes_per_second?: number;
+  seconds_left?: number;
+}
+
+/** How fast copies come, by what each has brought since it was seen first. */
+export class Paces {
+  private readonly first = new Map<string, { progress: number; atMs: number }>();
+
+  /** @param nowMs by a clock that is never set @returns nothing until the copy was seen to go on */
+  of({ region, status, progress, size_bytes }: CopyNow, nowMs: number): Pace {
+    const first = this.first.get(region);
+    if (!first || status !== 'COPYING' || progress < first.progress) {
+      this.first.set(region, { progress, atMs: nowMs });
+      return {};
+    }
+    const brought = progress - first.progress;
+    const seconds = (nowMs - first.atMs) / 1_000;
+    if (brought <= 0 || seconds <= 0) return {};
+    const perSecond = brought / seconds;
+    return {
+      ...(size_bytes !== null && { bytes_per_second: Math.round((size_bytes / 100) * perSecond) }),
+      seconds_left: Math.ceil((100 - progress) / perSecond),
+    };
+  }
+}
+
+function inWords({ region, status, progress, bytes_per_second, seconds_left }: Partial<CopyNow> & Pace): string {
+  const rate = bytes_per_second === undefined ? '' : ` at ${sizeOf(bytes_per_second)}/s`;
+  const left = seconds_left === undefined ? '' : `, ${seconds_left} s left`;
+  return `${region} ${status} ${progress} %${rate}${left}`;
 }
 
 function secondsArgument(text: string): number {

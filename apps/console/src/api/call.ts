@@ -88,17 +88,22 @@ interface Page {
 /** The pages of a list, each as large as the service makes them. No more than `most` are asked for. @throws {Refused} */
 export async function* pagesOf<A extends Page>(
   operation: Pick<Called, 'method' | 'path'> & { readonly of?: { readonly response: z.ZodType<A> } },
-  accountId: string,
+  { parts, query: filter, body }: Sent,
   most: number,
 ): AsyncGenerator<A, void, undefined> {
   const { method, path } = operation;
   let marker: string | undefined;
   for (let count = 0; count < most; count += 1) {
-    const query = { limit: 1_000, ...(marker !== undefined && { marker }) };
-    const page: A = JSON.parse(await textOf({ method, path }, { parts: { accountId }, query }));
+    const query = { limit: 1_000, ...filter, ...(marker !== undefined && { marker }) };
+    const page: A = JSON.parse(await textOf({ method, path }, { parts, query, body }));
     yield page;
     const next = page.links.find(({ rel }) => rel === 'next');
     marker = next && (new URL(next.href, baseUrl).searchParams.get('marker') ?? undefined);
     if (marker === undefined) return;
   }
+}
+
+/** What went wrong, for people. */
+export function messageOf(error: unknown): string {
+  return error instanceof Refused ? error.message : String(error);
 }

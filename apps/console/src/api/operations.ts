@@ -13,7 +13,9 @@ export type Called<O extends Operation = Operation> = Pick<O, 'method' | 'path'>
 /** The body of its success; null when it is empty. */
 export type AnswerTo<C> = C extends { readonly of?: { readonly response: infer Response extends z.ZodType } }
   ? z.output<Response>
-  : null;
+  : C extends { readonly of?: { readonly answer: infer Answer extends z.ZodType } }
+    ? z.output<Answer>
+    : null;
 
 /** What a call takes: the parts of its path, its query, and its body. */
 export interface AskedOf<C extends Called> {
@@ -28,14 +30,18 @@ export const postConsoleSession: Called<typeof contract.postConsoleSession> = co
 export const deleteConsoleSession: Called<typeof contract.deleteConsoleSession> = contract.deleteConsoleSession;
 export const getRegions: Called<typeof contract.getRegions> = contract.getRegions;
 export const getInstances: Called<typeof contract.getInstances> = contract.getInstances;
-export const getInstancesId: Called<typeof contract.getInstancesId> = contract.getInstancesId;
 export const postInstances: Called<typeof contract.postInstances> = contract.postInstances;
 export const getSchedules: Called<typeof contract.getSchedules> = contract.getSchedules;
 export const getSchedulesId: Called<typeof contract.getSchedulesId> = contract.getSchedulesId;
 export const postSchedules: Called<typeof contract.postSchedules> = contract.postSchedules;
 export const putSchedulesId: Called<typeof contract.putSchedulesId> = contract.putSchedulesId;
+export const getRestorable: Called<typeof contract.getRestorable> = contract.getRestorable;
+export const getSchedulesIdRuns: Called<typeof contract.getSchedulesIdRuns> = contract.getSchedulesIdRuns;
+export const postSchedulesIdPreview: Called<typeof contract.postSchedulesIdPreview> = contract.postSchedulesIdPreview;
 export const getBackups: Called<typeof contract.getBackups> = contract.getBackups;
 export const getBackupsId: Called<typeof contract.getBackupsId> = contract.getBackupsId;
+export const getExplainId: Called<typeof contract.getExplainId> = contract.getExplainId;
+export const postInstancesIdAction: Called<typeof contract.postInstancesIdAction> = contract.postInstancesIdAction;
 export const getEvents: Called<typeof contract.getEvents> = contract.getEvents;
 /** An event of the live stream has its type for a name. */
 export const eventTypes: readonly string[] = contract.eventTypes;

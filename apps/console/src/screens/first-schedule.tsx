@@ -4,7 +4,7 @@ import { urlOf } from '../api/call.js';
 import { postInstances, postSchedules } from '../api/operations.js';
 
 export function FirstSchedule({ known, accountId }: { known: Known; accountId: string }) {
-  const [instance] = known.instances.values();
+  const instance = known.anInstance;
   const regions = known.regions.filter(({ home }) => !home).map(({ name }) => name);
   const server = {
     instance: {

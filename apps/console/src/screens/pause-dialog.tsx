@@ -1,77 +1,82 @@
-/** Asks before a schedule is paused or resumed, and why. The reason goes with the event, as the name of the work that it belongs to. */
+/** Asks before schedules are paused or resumed, and why. The reason goes with each event, as the name of the work that it belongs to. */
 import type { ScheduleResource } from '@strongroom/contracts';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { call, Refused } from '../api/call.js';
+import { useId, useState } from 'preact/hooks';
+import { call, messageOf, Refused } from '../api/call.js';
 import { putSchedulesId } from '../api/operations.js';
+import { Dialog } from '../parts/dialog.js';
+
+export interface NamedSchedule {
+  schedule: ScheduleResource;
+  name: string;
+}
 
 interface Asked {
   accountId: string;
-  schedule: ScheduleResource;
-  name: string;
+  asked: readonly NamedSchedule[];
+  /** Whether they are to be paused; else they are resumed. */
+  pauses: boolean;
+  changed: (schedule: ScheduleResource) => void;
   closed: (done: boolean) => void;
 }
 
 /** What the API takes in X-Correlation-Id. */
 const reasonForm = '[A-Za-z0-9][A-Za-z0-9._:\\-]{0,127}';
 
-export function PauseDialog({ accountId, schedule, name, closed }: Asked) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [problem, setProblem] = useState<string | null>(null);
+export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked) {
+  const [problems, setProblems] = useState<readonly string[]>([]);
+  const [left, setLeft] = useState(asked);
   const [isBusy, setIsBusy] = useState(false);
-  const [titleId, reasonId, hintId] = [useId(), useId(), useId()];
-  const doing = schedule.paused ? 'Resume' : 'Pause';
-  useEffect(() => {
-    // The browser gives the focus back to what had it.
-    const before = document.activeElement;
-    dialog.current?.showModal();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
+  const [reasonId, hintId] = [useId(), useId()];
+  const doing = pauses ? 'Pause' : 'Resume';
+  const [first] = asked;
+  const what = asked.length === 1 && first ? `the schedule of ${first.name}` : `${asked.length} schedules`;
 
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const reason = new FormData(event.currentTarget as HTMLFormElement).get('reason');
     setIsBusy(true);
-    try {
-      await call(putSchedulesId, {
-        parts: { accountId, id: schedule.id },
-        body: { schedule: { paused: !schedule.paused } },
-        headers: {
-          'if-match': `"${schedule.version}"`,
-          ...(typeof reason === 'string' && reason !== '' && { 'x-correlation-id': reason }),
-        },
-      });
-      closed(true);
-    } catch (error) {
-      const isStale = error instanceof Refused && error.status === 412;
-      setProblem(
-        isStale ? 'Somebody has changed the schedule meanwhile. Close this, and look again.' : messageOf(error),
-      );
-      setIsBusy(false);
+    const refused: { each: NamedSchedule; why: string }[] = [];
+    for (const each of left) {
+      try {
+        await call(putSchedulesId, {
+          parts: { accountId, id: each.schedule.id },
+          body: { schedule: { paused: pauses } },
+          headers: {
+            'if-match': `"${each.schedule.version}"`,
+            ...(typeof reason === 'string' && reason !== '' && { 'x-correlation-id': reason }),
+          },
+        });
+        changed(each.schedule);
+      } catch (error) {
+        refused.push({ each, why: whyOf(error) });
+      }
     }
+    if (refused.length === 0) closed(true);
+    setLeft(refused.map(({ each }) => each));
+    setProblems(refused.map(({ each, why }) => `${each.name}: ${why}`));
+    setIsBusy(false);
   };
 
   return (
-    <dialog ref={dialog} aria-labelledby={titleId} onClose={() => closed(false)}>
-      <h2 id={titleId}>
-        {doing} the schedule of {name}?
-      </h2>
+    <Dialog title={`${doing} ${what}?`} closed={() => closed(false)}>
+      {asked.length > 1 && <p>{asked.map(({ name }) => name).join(', ')}</p>}
       <p>
-        {schedule.paused
-          ? 'It runs again from its next slot on. The slots that were skipped are not made up for.'
-          : 'Its slots are skipped until it is resumed. Its backups stay, and go on being verified.'}
+        {pauses
+          ? 'Slots are skipped until it is resumed. The backups stay, and go on being verified.'
+          : 'It runs again from the next slot on. The slots that were skipped are not made up for.'}
       </p>
       <form onSubmit={(event) => void submit(event)}>
         <label for={reasonId}>Reason</label>
-        <input id={reasonId} name="reason" required={!schedule.paused} pattern={reasonForm} aria-describedby={hintId} />
+        <input id={reasonId} name="reason" required={pauses} pattern={reasonForm} aria-describedby={hintId} />
         <p id={hintId} class="quiet">
           A ticket, or words joined by hyphens, such as CHG-4711 or disk-is-replaced. It stands in the event, as
           client_correlation_id.
         </p>
-        <p role="alert" class="problem">
-          {problem}
-        </p>
+        <div role="alert" class="problem">
+          {problems.map((each) => (
+            <p key={each}>{each}</p>
+          ))}
+        </div>
         <p class="buttons">
           <button type="submit" class="main" disabled={isBusy}>
             {doing}
@@ -81,10 +86,11 @@ export function PauseDialog({ accountId, schedule, name, closed }: Asked) {
           </button>
         </p>
       </form>
-    </dialog>
+    </Dialog>
   );
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Refused ? error.message : String(error);
+function whyOf(error: unknown): string {
+  const isStale = error instanceof Refused && error.status === 412;
+  return isStale ? 'Somebody has changed the schedule meanwhile. Close this, and look again.' : messageOf(error);
 }

@@ -1,32 +1,44 @@
 /** Can I restore, from where? A row for each schedule, a column for each region. */
-import type { ComponentChildren } from 'preact';
+import type { RestorableRegion, RestorableResource } from '@strongroom/contracts';
+import { useId, useState } from 'preact/hooks';
 import type { Known } from '../account.js';
-import { rowsOf } from '../matrix.js';
 import { Instant } from '../parts/instant.js';
-import { Mark, type Tone } from '../parts/mark.js';
-import type { Cell, Newer } from '../restorable.js';
+import { Mark } from '../parts/mark.js';
+import { Scrolled } from '../parts/scrolled.js';
+import { inOrder, nameOf, type Stand, sought, standOf, standWords } from '../restorable.js';
+import { backupAddress, scheduleAddress } from '../route.js';
 import { FirstSchedule } from './first-schedule.js';
 
-const newerWords: Readonly<Record<Newer, [Tone, string]>> = {
-  'on-its-way': ['busy', 'A newer one is on its way'],
-  lost: ['bad', 'A newer one was lost here, and is copied again'],
-  failed: ['bad', 'A newer one was not copied'],
-};
+/** More rows are drawn when they are asked for: a browser takes a second for some thousand cells. */
+const firstRows = 100;
 
 export function Restorable({ known, accountId, now }: { known: Known; accountId: string; now: Date }) {
-  const rows = rowsOf(known, now);
-  if (rows.length === 0 && known.reading !== 'schedules') return <FirstSchedule known={known} accountId={accountId} />;
-  const cells = rows.flatMap((row) => row.cells);
-  const count = (is: (cell: Cell) => boolean) => cells.filter(({ cell }) => is(cell)).length;
-  const current = count((cell) => cell.is === 'restorable' && !cell.isOld);
-  const old = count((cell) => cell.is === 'restorable' && cell.isOld);
-  const none = count((cell) => cell.is === 'nothing');
+  const [text, setText] = useState('');
+  const [most, setMost] = useState(firstRows);
+  const searchId = useId();
+  if (known.restorable.size === 0 && known.reading !== 'restorable') {
+    return <FirstSchedule known={known} accountId={accountId} />;
+  }
+  const all = [...known.restorable.values()];
+  const counts: Record<Stand, number> = { restorable: 0, old: 0, nothing: 0, 'not-wanted': 0 };
+  for (const { regions } of all) for (const region of regions) counts[standOf(region, now)] += 1;
+  const { restorable, old, nothing } = counts;
+  const rows = sought(inOrder(all), text, (row) => textOf(row, now));
   return (
     <>
       <p role="status" class="summary">
-        {known.reading === 'done'
-          ? `Restorable in ${current + old} of ${current + old + none} places, in ${old} of these from an old backup.`
-          : 'Looking for backups…'}
+        {known.reading === 'restorable'
+          ? 'Looking for backups…'
+          : `Restorable in ${restorable + old} of ${restorable + old + nothing} places, in ${old} of these from an old backup.`}
+      </p>
+      <p>
+        <label for={searchId}>Search</label>{' '}
+        <input
+          id={searchId}
+          type="search"
+          placeholder="name, old, nothing, owed"
+          onInput={({ currentTarget }) => setText(currentTarget.value)}
+        />
       </p>
       <Scrolled label="What can be restored, by schedule and region">
         <table>
@@ -43,15 +55,15 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ schedule, name, cells: ofRow }) => (
-              <tr key={schedule.id}>
+            {rows.slice(0, most).map((row) => (
+              <tr key={row.id}>
                 <th scope="row">
-                  {name}
-                  {schedule.paused && <Mark tone="warning">Paused</Mark>}
+                  <a href={scheduleAddress(row.id)}>{nameOf(row)}</a>
+                  {row.paused && <Mark tone="warning">Paused</Mark>}
                 </th>
-                {ofRow.map(({ region, cell }) => (
-                  <td key={region}>
-                    <CellText cell={cell} isReading={known.reading !== 'done'} now={now} />
+                {known.regions.map(({ name }) => (
+                  <td key={name}>
+                    <Cell region={row.regions.find(({ region }) => region === name)} row={row} now={now} />
                   </td>
                 ))}
               </tr>
@@ -59,56 +71,58 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
           </tbody>
         </table>
       </Scrolled>
+      {rows.length > most && (
+        <p>
+          {most} of {rows.length} schedules are shown.{' '}
+          <button type="button" onClick={() => setMost(most + 400)}>
+            Show more
+          </button>
+        </p>
+      )}
     </>
   );
 }
 
-function CellText({ cell, isReading, now }: { cell: Cell; isReading: boolean; now: Date }) {
-  switch (cell.is) {
-    case 'not-wanted':
-      return <Mark tone="quiet">Not copied here</Mark>;
-    case 'unknown':
-      return isReading ? <Mark tone="busy">Looking…</Mark> : <Mark tone="warning">Not among the newest backups</Mark>;
-    case 'nothing':
-      return (
+/** What is sought in. */
+function textOf(row: RestorableResource, now: Date): string {
+  const regions = row.regions.map((region) =>
+    [region.region, standWords[standOf(region, now)][1], missingWords(region)].join(' '),
+  );
+  return [nameOf(row), row.id, row.paused ? 'paused' : '', ...regions].join(' ');
+}
+
+function Cell({ region, row, now }: { region: RestorableRegion | undefined; row: RestorableResource; now: Date }) {
+  if (!region) return <Mark tone="quiet">Not told</Mark>;
+  const [tone, word] = standWords[standOf(region, now)];
+  const { newest, owed, lost, failed } = region;
+  const missing = missingWords(region);
+  return (
+    <>
+      <Mark tone={tone}>{word}</Mark>
+      {newest && (
         <>
-          <Mark tone="bad">Nothing to restore</Mark>
-          <NewerText newer={cell.newer} />
-        </>
-      );
-    case 'restorable':
-      return (
-        <>
-          <Mark tone={cell.isOld ? 'warning' : 'good'}>{cell.isOld ? 'Old' : 'Restorable'}</Mark>
           <p>
-            <Instant at={cell.at} now={now} />
+            <a href={backupAddress(newest.backup_id)}>
+              <Instant at={newest.completed} now={now} />
+              <span class="unseen"> in {region.region}</span>
+            </a>
           </p>
           <p class="quiet">
-            {cell.verifiedAt === null ? (
-              'not verified yet'
-            ) : (
-              <>
-                verified <Instant at={cell.verifiedAt} now={now} />
-              </>
-            )}
+            verified <Instant at={newest.verified_at} now={now} />
+            {newest.verified_by === 'server' && ', by the store alone'}
           </p>
-          <NewerText newer={cell.newer} />
         </>
-      );
-  }
-}
-
-function NewerText({ newer }: { newer: Newer | null }) {
-  if (newer === null) return null;
-  const [tone, words] = newerWords[newer];
-  return <Mark tone={tone}>{words}</Mark>;
-}
-
-/** A table that is wider than the screen scrolls in its own box, which browsers let the keyboard reach. */
-export function Scrolled({ label, children }: { label: string; children: ComponentChildren }) {
-  return (
-    <section class="scrolled" aria-label={label}>
-      {children}
-    </section>
+      )}
+      {!newest && row.has_older && <p class="quiet">None of the newest 400 backups is here.</p>}
+      {owed + lost + failed > 0 && <Mark tone={lost + failed > 0 ? 'bad' : 'busy'}>{missing}</Mark>}
+    </>
   );
+}
+
+/** `2 owed, 1 failed`, without what is none. */
+function missingWords({ owed, lost, failed }: RestorableRegion): string {
+  return Object.entries({ owed, lost, failed })
+    .filter(([, count]) => count > 0)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(', ');
 }

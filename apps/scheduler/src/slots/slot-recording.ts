@@ -6,7 +6,7 @@ import { begunBy, isRefusal, type RecordedEvent } from '@strongroom/contracts';
 import { backupDecider } from '@strongroom/domain';
 import { type Ledger, plan, type RelyingOutcome, type RelyingRequest } from '@strongroom/ledger';
 import { storedBytesOf } from '@strongroom/read-model';
-import { type Ids, type Quota, quotaOf } from '@strongroom/runtime';
+import { type Ids, type Quota, quotaOf, withNewTrace } from '@strongroom/runtime';
 import type { EntityManager } from 'typeorm';
 import { whyBusy } from './busy-instances.js';
 import { type SlotDecision, skipBusy, skipOverQuota, skipTaken } from './slot-decision.js';
@@ -97,7 +97,8 @@ export class SlotRecording {
   }
 
   private request({ id, timer, command, reliesOn }: SlotDecision): RelyingRequest {
-    const context = begunBy('strongroom-scheduler', `slot-${id}`);
+    const begun = begunBy('strongroom-scheduler', `slot-${id}`);
+    const context = command.type === 'RequestBackup' ? withNewTrace(begun, { name: 'slot' }) : begun;
     // It is decided on an empty history. When another scheduler was faster this append is a conflict, and that outcome stays.
     const request = plan({ ids: this.parts.ids }, backupDecider, { ...timer, id, context }, command, noHistory);
     if (isRefusal(request)) throw new TypeError(`a slot without a history was refused: ${request.message}`);

@@ -14,6 +14,8 @@ export const auditResource = z.object({
   /** Who did it, by name; null when nobody is known. */
   actor: z.string().nullable(),
   actor_details: actorDetails.nullable(),
+  /** Why the actor did it, where the actor has said so. */
+  reason: z.string().nullable(),
   /** What it was done to; null when that is nothing of the account. */
   subject: z.object({ kind: aggregate, id: z.string() }).nullable(),
   instance_id: z.string().nullable(),

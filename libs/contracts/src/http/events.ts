@@ -22,6 +22,8 @@ export const eventResource = z.object({
   actor: z.string(),
   /** Who the actor is; null for events of older versions. */
   actor_details: actorDetails.nullable(),
+  /** Why the actor did it, where the actor has said so. */
+  reason: z.string().nullable(),
   /** What the client called its request, and the work that it belongs to; null when it gave them no id. */
   client_request_id: z.string().nullable(),
   client_correlation_id: z.string().nullable(),

@@ -47,6 +47,7 @@ describe('the table of operations', () => {
         'DELETE …/backups/{id}',
         'POST …/backups/{id}/action',
         'GET …/backups/{id}/copies',
+        'GET …/restorable',
         'POST …/instances',
         'GET …/instances',
         'GET …/instances/{id}',

@@ -11,6 +11,7 @@ import { explanationOperations } from './explanations.js';
 import type { FaultType } from './faults.js';
 import { instanceOperations } from './instances.js';
 import { accountPath, type Operation } from './operation.js';
+import { restorableOperations } from './restorable.js';
 import { postSchedulesIdPreview } from './schedule-previews.js';
 import { scheduleOperations } from './schedules.js';
 import { serviceOperations } from './service.js';
@@ -27,7 +28,7 @@ export const operationGroups: readonly { name: string; about: string; operations
     name: 'Backups',
     about:
       'A backup is taken by a schedule or by hand. Each of its copies is in another region, and proven byte for byte.',
-    operations: backupOperations,
+    operations: [...backupOperations, ...restorableOperations],
   },
   {
     name: 'Instances',

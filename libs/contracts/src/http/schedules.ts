@@ -2,13 +2,15 @@
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import { delay, failedAttempt, fault, fullBecause, madeFull, notDeletedBecause } from './backups.js';
-import { hasField, idInBody, integer, links, optional, regions, utcTime, zonelessTime } from './fields.js';
+import { hasField, idInBody, integer, links, optional, regions, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);
 const hour = integer(0, 23);
 const minute = integer(0, 59);
 const fullBackupRetention = integer(1, 10_000);
+/** As long as `reason` in the context of an event may be. */
+const pauseReason = text(1, 500);
 const never = optional(z.null({ error: 'can only be null: a schedule runs every day' }));
 
 export const createScheduleRequest = z.strictObject({
@@ -22,6 +24,8 @@ export const createScheduleRequest = z.strictObject({
     minute,
     full_backup_retention: optional(fullBackupRetention),
     copy_to: optional(regions),
+    paused: optional(z.boolean({ error: 'must be true or false' })),
+    pause_reason: optional(pauseReason),
     day_of_month: never,
     month: never,
   }),
@@ -52,6 +56,8 @@ export const updateScheduleRequest = z.strictObject({
     full_backup_retention: optional(fullBackupRetention),
     copy_to: optional(regionsOrText),
     paused: optional(z.boolean({ error: 'must be true or false' })),
+    /** Why it is paused. It is taken for a schedule that is paused then. */
+    pause_reason: optional(pauseReason),
     run_now: optional(yesOrNo),
   }),
 });
@@ -74,6 +80,8 @@ export const scheduleResource = z.object({
   updated: zonelessTime,
   copy_to: z.array(regionName),
   paused: z.boolean(),
+  /** Why it is paused, as somebody has said; null when nobody has, and when it is not paused. */
+  pause_reason: z.string().nullable(),
   version: z.int(),
   /** Why none of its slots is decided at the moment. It is absent without a fault. */
   fault: fault.optional(),
@@ -157,6 +165,7 @@ export const postSchedules = {
           updated: '2020-11-14T07:28:17',
           copy_to: ['IAD', 'ORD'],
           paused: false,
+          pause_reason: null,
           version: 1,
         },
       },

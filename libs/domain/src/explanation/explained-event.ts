@@ -52,8 +52,8 @@ export function everyReason(): { type: EventType; reason: string; sentence: stri
   return eventTypes.flatMap((type) => reasons[type].map(({ reason, sentence }) => ({ type, reason, sentence })));
 }
 
-function reasonOf<T extends EventType>({ type, data }: RecordedEvent<T>): Reason<T> {
-  const found = reasons[type].find(({ holds }) => holds === undefined || holds(data));
+function reasonOf<T extends EventType>({ type, data, context }: RecordedEvent<T>): Reason<T> {
+  const found = reasons[type].find(({ holds }) => holds === undefined || holds(data, context));
   if (!found) throw new TypeError(`${type} of a ${aggregateOfEvent[type]} gives no reason`);
   return found;
 }

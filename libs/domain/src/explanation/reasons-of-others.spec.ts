@@ -28,7 +28,7 @@ const says =
   'It runs every day at 03:05 UTC, full on Sunday. It keeps 4 cycles, and copies its backups to IAD, ORD and SYD.';
 const saysBare = 'It runs every day at 03:05 UTC, always full. It keeps 1 cycle, and copies its backups nowhere.';
 
-const cases: [reason: string, type: EventType, data: object, sentence: string][] = [
+const cases: [reason: string, type: EventType, data: object, sentence: string, said?: string][] = [
   [
     'instance-registered',
     'InstanceRegistered',
@@ -87,6 +87,20 @@ const cases: [reason: string, type: EventType, data: object, sentence: string][]
   ],
   ['schedule-created', 'ScheduleCreated', definition, `anna made the schedule. ${says}`],
   ['schedule-created-paused', 'ScheduleCreated', bare, `anna made the schedule, and paused it. ${saysBare}`],
+  [
+    'schedule-created-paused-because',
+    'ScheduleCreated',
+    bare,
+    `anna made the schedule, and paused it for this reason: The disks are being moved. ${saysBare}`,
+    'the disks are being moved',
+  ],
+  [
+    'schedule-changed-paused-because',
+    'ScheduleUpdated',
+    bare,
+    `anna changed the schedule, and it is paused from then on for this reason: The disks are being moved. ${saysBare}`,
+    'the disks are being moved',
+  ],
   ['schedule-changed', 'ScheduleUpdated', definition, `anna changed the schedule. ${says}`],
   [
     'schedule-changed-paused',
@@ -208,9 +222,12 @@ const cases: [reason: string, type: EventType, data: object, sentence: string][]
 ];
 
 describe('what is told of an instance, a schedule, a copy or a webhook', () => {
-  it.each(cases)('is told as %s by %s', (reason, type, data, sentence) => {
-    expect(explained(type, data)).toMatchObject({ reason, sentence });
-  });
+  it.each(cases.map(([reason, type, data, sentence, said = '']) => [reason, type, data, sentence, said] as const))(
+    'is told as %s by %s',
+    (reason, type, data, sentence, said) => {
+      expect(explained(type, data, said)).toMatchObject({ reason, sentence });
+    },
+  );
 
   it('has a case here for each reason', () => {
     const ofOthers = everyReason().filter(({ type }) => aggregateOfEvent[type] !== 'backup');

@@ -4,6 +4,11 @@ import type { ReasonsOf } from './reason.js';
 export const reasonsOfSchedules: ReasonsOf<'schedule'> = {
   ScheduleCreated: [
     {
+      reason: 'schedule-created-paused-because',
+      sentence: '{actor} made the schedule, and paused it for this reason: {because} {definition}',
+      holds: ({ paused }, { reason }) => paused && reason !== undefined,
+    },
+    {
       reason: 'schedule-created-paused',
       sentence: '{actor} made the schedule, and paused it. {definition}',
       holds: ({ paused }) => paused,
@@ -11,6 +16,11 @@ export const reasonsOfSchedules: ReasonsOf<'schedule'> = {
     { reason: 'schedule-created', sentence: '{actor} made the schedule. {definition}' },
   ],
   ScheduleUpdated: [
+    {
+      reason: 'schedule-changed-paused-because',
+      sentence: '{actor} changed the schedule, and it is paused from then on for this reason: {because} {definition}',
+      holds: ({ paused }, { reason }) => paused && reason !== undefined,
+    },
     {
       reason: 'schedule-changed-paused',
       sentence: '{actor} changed the schedule, and it is paused from then on. {definition}',

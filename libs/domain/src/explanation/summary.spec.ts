@@ -168,6 +168,13 @@ describe('the answer in short about', () => {
     expect(of('schedule', [created])).toBe(`The schedule runs next at 2026-11-16T14:30:00Z. ${says}`);
     const paused: NewEvent = { type: 'ScheduleUpdated', data: { ...definition, paused: true } };
     expect(of('schedule', [created, paused])).toBe(`The schedule has been paused since 2026-01-01T00:00:01Z. ${says}`);
+    const because = recorded([created, paused], streamOf('schedule', scheduleId)).map((event) => ({
+      ...event,
+      context: { ...event.context, reason: 'the disks are being moved' },
+    }));
+    expect(summaryOf({ kind: 'schedule', own: because }, asOf)).toBe(
+      `The schedule has been paused since 2026-01-01T00:00:01Z. The reason that was given: The disks are being moved. ${says}`,
+    );
     expect(of('schedule', [created, deleted])).toMatch(/^spec deleted the schedule\./);
   });
 

@@ -5,7 +5,7 @@
 import type { Aggregate, EventType, RecordedEvent } from '@strongroom/contracts';
 import { nextSlot, plannedType } from '../slots.js';
 import { explainedEvent } from './explained-event.js';
-import { definitionInWords, listed, toSecond } from './words.js';
+import { asSentence, definitionInWords, listed, toSecond } from './words.js';
 
 /** What is explained, and the newest event of each type that tells of it. */
 export interface Explained {
@@ -88,7 +88,11 @@ function ofSchedule(of: Newest, asOf: Date): string[] {
   const defined = of.lastOf(['ScheduleCreated', 'ScheduleUpdated']);
   if (!defined) return [];
   const says = definitionInWords(defined.data);
-  if (defined.data.paused) return [`The schedule has been paused since ${toSecond(defined.at)}.`, says];
+  if (defined.data.paused) {
+    const { reason } = defined.context;
+    const why = reason === undefined ? '' : `The reason that was given: ${asSentence(reason)}`;
+    return [`The schedule has been paused since ${toSecond(defined.at)}.`, why, says];
+  }
   return [`The schedule runs next at ${toSecond(nextSlot(defined.data, asOf).toISOString())}.`, says];
 }
 

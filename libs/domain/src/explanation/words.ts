@@ -6,13 +6,14 @@ const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 
 const instantForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /**
- * By name, the parts of an event's data, and of what its data holds within. Two names are no part of the data: `actor` is who did it, and
- * `definition` is what a schedule says.
+ * By name, the parts of an event's data, and of what its data holds within. Three names are no part of the data: `actor` is who did it, `because` is
+ * the reason that the actor has given, and `definition` is what a schedule says.
  * @param nameOf the name that is shown for that of an actor
  */
 export function wordsOf(event: RecordedEvent, nameOf: (actor: string) => string): Map<string, string> {
   const { type, data, context } = event;
   const words = new Map<string, string>([['actor', nameOf(context.actor)]]);
+  if (context.reason !== undefined) words.set('because', asSentence(context.reason));
   for (const [name, value] of partsOf(data)) words.set(name, inWords(name, value));
   if (type === 'ScheduleCreated' || type === 'ScheduleUpdated') words.set('definition', definitionInWords(data));
   return words;
@@ -71,7 +72,8 @@ function duration(ms: number): string {
   return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function asSentence(reason: string): string {
+/** A reason that somebody has given, as a sentence. */
+export function asSentence(reason: string): string {
   const told = reason.charAt(0).toUpperCase() + reason.slice(1);
   return /[.!?]$/.test(told) ? told : `${told}.`;
 }

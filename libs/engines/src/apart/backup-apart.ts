@@ -1,5 +1,6 @@
 /** A backup that a process of its own takes, as its owner sees it: the objects as they come, and what is said of them. */
 import type { DatastoreType } from '@strongroom/contracts';
+import { passedMemory } from '@strongroom/vault';
 import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import type { OpenedBackup } from '../open-backup.js';
@@ -76,6 +77,7 @@ export class BackupApart {
         if (isAll) return;
         if (type !== types.data) throw this.child.fail(this.child.ended('what it gave is of no known form'));
         yield payload;
+        passedMemory.passed(payload.length);
       }
     } finally {
       end(isAll);

@@ -11,7 +11,7 @@ export const ledgerHeader = 'strongroom-ledger';
 const typeSuffix = 'v1';
 
 export function cloudEventOf(
-  { position, id, type, stream, instanceId, at, requestId, correlationId, text }: EventText,
+  { position, id, type, stream, instanceId, at, requestId, correlationId, traceparent, text }: EventText,
   ledger: string,
 ): Message & { value: string; headers: Record<string, string> } {
   // An event that can't be read is sent too, and its consumers set it aside.
@@ -35,6 +35,8 @@ export function cloudEventOf(
           'strongroom-request-id': requestId,
           'strongroom-correlation-id': correlationId,
         }),
+      // Under the name of W3C Trace Context, by which a consumer of any kind goes on with the trace.
+      ...(traceparent !== null && { traceparent }),
     },
   };
 }

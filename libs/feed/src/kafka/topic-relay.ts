@@ -7,7 +7,7 @@
  */
 import { type Aggregate, topicName } from '@strongroom/contracts';
 import type { EventText, Ledger } from '@strongroom/ledger';
-import { type Logger, WorkLoop } from '@strongroom/runtime';
+import { inSpan, type Logger, WorkLoop } from '@strongroom/runtime';
 import type { Kafka } from 'kafkajs';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -197,7 +197,13 @@ export class TopicRelay {
       .filter(({ partition, position }) => pass.sends(partition, position));
     if (rows.length === this.events && this.held.size === 0) this.readAhead(last.position);
     const sendingAt = performance.now();
-    const sent = await this.sendInTime(sender, placed, held);
+    const places = rows.map(({ traceparent }) => traceparent ?? undefined);
+    const span = {
+      name: `publish ${this.topic}`,
+      kind: 'producer',
+      attributes: { 'strongroom.events': placed.length },
+    } as const;
+    const sent = await inSpan(places, span, () => this.sendInTime(sender, placed, held));
     const tookMs = performance.now() - sendingAt;
     // The broker has given an offset for the second time, so the first message is lost.
     if ([...sent.taken].some(([partition, { begin }]) => begin < (reached.ends.get(partition) ?? 0n))) {

@@ -4,6 +4,7 @@
  */
 import { setInterval as every } from 'node:timers/promises';
 import type { Logger } from '../log.js';
+import { outsideSpans } from '../tracing/spans.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobQuota, Jobs, LeasedJob } from './jobs.js';
 import { LaneLooks } from './lane-looks.js';
@@ -130,7 +131,7 @@ export class LeasedWorker {
     const leased = await this.jobs.lease(kind, lane, owner, free, leaseMs, { inHand, share, ...(quota && { quota }) });
     for (const job of leased) {
       const stop = new AbortController();
-      const ended = this.hold(job, stop).finally(() => {
+      const ended = outsideSpans(() => this.hold(job, stop)).finally(() => {
         this.running.delete(job.id);
         this.wake();
       });

@@ -12,6 +12,7 @@ import * as service from './process.js';
 import * as quotas from './quotas.js';
 import * as scrub from './scrub.js';
 import type { Setting } from './setting.js';
+import * as traces from './traces.js';
 import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
@@ -42,6 +43,10 @@ export const settings: readonly Setting<unknown>[] = [
   service.logLevel,
   alarms.metricSchedules,
   alarms.heartbeatUrl,
+  traces.traceEndpoint,
+  traces.traceHeaders,
+  traces.traceShare,
+  traces.traceService,
   service.supervised,
   service.publicUrl,
   service.trustedProxies,

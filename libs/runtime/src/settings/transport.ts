@@ -13,7 +13,7 @@ export interface FailedLogins {
   withinMs: number;
 }
 
-const plainConnections = ['database', 'heartbeat', 'kafka', 'keystone', 'syslog', 'vaults'] as const;
+const plainConnections = ['database', 'heartbeat', 'kafka', 'keystone', 'syslog', 'traces', 'vaults'] as const;
 export type PlainConnection = (typeof plainConnections)[number];
 
 const usedBy: readonly AppName[] = ['api', 'scheduler'];
@@ -50,7 +50,7 @@ export const failedLogins = {
 export const allowPlaintext = {
   name: 'STRONGROOM_ALLOW_PLAINTEXT',
   meaning:
-    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, `STRONGROOM_KEYSTONE_URL` is `https`, `STRONGROOM_AUDIT_SYSLOG` is none, `STRONGROOM_HEARTBEAT_URL` is `https`, and each `endpoint` of `STRONGROOM_VAULTS` is `https`, unless the host is a loopback one.',
+    'Which connections of the services themselves may leave this machine without TLS that is verified. Without it, none may: `STRONGROOM_DATABASE_URL` needs `sslmode=verify-full`, `KAFKA_SECURITY_PROTOCOL` is `SSL` or `SASL_SSL`, `STRONGROOM_KEYSTONE_URL` is `https`, `STRONGROOM_AUDIT_SYSLOG` is none, `STRONGROOM_HEARTBEAT_URL` and `OTEL_EXPORTER_OTLP_ENDPOINT` are `https`, and each `endpoint` of `STRONGROOM_VAULTS` is `https`, unless the host is a loopback one.',
   form: parsedText(plainForm, plainIn),
   usedBy: appNames,
 } satisfies Setting<ReadonlySet<PlainConnection>>;

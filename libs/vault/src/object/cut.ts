@@ -1,6 +1,7 @@
 /** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
 import { createHash } from 'node:crypto';
 import type { ObjectCipher, PayloadWriter } from '@strongroom/encryption';
+import { passedMemory } from '../passed-memory.js';
 import { pieceMemories } from './piece-memory.js';
 
 export interface Cut {
@@ -100,6 +101,7 @@ class EncryptedPiece implements OpenPiece {
   take(chunk: Buffer): Buffer {
     const taken = chunk.subarray(0, this.roomBytes);
     for (const part of this.writer.update(taken)) this.piece.take(part);
+    passedMemory.passed(taken.length);
     this.length += taken.length;
     return chunk.subarray(taken.length);
   }

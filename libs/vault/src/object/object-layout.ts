@@ -107,6 +107,18 @@ export function piecesOf(object: VaultObject, pieceBytes: number): Piece[] {
   return pieces;
 }
 
+/** Pieces that follow each other are read from the source in one go. */
+export function rowsOf(pieces: readonly Piece[]): Piece[][] {
+  const rows: Piece[][] = [];
+  for (const piece of pieces) {
+    const row = rows.at(-1);
+    const last = row?.at(-1);
+    if (row && last && last.from + last.bytes === piece.from) row.push(piece);
+    else rows.push([piece]);
+  }
+  return rows;
+}
+
 /** Whether something may lie in a place beside what its manifest names. */
 export function mayLieBeside(name: string): boolean {
   return name === manifestObjectName || isKeysName(name) || stillOpen.test(name);

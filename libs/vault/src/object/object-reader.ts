@@ -25,6 +25,8 @@ export interface Reading {
   signal?: AbortSignal | undefined;
   /** Whether the checksum that the store keeps of a segment proves it. A segment of which it keeps none is read. */
   byServer?: boolean;
+  /** The SHA-256 of segments that were read already, by the names of their pieces. They are not read again. */
+  readBefore?: ReadonlyMap<string, string>;
 }
 
 export interface ReadPlace {
@@ -73,14 +75,14 @@ export class ObjectReader {
       // A piece without bytes is read as well: it may be missing.
       if (from >= to && piece.bytes > 0) continue;
       const part = { from: from - piece.from, bytes: Math.max(0, to - from) };
-      yield* this.piece(object.name, piece, this.signal, part, memory);
+      yield* this.piece(piece, this.signal, part, memory);
     }
   }
 
   /** Reads every object, and looks whether anything else lies beside them. @throws {VaultFault} */
   async compare(
     sealed: { manifest: StoredManifest; sha256: string },
-    { progress, signal = this.signal, byServer = false }: Reading = {},
+    { progress, signal = this.signal, byServer = false, readBefore }: Reading = {},
   ): Promise<void> {
     const { manifest } = sealed;
     await this.lookAt(manifest, true);
@@ -94,9 +96,10 @@ export class ObjectReader {
           continue;
         }
         for (const piece of piecesOf(object, this.place.pieceBytes)) {
+          if (piece.sha256 !== undefined && readBefore?.get(piece.name) === piece.sha256) continue;
           await reading.add(async (ends) => {
             if (byServer && (await this.isProvenByServer(piece, ends))) return;
-            await this.comparePiece(object, piece, ends, progress);
+            await this.comparePiece(piece, ends, progress);
           });
         }
       }
@@ -150,7 +153,7 @@ export class ObjectReader {
   private async compareWhole(object: VaultObject, signal: AbortSignal, progress?: Progress): Promise<void> {
     const check = new SegmentCheck(object, (why) => this.altered(`${object.name}: ${why}`));
     for (const piece of piecesOf(object, this.place.pieceBytes)) {
-      for await (const chunk of this.piece(object.name, piece, signal)) {
+      for await (const chunk of this.piece(piece, signal)) {
         check.update(chunk);
         await progress?.(chunk.length);
       }
@@ -158,14 +161,10 @@ export class ObjectReader {
     check.end();
   }
 
-  private async comparePiece(
-    { name }: VaultObject,
-    piece: Piece,
-    signal: AbortSignal,
-    progress?: Progress,
-  ): Promise<void> {
+  /** @throws {VaultFault} when the piece is not what it should be */
+  async comparePiece(piece: Omit<Piece, 'from'>, signal: AbortSignal, progress?: Progress): Promise<void> {
     const hash = createHash('sha256');
-    for await (const chunk of this.piece(name, piece, signal)) {
+    for await (const chunk of this.piece(piece, signal)) {
       hash.update(chunk);
       await progress?.(chunk.length);
     }
@@ -174,15 +173,14 @@ export class ObjectReader {
   }
 
   private async *piece(
-    objectName: string,
-    { name, bytes }: Piece,
+    { name, bytes }: Omit<Piece, 'from'>,
     signal: AbortSignal,
     range: ByteRange = { from: 0, bytes },
     memory: ChunkMemory = 'lent',
   ): AsyncGenerator<Buffer> {
     const isWhole = range.bytes === bytes;
     const found = await this.store.get(this.keyOf(name), signal, isWhole ? undefined : range, memory);
-    if (!found) throw this.missing(objectName);
+    if (!found) throw this.missing(name);
     const isOfSize = found.facts.bytes === bytes;
     let rest = range.bytes;
     for await (const chunk of found.body) {

@@ -7,15 +7,17 @@ import type { ObjectCipher } from '@strongroom/encryption';
 import type { AttemptsApart } from '../attempts-apart.js';
 import { checkedObjectName, parseManifest } from '../manifest.js';
 import { SegmentCheck } from '../segment-check.js';
-import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
+import { type CopySource, type Progress, type SealedManifest, type StoredObject, VaultUpload } from '../vault.js';
 import { isSpoilt, VaultFault } from '../vault-fault.js';
 import { type Cut, cutAtChunks, cutInto } from './cut.js';
 import { InFlight } from './in-flight.js';
-import { mostBytesOfSegment, type Piece, pieceName, piecesOf } from './object-layout.js';
+import { mostBytesOfSegment, type Piece, pieceName, piecesOf, rowsOf } from './object-layout.js';
 import type { ObjectPlaces } from './object-places.js';
 import { ObjectReader, type Reading } from './object-reader.js';
 import { type FoundState, isDead, type NextState, type ObjectStates, type OpenPlace } from './object-state.js';
 import type { ObjectFacts, ObjectStore } from './object-store.js';
+import type { PutPiece } from './read-back.js';
+import { lookEach, type Sending, sending } from './sending.js';
 import { digestOf } from './small-objects.js';
 
 export interface UploadParts {
@@ -42,14 +44,10 @@ export interface UploadOf {
   signal: AbortSignal | undefined;
 }
 
-/** So many pieces are sent at a time, while the next one is collected. */
-const sentAtATime = 2;
 /** So many pieces the store copies at a time. */
 const copiedAtATime = 4;
 /** So many pieces are looked at, at a time, when a copy goes on. */
 const lookedAtATime = 16;
-/** After so many pieces an attempt looks whether it still counts. */
-const lookEach = 64;
 const never = new AbortController().signal;
 
 export class ObjectUpload extends VaultUpload {
@@ -65,6 +63,8 @@ export class ObjectUpload extends VaultUpload {
   /** Whether what lies in the place can't become the copy. */
   private isSpoilt = false;
   private there: Promise<ReadonlyMap<string, ObjectFacts>> | undefined;
+  /** The SHA-256 of the pieces that this attempt has put and read back, by name. */
+  private readonly readBack = new Map<string, string>();
 
   constructor(
     private readonly parts: UploadParts,
@@ -78,16 +78,21 @@ export class ObjectUpload extends VaultUpload {
     this.reader = new ObjectReader(store, place, this.signal);
   }
 
-  async put(name: string, source: AsyncIterable<Buffer>, cipher?: ObjectCipher): Promise<StoredObject> {
+  async put(
+    name: string,
+    source: AsyncIterable<Buffer>,
+    cipher?: ObjectCipher,
+    progress?: Progress,
+  ): Promise<StoredObject> {
     const { region, segmentBytes } = this.parts;
     checkedObjectName(name, region);
     const segments: VaultSegment[] = [];
-    await this.sending(async (send) => {
+    await this.sending(progress, async ({ send, sent }) => {
       const most = (index: number) => mostBytesOfSegment(index, segmentBytes);
       for await (const piece of cutAtChunks(source, most, cipher)) {
         const { bytes, sha256 } = piece;
         const key = pieceName(name, segments.push({ sizeBytes: bytes.length, sha256 }) - 1);
-        await send((signal) => this.putPiece(key, piece, signal));
+        await send((signal) => this.putPiece(key, piece, signal, sent));
       }
     });
     return { name, sizeBytes: segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), segments };
@@ -108,12 +113,12 @@ export class ObjectUpload extends VaultUpload {
   override async bring(source: CopySource): Promise<void> {
     const { object } = source;
     const pieces = piecesOf(object, this.of.open.pieceBytes);
-    await this.sending(async (send) => {
+    await this.sending(source.readBack, async (by) => {
       const there = await this.piecesThere();
       if ('segments' in object) {
         const missing = await this.missing(source, pieces, there);
-        await this.bringMissing(source, await this.copyInside(source, missing), send);
-      } else await this.bringWhole(source, pieces, there, send);
+        await this.bringMissing(source, await this.copyInside(source, missing), by);
+      } else await this.bringWhole(source, pieces, there, by.send);
     });
   }
 
@@ -141,31 +146,29 @@ export class ObjectUpload extends VaultUpload {
     }
   }
 
-  /** Runs what sends pieces. When it ends, nothing is under way any more. */
-  private async sending(run: (send: InFlight['add']) => Promise<void>): Promise<void> {
-    await this.mustCount();
-    const flight = new InFlight(sentAtATime, this.signal);
-    let sent = 0;
-    try {
-      await run(async (task) => {
-        await flight.add(task);
-        sent += 1;
-        if (sent % lookEach === 0) await this.mustCount();
-      });
-      await flight.done();
-    } catch (error) {
-      await flight.stop(error);
-      throw error;
-    }
-    await this.mustCount();
+  private sending(progress: Progress | undefined, run: (by: Sending) => Promise<void>): Promise<void> {
+    const prove = (piece: PutPiece, signal: AbortSignal) => this.prove(piece, signal, progress);
+    return sending({ signal: this.signal, mustCount: () => this.mustCount(), prove }, run);
   }
 
-  private async putPiece(name: string, { bytes, sha256, giveBack }: Cut, signal: AbortSignal): Promise<void> {
+  /** @param sent is told of it, when it may be read back before the sealing */
+  private async putPiece(
+    name: string,
+    { bytes, sha256, giveBack }: Cut,
+    signal: AbortSignal,
+    sent?: Sending['sent'],
+  ): Promise<void> {
     const put = { sha256, if: 'absent' } as const;
     const facts = await this.parts.store.put(this.reader.keyOf(name), bytes, put, signal);
     if (!facts) throw this.spoilt(`something else lies at ${name}`);
     // Not after a failure: a request that was given up may still be sending.
     giveBack();
+    sent?.({ name, bytes: bytes.length, sha256 });
+  }
+
+  private async prove(piece: PutPiece, signal: AbortSignal, progress: Progress | undefined): Promise<void> {
+    await this.spoiling(() => this.reader.comparePiece(piece, signal, progress));
+    this.readBack.set(piece.name, piece.sha256);
   }
 
   /** The pieces that have to be brought. What an earlier attempt has brought is compared. */
@@ -224,7 +227,7 @@ export class ObjectUpload extends VaultUpload {
     return pieces.filter((piece) => left.has(piece));
   }
 
-  private async bringMissing(source: CopySource, pieces: readonly Piece[], send: InFlight['add']): Promise<void> {
+  private async bringMissing(source: CopySource, pieces: readonly Piece[], { send, sent }: Sending): Promise<void> {
     for (const run of rowsOf(pieces)) {
       const [first] = run;
       if (!first) continue;
@@ -234,7 +237,7 @@ export class ObjectUpload extends VaultUpload {
       for await (const cut of cutInto(source.read({ from: first.from, bytes }), sizes)) {
         const piece = run[index];
         if (!piece || cut.bytes.length !== piece.bytes || cut.sha256 !== piece.sha256) throw source.altered();
-        await send((signal) => this.putPiece(piece.name, cut, signal));
+        await send((signal) => this.putPiece(piece.name, cut, signal, sent));
         index += 1;
       }
       if (index < run.length) throw source.altered();
@@ -294,9 +297,9 @@ export class ObjectUpload extends VaultUpload {
     if (!isSame) throw this.spoilt(`${name} is not what was brought there`);
   }
 
-  /** Reads everything back: a backup that can't be read is never sealed. */
-  private async proven(written: Buffer, reading: Reading): Promise<Omit<SealedManifest, 'location'>> {
-    try {
+  /** Reads back what was not read yet, and looks at the rest: a backup that can't be read is never sealed. */
+  private proven(written: Buffer, reading: Reading): Promise<Omit<SealedManifest, 'location'>> {
+    return this.spoiling(async () => {
       const found = await this.reader.manifest();
       if (!found.equals(written)) throw this.reader.altered(`${manifestObjectName} is not what was written`);
       const sealed = parseManifest(found, this.of.backupId, this.parts.region);
@@ -305,8 +308,16 @@ export class ObjectUpload extends VaultUpload {
         ...reading,
         signal: signal ? AbortSignal.any([signal, this.signal]) : this.signal,
         byServer: this.isCopiedInside,
+        readBefore: this.readBack,
       });
       return { ...sealed, ...(this.isCopiedInside && { verifiedBy: 'server' as const }) };
+    });
+  }
+
+  /** Reads what lies in the place. */
+  private async spoiling<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
     } catch (error) {
       if (!isSpoilt(error)) throw error;
       this.isSpoilt = true;
@@ -378,16 +389,4 @@ export class ObjectUpload extends VaultUpload {
     this.isSpoilt = true;
     return this.reader.altered(how);
   }
-}
-
-/** Pieces that follow each other are read from the source in one go. */
-function rowsOf(pieces: readonly Piece[]): Piece[][] {
-  const rows: Piece[][] = [];
-  for (const piece of pieces) {
-    const row = rows.at(-1);
-    const last = row?.at(-1);
-    if (row && last && last.from + last.bytes === piece.from) row.push(piece);
-    else rows.push([piece]);
-  }
-  return rows;
 }

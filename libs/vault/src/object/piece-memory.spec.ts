@@ -1,9 +1,30 @@
-import { describe, expect, it } from '@jest/globals';
-import { PieceMemories } from './piece-memory.js';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { keptMs, PieceMemories } from './piece-memory.js';
 
 const mib = 1_048_576;
 
 describe('memory for pieces', () => {
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('is kept until no piece was sent for a while', () => {
+    jest.useFakeTimers();
+    const memories = new PieceMemories();
+    const first = memories.take(2 * mib);
+    first.giveBack();
+    jest.advanceTimersByTime(keptMs - 1);
+    const second = memories.take(2 * mib);
+    expect(second.memory.buffer).toBe(first.memory.buffer);
+    second.giveBack();
+    jest.advanceTimersByTime(keptMs - 1);
+    const third = memories.take(2 * mib);
+    expect(third.memory.buffer).toBe(first.memory.buffer);
+    third.giveBack();
+    jest.advanceTimersByTime(keptMs);
+    expect(memories.take(2 * mib).memory.buffer).not.toBe(first.memory.buffer);
+  });
+
   it('is lent again when it was given back, and not before, also for a piece of another size', () => {
     const memories = new PieceMemories();
     const first = memories.take(2 * mib);

@@ -1,37 +1,37 @@
 /**
  * Memory in which pieces are collected and sent: what one piece no longer needs is lent to the next one. New memory of this size for each
- * piece has V8 look through its whole heap, because it lies outside of the heap and counts with it. What nobody has borrowed is
- * held weakly, so V8 takes it back when there are no more pieces.
+ * piece has V8 look through its whole heap, because it lies outside of the heap and counts with it. So it is kept beyond such looks, until no piece has
+ * been sent for a while.
  */
 
 /** What is smaller is not worth keeping. */
 const leastKeptBytes = 1_048_576;
+/** How long memory is kept that no piece needs, in milliseconds. */
+export const keptMs = 10_000;
 
 export class PieceMemories {
-  private readonly free = new Map<number, WeakRef<Buffer>[]>();
+  private readonly free = new Map<number, Buffer[]>();
+  private letGo: NodeJS.Timeout | undefined;
 
   /** @returns so many bytes, and a call that says that they are not needed any more; without it nobody else is ever lent them */
   take(bytes: number): { memory: Buffer; giveBack: () => void } {
     if (bytes < leastKeptBytes) return { memory: Buffer.allocUnsafeSlow(bytes), giveBack: () => {} };
     // Segments end where a frame ends, so no two of them are of one size.
     const size = 2 ** Math.ceil(Math.log2(bytes));
-    const whole = this.keptOf(size) ?? Buffer.allocUnsafeSlow(size);
+    const whole = this.free.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
     let isLent = true;
     const giveBack = () => {
       if (!isLent) return;
       isLent = false;
-      this.free.set(size, [...(this.free.get(size) ?? []).filter((each) => each.deref()), new WeakRef(whole)]);
+      this.keep(whole);
     };
     return { memory: whole.subarray(0, bytes), giveBack };
   }
 
-  private keptOf(size: number): Buffer | undefined {
-    const kept = this.free.get(size) ?? [];
-    for (let last = kept.pop(); last; last = kept.pop()) {
-      const memory = last.deref();
-      if (memory) return memory;
-    }
-    return undefined;
+  private keep(memory: Buffer): void {
+    this.free.set(memory.length, [...(this.free.get(memory.length) ?? []), memory]);
+    clearTimeout(this.letGo);
+    this.letGo = setTimeout(() => this.free.clear(), keptMs).unref();
   }
 }
 

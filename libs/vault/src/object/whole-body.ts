@@ -3,6 +3,7 @@
  * object. They end only when all of them have come.
  */
 import type { Readable } from 'node:stream';
+import { passedMemory } from '../passed-memory.js';
 import type { ByteRange } from '../vault.js';
 import { type Asking, pauseAfter } from './patience.js';
 import { HollowAnswer } from './store-refusal.js';
@@ -29,6 +30,7 @@ export async function* wholeBody({ first, from, bytes, again, asking }: BodyPart
         if (at > bytes) throw new Error(`it gave more bytes of an object than the object has, ${bytes}`);
         attempt = 1;
         yield chunk;
+        passedMemory.passed(chunk.length);
       }
       if (at === bytes) return;
       throw new HollowAnswer(`the object ended after ${at} of ${bytes} bytes`);

@@ -29,6 +29,7 @@ import {
   type DeletionConfig,
   deletionRulesOf,
   type Hold,
+  inJobSpan,
   type LeasedJob,
   type Logger,
   type Performed,
@@ -118,7 +119,9 @@ export class CopyAttempt {
       throw new ApartFault(`Copy ${job.id} is not the copy of backup ${backupId} in ${region}.`);
     }
     const log = parts.log.child({ copy: job.id, backup: backupId, region, ...request.context });
-    return this.performOn({ copy, history, ledger: this.ledger.causedBy(request, parts.replicator), log });
+    return inJobSpan(request, job, async () =>
+      this.performOn({ copy, history, ledger: this.ledger.causedBy(request, parts.replicator), log }),
+    );
   }
 
   private performOn(asked: Asked): Performed | Promise<Performed> {

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { causedBy, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { ApartFault, backupDecider, copyDecider, copyRequest, fold, mustBelong } from '@strongroom/domain';
 import { type ExecuteParts, execute } from '@strongroom/ledger';
+import { inSpan, tracedContext } from '@strongroom/runtime';
 
 const actor = 'strongroom-replicator';
 
@@ -35,14 +36,16 @@ export async function planBackup(parts: ExecuteParts, backupId: string): Promise
 
 export async function planCopies(parts: ExecuteParts, completed: RecordedEvent<'BackupCompleted'>): Promise<void> {
   const { accountId, instanceId, data } = completed;
-  const context = causedBy(completed, actor);
-  await Promise.all(
-    owedRegions(data).map((region) => {
-      const request = copyRequest(data, region);
-      const target = { id: request.copyId, accountId, instanceId, context };
-      return execute(parts, copyDecider, target, { type: 'RequestCopy', request });
-    }),
-  );
+  await inSpan([completed.context.traceparent], { name: 'plan copies' }, () => {
+    const context = tracedContext(causedBy(completed, actor));
+    return Promise.all(
+      owedRegions(data).map((region) => {
+        const request = copyRequest(data, region);
+        const target = { id: request.copyId, accountId, instanceId, context };
+        return execute(parts, copyDecider, target, { type: 'RequestCopy', request });
+      }),
+    );
+  });
 }
 
 function isCompletion(event: RecordedEvent): event is RecordedEvent<'BackupCompleted'> {

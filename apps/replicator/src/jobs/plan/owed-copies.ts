@@ -23,34 +23,31 @@ export function measureOwed(parts: OwedCopiesParts): void {
       });
     return asking;
   };
-  const byRegion = (name: `strongroom_${string}`, help: string, value: (owed: Owed) => number) =>
-    metrics.gauge({
-      name,
-      help,
-      labels: ['region'],
-      measure: async (gauge) => {
-        // A region without a vault that is owed nothing any more is not shown with what it was owed.
-        const found = await owed();
-        gauge.reset();
-        for (const region of vaults.regions) gauge.set({ region }, 0);
-        for (const each of found) gauge.set({ region: each.region }, value(each));
-      },
-    });
-  byRegion(
-    'strongroom_copies_owed',
-    'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and of regions without a vault.',
-    (each) => each.copies,
-  );
-  byRegion(
-    'strongroom_copy_lag_seconds',
-    'How long the copy that is owed longest has been owed, by region; 0 when none is.',
-    ({ oldestMs }) => oldestMs / 1_000,
-  );
-  byRegion(
-    'strongroom_copies_stranded',
-    'Copies that can not be made, since their region or that of the backup has no vault any more, by region.',
-    ({ stranded }) => stranded,
-  );
+  const ofEach = (value: (owed: Owed) => number) => async (gauge: ReturnType<typeof metrics.gauge<'region'>>) => {
+    // A region without a vault that is owed nothing any more is not shown with what it was owed.
+    const found = await owed();
+    gauge.reset();
+    for (const region of vaults.regions) gauge.set({ region }, 0);
+    for (const each of found) gauge.set({ region: each.region }, value(each));
+  };
+  metrics.gauge({
+    name: 'strongroom_copies_owed',
+    help: 'Copies owed to a region and not completed yet, by region: also those that nobody has planned, and of regions without a vault.',
+    labels: ['region'],
+    measure: ofEach(({ copies: count }) => count),
+  });
+  metrics.gauge({
+    name: 'strongroom_copy_lag_seconds',
+    help: 'How long the copy that is owed longest has been owed, by region; 0 when none is.',
+    labels: ['region'],
+    measure: ofEach(({ oldestMs }) => oldestMs / 1_000),
+  });
+  metrics.gauge({
+    name: 'strongroom_copies_stranded',
+    help: 'Copies that can not be made, since their region or that of the backup has no vault any more, by region.',
+    labels: ['region'],
+    measure: ofEach(({ stranded }) => stranded),
+  });
 }
 
 function together(owed: readonly Owed[]): Owed[] {

@@ -39,6 +39,7 @@ import {
   type DeletionConfig,
   deletionRulesOf,
   type Hold,
+  inJobSpan,
   type LeasedJob,
   type Logger,
   type Performed,
@@ -46,7 +47,7 @@ import {
 } from '@strongroom/runtime';
 import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
 import type { AccountsEncryption } from './backup-encryption.js';
-import { canPass, InstanceForgotten, isOutageOfParent, unended } from './backup-faults.js';
+import { canPass, InstanceForgotten, isOutageOfParent, mostLost, runnersLost, unended } from './backup-faults.js';
 import { delayOf } from './delays.js';
 import type { ExpectedSeals } from './expected-seals.js';
 import { type HomeOutage, whyAway } from './home-outage.js';
@@ -55,8 +56,6 @@ import { ParentCheck } from './parent-check.js';
 import type { ServerLineage } from './server-lineage.js';
 import type { SkippedSlots } from './skipped-slots.js';
 
-/** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
-const mostLost = 5;
 /** The first and the longest pause of a backup that waits for its home region. It is woken when the region is back. */
 const firstWaitMs = 5_000;
 const longestWaitMs = 300_000;
@@ -132,8 +131,10 @@ export class BackupAttempt {
       return 'finished';
     }
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
-    const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
-    return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.prepare(asked);
+    return inJobSpan(request, job, () => {
+      const asked = { backup, request, ledger: this.ledger.causedBy(request, parts.runner), log };
+      return Math.min(job.failures, unended(history)) >= mostLost ? this.failAsLost(asked) : this.prepare(asked);
+    });
   }
 
   /**
@@ -163,8 +164,7 @@ export class BackupAttempt {
   }
 
   private async failAsLost(asked: Asked): Promise<Performed> {
-    const reason = `The backup lost its runner ${mostLost} times, and may be what ended them. Look into the scheduler's log.`;
-    await this.fail(asked, { code: 'runner-lost', reason });
+    await this.fail(asked, runnersLost);
     return 'finished';
   }
 

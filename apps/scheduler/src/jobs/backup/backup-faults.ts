@@ -29,6 +29,13 @@ export function isOutageOfParent(error: unknown): error is IncrementalNotPossibl
   return cause instanceof VaultFault && isOutageOfVault(cause.code);
 }
 
+/** After this many lost runners the backup is failed and not tried again, because it may be what ends them. */
+export const mostLost = 5;
+export const runnersLost = {
+  code: 'runner-lost',
+  reason: `The backup lost its runner ${mostLost} times, and may be what ended them. Look into the scheduler's log.`,
+};
+
 /**
  * How many attempts began and told no end. An older version that can't read the stream loses the job without having begun an
  * attempt, and such a loss says nothing about the backup.

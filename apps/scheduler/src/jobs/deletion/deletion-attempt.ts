@@ -9,7 +9,7 @@ import { isRefusal, regionRetired, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, fold, mustBelong } from '@strongroom/domain';
 import { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import { type BackupRow, Backups, type Views } from '@strongroom/read-model';
-import type { Hold, LeasedJob, Logger, Performed } from '@strongroom/runtime';
+import { type Hold, inJobSpan, type LeasedJob, type Logger, type Performed } from '@strongroom/runtime';
 import { EmptiedRegions, type EmptiedRegionsParts, type NotEmptied } from './emptied-regions.js';
 
 export interface DeletionAttemptParts extends EmptiedRegionsParts, LeasedLedgerParts {
@@ -67,7 +67,9 @@ export class DeletionAttempt {
     mustBelong(what, request, { accountId: backup.accountId, instanceId: backup.request.instanceId });
     const log = parts.log.child({ backup: job.id, attempt: job.attempt, ...request.context });
     const { accountId } = backup;
-    return this.removeChain({ accountId, ledger: this.ledger.causedBy(request, parts.actor), log });
+    return inJobSpan(request, job, () =>
+      this.removeChain({ accountId, ledger: this.ledger.causedBy(request, parts.actor), log }),
+    );
   }
 
   private async removeChain(asked: Asked): Promise<Performed> {

@@ -1,0 +1,33 @@
+/** Where one is: the address has the screen, and the id of what it shows. */
+
+export const screens = {
+  restorable: 'Restorable',
+  schedules: 'Schedules',
+  regions: 'Regions',
+  instances: 'Instances',
+  activity: 'Activity',
+} as const;
+export type Screen = keyof typeof screens;
+
+export type Route =
+  | { screen: Screen; id: null }
+  /** One of its things. */
+  | { screen: 'schedules' | 'backups'; id: string };
+
+export function routeOf(hash: string): Route {
+  const [, screen = '', id] = hash.split('/');
+  if ((screen === 'schedules' || screen === 'backups') && id) return { screen, id: decodeURIComponent(id) };
+  return { screen: isScreen(screen) ? screen : 'restorable', id: null };
+}
+
+function isScreen(name: string): name is Screen {
+  return Object.hasOwn(screens, name);
+}
+
+export function scheduleAddress(id: string): string {
+  return `#/schedules/${encodeURIComponent(id)}`;
+}
+
+export function backupAddress(id: string): string {
+  return `#/backups/${encodeURIComponent(id)}`;
+}
