@@ -65,7 +65,7 @@ export class WebhookCommands {
     // The id is that of the webhook, so that a request that is made again finds the same secret.
     const definition = { ...asked, origin, secretId: webhookId };
     const bound = boundOf(accountId, webhookId, definition);
-    await this.secrets.keep(bound, { url, secrets: [{ secret: newSecret(), until: null }] });
+    const kept = await this.secrets.keep(bound, { url, secrets: [{ secret: newSecret(), until: null }] });
     const outcome = await execute(this, webhookDecider, targetOf(caller, webhookId, webhookId), {
       type: 'CreateWebhook',
       ...{ accountId, webhookId, definition, mostWebhooks: this.config.mostWebhooks },
@@ -73,16 +73,17 @@ export class WebhookCommands {
     const { events } = unlessRefused('CreateWebhook', outcome);
     const position = events[0]?.position ?? 0;
     if (definition.enabled) await this.soon(() => this.cursors.begin([{ webhookId, accountId, position }]));
-    return this.made(events);
+    // Nothing is read after the record, so nothing turns the success into an error.
+    return { webhook: { ...madeWebhook(events), secret: newestOf(kept) } };
   }
 
-  /** A new webhook with its secret. */
+  /** As `create` has answered it, for the same request again. */
   async made(events: readonly RecordedEvent[]): Promise<{ webhook: CreatedWebhook }> {
     const [first] = events;
     if (first?.type !== 'WebhookCreated') throw new TypeError('no webhook was made');
     const { accountId, data } = first;
-    const { secrets } = await this.secrets.get(boundOf(accountId, data.webhookId, data));
-    return { webhook: { ...madeWebhook(events), secret: secrets[0]?.secret ?? '' } };
+    const content = await this.secrets.get(boundOf(accountId, data.webhookId, data));
+    return { webhook: { ...madeWebhook(events), secret: newestOf(content) } };
   }
 
   async change(
@@ -137,7 +138,7 @@ export class WebhookCommands {
     };
     const command = { type: 'RotateWebhookSecret', accountId, webhookId, secretId, formerUntil } as const;
     unlessRefused(command.type, await execute(this, webhookDecider, target, command));
-    return { secret: kept.secrets[0]?.secret ?? '', former_until: formerUntil };
+    return { secret: newestOf(kept), former_until: formerUntil };
   }
 
   /** The answer to the rotation that made a secret. */
@@ -153,8 +154,8 @@ export class WebhookCommands {
         'The secret that this request made is not there any more. Ask for a new one.',
       );
     }
-    const { secrets } = await this.secrets.get(boundOf(rotated.accountId, webhookId, state.definition));
-    return { secret: secrets[0]?.secret ?? '', former_until: rotated.data.formerUntil };
+    const content = await this.secrets.get(boundOf(rotated.accountId, webhookId, state.definition));
+    return { secret: newestOf(content), former_until: rotated.data.formerUntil };
   }
 
   async remove(caller: Caller, webhookId: string, ifMatch: string | undefined): Promise<void> {
@@ -237,6 +238,10 @@ export class WebhookCommands {
   private async soon(work: () => Promise<void>): Promise<void> {
     await work().catch((error: unknown) => this.log.warn({ err: error }, 'a webhook begins within a minute'));
   }
+}
+
+function newestOf({ secrets }: SealedOfWebhook): string {
+  return secrets[0]?.secret ?? '';
 }
 
 function createdAt({ history }: Found): number {
