@@ -23,6 +23,7 @@ const schedule = {
   updated: '2020-11-14T07:28:17',
   copy_to: ['IAD'],
   paused: false,
+  pause_reason: null,
   version: 1,
 };
 
@@ -273,6 +274,7 @@ describe('the stream of events', () => {
     causation_id: null,
     actor: 'spec',
     actor_details: null,
+    reason: null,
     client_request_id: null,
     client_correlation_id: null,
   });

@@ -43,10 +43,10 @@ export class ReadBack {
     this.throwIfFailed();
   }
 
-  /** Ends what is under way, and waits for it. */
-  async stop(reason: unknown): Promise<void> {
+  /** Ends what is under way, and waits for it. Why it ends says nothing of the piece that is being read, so the reason is not passed on. */
+  async stop(): Promise<void> {
     this.hasEnded = true;
-    this.ending.abort(reason);
+    this.ending.abort();
     await this.reading;
   }
 

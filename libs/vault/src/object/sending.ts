@@ -40,7 +40,7 @@ export async function sending(parts: SendingParts, run: (by: Sending) => Promise
     await flight.done();
     await back.end();
   } catch (error) {
-    await Promise.all([flight.stop(error), back.stop(error)]);
+    await Promise.all([flight.stop(error), back.stop()]);
     throw error;
   }
   await mustCount();
