@@ -144,12 +144,13 @@ describeWithBrowser('the console, in a browser', () => {
     await page.getByRole('button', { name: 'Pause orders' }).click();
     expect(await faults()).toEqual([]);
     await picture('pause');
-    await page.getByLabel('Reason').fill('CHG-4711');
+    await page.getByLabel('Reason').fill('CHG-4711: the disk is replaced');
     await page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
     await page.getByRole('button', { name: 'Resume orders' }).waitFor();
     expect(await schedule('orders')).toMatchObject({ paused: true });
     const [paused] = (await gateway.events()).filter(({ type }) => type === 'ScheduleUpdated');
-    expect(paused?.context).toMatchObject({ actor: 'admin', clientCorrelationId: 'CHG-4711' });
+    expect(paused?.context).toMatchObject({ actor: 'admin', reason: 'CHG-4711: the disk is replaced' });
+    expect(await cell('orders', 'State')).toContain('Paused: CHG-4711: the disk is replaced');
     await page.getByRole('button', { name: 'Resume orders' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click();
     await page.getByRole('button', { name: 'Pause orders' }).waitFor();
@@ -165,7 +166,7 @@ describeWithBrowser('the console, in a browser', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(await focused()).toBe('Pause orders');
     await page.keyboard.press('Enter');
-    await page.keyboard.type('disk-is-replaced');
+    await page.keyboard.type('the disk is replaced');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Resume orders' }).waitFor();
     expect(await focused()).toBe('Resume orders');
@@ -201,7 +202,6 @@ describeWithBrowser('the console, in a browser', () => {
     await page.getByRole('button', { name: 'Resume the selected' }).focus();
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
-    await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.getByText('8 schedules are resumed.').waitFor();
   });

@@ -1,4 +1,4 @@
-/** Asks before schedules are paused or resumed, and why. The reason goes with each event, as the name of the work that it belongs to. */
+/** Asks before schedules are paused or resumed, and why they are paused. The schedule shows the reason until it runs again. */
 import type { ScheduleResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
 import { call, messageOf, Refused } from '../api/call.js';
@@ -19,14 +19,14 @@ interface Asked {
   closed: (done: boolean) => void;
 }
 
-/** What the API takes in X-Correlation-Id. */
-const reasonForm = '[A-Za-z0-9][A-Za-z0-9._:\\-]{0,127}';
+/** What the API takes as `pause_reason`, in characters. */
+const longestReason = 500;
 
 export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked) {
   const [problems, setProblems] = useState<readonly string[]>([]);
   const [left, setLeft] = useState(asked);
   const [isBusy, setIsBusy] = useState(false);
-  const [reasonId, hintId] = [useId(), useId()];
+  const reasonId = useId();
   const doing = pauses ? 'Pause' : 'Resume';
   const [first] = asked;
   const what = asked.length === 1 && first ? `the schedule of ${first.name}` : `${asked.length} schedules`;
@@ -34,17 +34,18 @@ export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     const reason = new FormData(event.currentTarget as HTMLFormElement).get('reason');
+    const schedule = {
+      paused: pauses,
+      ...(typeof reason === 'string' && reason.trim() !== '' && { pause_reason: reason.trim() }),
+    };
     setIsBusy(true);
     const refused: { each: NamedSchedule; why: string }[] = [];
     for (const each of left) {
       try {
         await call(putSchedulesId, {
           parts: { accountId, id: each.schedule.id },
-          body: { schedule: { paused: pauses } },
-          headers: {
-            'if-match': `"${each.schedule.version}"`,
-            ...(typeof reason === 'string' && reason !== '' && { 'x-correlation-id': reason }),
-          },
+          body: { schedule },
+          headers: { 'if-match': `"${each.schedule.version}"` },
         });
         changed(each.schedule);
       } catch (error) {
@@ -66,12 +67,12 @@ export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked
           : 'It runs again from the next slot on. The slots that were skipped are not made up for.'}
       </p>
       <form onSubmit={(event) => void submit(event)}>
-        <label for={reasonId}>Reason</label>
-        <input id={reasonId} name="reason" required={pauses} pattern={reasonForm} aria-describedby={hintId} />
-        <p id={hintId} class="quiet">
-          A ticket, or words joined by hyphens, such as CHG-4711 or disk-is-replaced. It stands in the event, as
-          client_correlation_id.
-        </p>
+        {pauses && (
+          <>
+            <label for={reasonId}>Reason</label>
+            <input id={reasonId} name="reason" required maxLength={longestReason} />
+          </>
+        )}
         <div role="alert" class="problem">
           {problems.map((each) => (
             <p key={each}>{each}</p>

@@ -212,7 +212,8 @@ function LastRun({ run, now }: { run: RestorableResource['last_run']; now: Date 
   );
 }
 
-export function State({ schedule: { paused, fault } }: { schedule: ScheduleResource }) {
+export function State({ schedule: { paused, pause_reason, fault } }: { schedule: ScheduleResource }) {
   if (fault) return <Mark tone="bad">{fault.message}</Mark>;
-  return paused ? <Mark tone="warning">Paused</Mark> : <Mark tone="good">Active</Mark>;
+  if (!paused) return <Mark tone="good">Active</Mark>;
+  return <Mark tone="warning">{pause_reason === null ? 'Paused' : `Paused: ${pause_reason}`}</Mark>;
 }
