@@ -7,9 +7,8 @@ import { databaseUrl } from '../database-options.js';
 import { UsageFault } from '../usage-fault.js';
 import { clockTold, type Finding, failed, noting, ok, unchecked } from './finding.js';
 
-/** Without any of these, a crash takes back what was acknowledged, or tears pages. */
-const mustBeOn = ['fsync', 'full_page_writes', 'synchronous_commit'] as const;
-const safe = new Set(['on', 'remote_write', 'remote_apply', 'local']);
+/** Without one of these, a crash takes back what was acknowledged, or tears pages. Each session turns `synchronous_commit` on by itself. */
+const mustBeOn = ['fsync', 'full_page_writes'] as const;
 
 const rows = z
   .array(
@@ -18,7 +17,6 @@ const rows = z
       now: z.date(),
       fsync: z.string(),
       full_page_writes: z.string(),
-      synchronous_commit: z.string(),
     }),
   )
   .length(1);
@@ -66,12 +64,11 @@ async function checkServer(dataSource: DataSource, note: Note): Promise<void> {
   if (!told) throw new TypeError('a select without a from gives one row');
   note('ledger', 'reach', ok(`The database answers, in version ${told.version}.`));
   for (const name of mustBeOn) {
-    const isSafe = name === 'synchronous_commit' ? safe.has(told[name]) : told[name] === 'on';
     const lost = `${name} is ${told[name]}: what was acknowledged can be lost in a crash.`;
     note(
       'ledger',
       name,
-      isSafe ? ok(`${name} is ${told[name]}.`) : failed(lost, `Set ${name} = on, and reload the server.`),
+      told[name] === 'on' ? ok(`${name} is ${told[name]}.`) : failed(lost, `Set ${name} = on, and reload the server.`),
     );
   }
   note('ledger', 'clock', clockTold('the database', told.now.getTime() - (asked + Date.now()) / 2));
