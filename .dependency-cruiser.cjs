@@ -171,8 +171,11 @@ module.exports = {
       name: 'the-command-line-starts-fast',
       comment: 'The framework that libs/runtime loads doubles the start of the command line. Types of it may be used.',
       severity: 'error',
-      // `limits.ts` is loaded when its command is called.
-      from: { path: '^(apps/cli|libs/(vault|engines))/', pathNot: [tests, '^apps/cli/src/limits\\.ts$'] },
+      // These are loaded when their commands are called.
+      from: {
+        path: '^(apps/cli|libs/(vault|engines))/',
+        pathNot: [tests, '^apps/cli/src/(limits|doctor/(doctor|kafka-checks))\\.ts$'],
+      },
       to: { path: '^libs/runtime/', pathNot: [beforeAll, light], dependencyTypesNot: ['type-only'] },
     },
     {

@@ -14,7 +14,7 @@ import { openVaults } from '@strongroom/vault';
 import { z } from 'zod';
 import { kmsProgram } from '../../../test/services/kms-program.js';
 import { verifiedByPostgres } from '../../../test/services/postgres-tools.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 const backupId = randomUUID();
 const keptId = randomUUID();

@@ -8,7 +8,7 @@ import { createDataSource } from '@strongroom/database';
 import { KeyRing, secretKeysIn } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;

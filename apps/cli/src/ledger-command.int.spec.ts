@@ -8,8 +8,8 @@ import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 import { giveServicesRoles, urlOfService } from '../../../test/services/service-roles.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;

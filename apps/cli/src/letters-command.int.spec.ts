@@ -4,7 +4,7 @@ import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 describe('strongroom dead-letters', () => {
   let database: TestDatabase;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDataSource } from '@strongroom/database';
 import { KnownVaults } from '@strongroom/runtime';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 let database: TestDatabase;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { runStrongroom } from '../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;

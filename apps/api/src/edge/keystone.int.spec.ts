@@ -6,7 +6,7 @@ import type { Answer } from '@strongroom/client';
 import { getInstances, type Operation, postInstances } from '@strongroom/contracts';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Keystone } from '../../../../test/services/keystone.js';
-import { runStrongroom } from '../../../cli/fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../../test/services/run-strongroom.js';
 import { faultOf } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 

@@ -8,7 +8,7 @@ import { openVaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
-import { runStrongroom } from '../../fixtures/run-strongroom.js';
+import { runStrongroom } from '../../../../test/services/run-strongroom.js';
 import { exitCodes } from '../exit-codes.js';
 
 let database: TestDatabase;
