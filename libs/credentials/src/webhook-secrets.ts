@@ -102,6 +102,6 @@ export class WebhookSecrets {
 }
 
 function unreadable(webhookId: string, because: string, retryable = false): CredentialFault {
-  const words = `What is sealed of webhook ${webhookId} can't be opened: ${because}. Give it its URL again: PATCH /webhooks/${webhookId}.`;
+  const words = `What is sealed of webhook ${webhookId} can't be opened: ${because}. Give it its URL again (PATCH /webhooks/${webhookId}), and then ask for a new secret (POST /webhooks/${webhookId}/secret).`;
   return new CredentialFault('credential-unreadable', words, retryable);
 }

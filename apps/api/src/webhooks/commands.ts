@@ -11,7 +11,7 @@ import {
   type UpdateWebhookRequest,
   type WebhookAttempt,
 } from '@strongroom/contracts';
-import { type SealedOfWebhook, WebhookSecrets } from '@strongroom/credentials';
+import { CredentialFault, type SealedOfWebhook, WebhookSecrets } from '@strongroom/credentials';
 import { fold, type WebhookDefinition, webhookDecider } from '@strongroom/domain';
 import { Reach } from '@strongroom/engines';
 import { execute, Ledger } from '@strongroom/ledger';
@@ -77,12 +77,13 @@ export class WebhookCommands {
     return { webhook: { ...madeWebhook(events), secret: newestOf(kept) } };
   }
 
-  /** As `create` has answered it, for the same request again. */
+  /** As `create` has answered it, for the same request again. @throws {HttpFault} itemNotFound when another secret is in force since long */
   async made(events: readonly RecordedEvent[]): Promise<{ webhook: CreatedWebhook }> {
     const [first] = events;
     if (first?.type !== 'WebhookCreated') throw new TypeError('no webhook was made');
     const { accountId, data } = first;
-    const content = await this.secrets.get(boundOf(accountId, data.webhookId, data));
+    if ((await this.secrets.webhookOf(data.secretId)) === undefined) throw secretIsGone();
+    const content = await this.content(accountId, data.webhookId, data);
     return { webhook: { ...madeWebhook(events), secret: newestOf(content) } };
   }
 
@@ -120,8 +121,8 @@ export class WebhookCommands {
     await mustNotChangeTooOften(this.ledger, caller, what, ['WebhookUpdated', 'WebhookSecretRotated']);
     const now = this.clock.now();
     const formerUntil = new Date(now.getTime() + formerMs).toISOString();
-    const { url, secrets } = await this.secrets.get(boundOf(accountId, webhookId, found.definition));
-    const former = secretsAt({ url, secrets }, now).map(({ secret, until }) => ({
+    const { url, secrets } = await this.content(accountId, webhookId, found.definition);
+    const former = secretsAt({ secrets }, now).map(({ secret, until }) => ({
       ...{ secret, until: until ?? formerUntil },
     }));
     const content = { url, secrets: [{ secret: newSecret(), until: null }, ...former].slice(0, mostSecrets) };
@@ -149,12 +150,9 @@ export class WebhookCommands {
     const rotated = history[index];
     const state = fold(webhookDecider, history.slice(0, index + 1));
     if (rotated?.type !== 'WebhookSecretRotated' || state.is !== 'there') {
-      throw new HttpFault(
-        'itemNotFound',
-        'The secret that this request made is not there any more. Ask for a new one.',
-      );
+      throw secretIsGone();
     }
-    const content = await this.secrets.get(boundOf(rotated.accountId, webhookId, state.definition));
+    const content = await this.content(rotated.accountId, webhookId, state.definition);
     return { secret: newestOf(content), former_until: rotated.data.formerUntil };
   }
 
@@ -193,7 +191,7 @@ export class WebhookCommands {
     { webhookId, definition, id }: { webhookId: string; definition: WebhookDefinition; id: string },
     written: Written,
   ): Promise<SendOutcome> {
-    const content = await this.secrets.get(boundOf(accountId, webhookId, definition));
+    const content = await this.content(accountId, webhookId, definition);
     return this.sender.send(signedMessage(accountId, id, written, content, this.clock.now()), answerMs);
   }
 
@@ -213,12 +211,36 @@ export class WebhookCommands {
     url: string,
   ): Promise<Pick<WebhookDefinition, 'origin' | 'secretId'>> {
     const { origin } = this.judged(url);
-    const before: SealedOfWebhook = await this.secrets.get(boundOf(accountId, webhookId, definition));
+    const before = await this.readable(accountId, webhookId, definition);
     if (before.url === url) return { origin, secretId: definition.secretId };
     const secretId = this.ids.next();
     const secrets = secretsAt(before, this.clock.now());
     await this.secrets.keep({ accountId, webhookId, secretId, origin }, { url, secrets });
     return { origin, secretId };
+  }
+
+  /** What is sealed of it. Where that can't be opened, it has a secret that nobody was told, until a client asks for a new one. */
+  private async readable(
+    accountId: string,
+    webhookId: string,
+    definition: WebhookDefinition,
+  ): Promise<Omit<SealedOfWebhook, 'url'> & { url?: string }> {
+    try {
+      return await this.secrets.get(boundOf(accountId, webhookId, definition));
+    } catch (error) {
+      if (!(error instanceof CredentialFault)) throw error;
+      return { secrets: [{ secret: newSecret(), until: null }] };
+    }
+  }
+
+  /** @throws {HttpFault} unprocessableEntity when what is sealed can't be opened */
+  private async content(accountId: string, webhookId: string, definition: WebhookDefinition): Promise<SealedOfWebhook> {
+    try {
+      return await this.secrets.get(boundOf(accountId, webhookId, definition));
+    } catch (error) {
+      if (error instanceof CredentialFault) throw new HttpFault('unprocessableEntity', error.message);
+      throw error;
+    }
   }
 
   /** @throws {HttpFault} badRequest when nothing is sent to such a URL, as far as that is known without looking up its host */
@@ -238,6 +260,10 @@ export class WebhookCommands {
   private async soon(work: () => Promise<void>): Promise<void> {
     await work().catch((error: unknown) => this.log.warn({ err: error }, 'a webhook begins within a minute'));
   }
+}
+
+function secretIsGone(): HttpFault {
+  return new HttpFault('itemNotFound', 'The secret that this request made is not there any more. Ask for a new one.');
 }
 
 function newestOf({ secrets }: SealedOfWebhook): string {

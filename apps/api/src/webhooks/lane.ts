@@ -60,7 +60,7 @@ export function boundOf(accountId: string, webhookId: string, { secretId, origin
 }
 
 /** Those that sign at a time. */
-export function secretsAt({ secrets }: SealedOfWebhook, at: Date): SealedOfWebhook['secrets'] {
+export function secretsAt({ secrets }: Pick<SealedOfWebhook, 'secrets'>, at: Date): SealedOfWebhook['secrets'] {
   return secrets.filter(({ until }) => until === null || new Date(until) > at);
 }
 

@@ -207,8 +207,14 @@ describe('a webhook', () => {
     const { id } = await create('/leased', { enabled: false });
     await gateway.call(patchWebhooksId, { id, body: { webhook: { enabled: true } } });
     const lost = new WebhookCursors(gateway.dataSource, 'lost', 500);
-    await gateway.sql(`update webhook_cursor set holder = 'lost', held_until = now() + interval '500 ms'
-      where webhook_id = '${id}'`);
+    // Between two turns of the gateway: in the middle of one, it would send without its lease.
+    const taking = `update webhook_cursor set holder = 'lost', held_until = now() + interval '500 ms'
+      where webhook_id = '${id}' and holder is null`;
+    const held = `select holder from webhook_cursor where webhook_id = '${id}'`;
+    await eventually(async () => {
+      await gateway.sql(taking);
+      expect(await gateway.sql(held)).toEqual([{ holder: 'lost' }]);
+    }, within);
     const ids = await register(1);
     await eventually(() => expect(receiver.idsAt('/leased')).toEqual(ids), within);
     expect(await lost.move(id, Number.MAX_SAFE_INTEGER, { delivered: true })).toBe(false);
@@ -286,7 +292,9 @@ describe('the secret of a webhook', () => {
     const ring = new KeyRing([Buffer.from(secretKey, 'base64')]);
     const sealed = async () => [...(await new Credentials(gateway.dataSource, ring).countByKey()).values()];
     const before = await sealed();
-    const { id, secret } = await create('/tidied');
+    const body = { webhook: { name: 'tidied', url: receiver.urlOf('/tidied'), types } };
+    const make = () => gateway.call(postWebhooks, { body, idempotencyKey: '5f0d2b52-0000-4000-8000-000000000003' });
+    const { id, secret } = createdWebhookResponse.parse((await make()).body).webhook;
     // Whoever drops a key is told that this is sealed under it.
     expect(await sealed()).toEqual(before.map((count) => count + 1));
     const rotated = rotatedSecretResponse.parse((await gateway.call(postWebhooksIdSecret, { id })).body);
@@ -299,7 +307,24 @@ describe('the secret of a webhook', () => {
     expect(await gateway.sql(left)).toEqual([{ left: 1 }]);
     const test = webhookAttemptResponse.parse((await gateway.call(postWebhooksIdTest, { id })).body);
     expect(test.attempt.delivered).toBe(true);
+    expect(await make()).toMatchObject({
+      status: 404,
+      body: { itemNotFound: { message: expect.stringContaining('Ask for a new one') } },
+    });
     for (const message of receiver.at('/tidied')) for (const each of [secret, rotated.secret]) verified(each, message);
+  });
+
+  it('that can not be opened is told as such, and the URL and a new secret mend it', async () => {
+    const { id } = await create('/unreadable');
+    await gateway.sql(`update webhook_secret set ciphertext = '\\x00' where webhook_id = '${id}'`);
+    const told = { unprocessableEntity: { message: expect.stringContaining(`PATCH /webhooks/${id}`) } };
+    expect(await gateway.call(postWebhooksIdTest, { id })).toMatchObject({ status: 422, body: told });
+    expect(await gateway.call(postWebhooksIdSecret, { id })).toMatchObject({ status: 422, body: told });
+    const changed = { id, body: { webhook: { url: receiver.urlOf('/unreadable') } } };
+    expect((await gateway.call(patchWebhooksId, changed)).status).toBe(202);
+    const { secret } = rotatedSecretResponse.parse((await gateway.call(postWebhooksIdSecret, { id })).body);
+    expect((await gateway.call(postWebhooksIdTest, { id })).body).toMatchObject({ attempt: { delivered: true } });
+    for (const message of receiver.at('/unreadable')) verified(secret, message);
   });
 });
 

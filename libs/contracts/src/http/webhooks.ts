@@ -109,7 +109,8 @@ export const postWebhooks = {
   status: 202,
   request: createWebhookRequest,
   response: createdWebhookResponse,
-  faults: ['unprocessableEntity'],
+  // When the request comes again and another secret has been in force for long.
+  faults: ['itemNotFound', 'unprocessableEntity'],
   examples: [
     {
       name: 'webhook',
@@ -173,6 +174,7 @@ export const postWebhooksIdSecret = {
   summary: 'Give a webhook a new secret; for a day, deliveries are signed with the former one too',
   status: 202,
   response: rotatedSecretResponse,
+  faults: ['unprocessableEntity'],
 } as const satisfies Operation;
 
 export const postWebhooksIdTest = {
@@ -183,6 +185,7 @@ export const postWebhooksIdTest = {
   summary: 'Send a webhook an event of the type WebhookTest, and tell how that was answered',
   status: 200,
   response: webhookAttemptResponse,
+  faults: ['unprocessableEntity'],
   onlyAsks: true,
 } as const satisfies Operation;
 
@@ -208,6 +211,7 @@ export const postWebhooksIdReplay = {
   status: 200,
   request: replayRequest,
   response: webhookAttemptResponse,
+  faults: ['unprocessableEntity'],
   onlyAsks: true,
   examples: [{ name: 'replay', request: { replay: { event_id: exampleId } } }],
 } as const satisfies Operation;
