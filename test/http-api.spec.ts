@@ -56,6 +56,7 @@ describe('a schedule', () => {
       updated: time,
       copy_to: ['IAD', 'ORD'],
       paused: false,
+      pause_reason: null,
       version: 1,
     };
     expect(body).toEqual({ schedule });

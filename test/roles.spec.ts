@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
 import { grants, roleOf, type ServiceName, serviceNames } from '@strongroom/database';
 import pg from 'pg';
+import { WebhookReceiver } from '../apps/api/fixtures/webhook-receiver.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
 import { builtServersIn } from './services/built-servers.js';
@@ -13,7 +14,9 @@ import { eventually } from './services/eventually.js';
 let deployment: Deployment;
 let customer: CustomerDatabase | undefined;
 let folder: string | undefined;
+let receiver: WebhookReceiver | undefined;
 afterEach(async () => {
+  await receiver?.close();
   await deployment.remove();
   await customer?.stop();
   if (folder) await rm(folder, { recursive: true, force: true });
@@ -61,6 +64,8 @@ const seldom: Readonly<Record<string, string>> = {
   'audit_entry update': 'no row is written; the right to lock one needs it',
   'audit_export insert': 'the audit goes to a file or to syslog, too',
   'audit_export update': 'the audit goes to a file or to syslog, too',
+  'webhook_secret update': 'what is secret of a webhook is sealed anew',
+  'webhook_secret delete': 'what nobody needs is removed after an hour',
   'slot_timer delete': 'a schedule is gone',
   'slot_timer update': 'a slot was due',
 };
@@ -86,6 +91,9 @@ it('each service writes what it may write, and nothing is refused to it', async 
   const instanceId = await deployment.register(api, customer.server);
   await customer.query(`alter role backup password 'another'`);
   await client.instances.change(instanceId, { verify: false, connection: { password: 'another' } });
+  receiver = await WebhookReceiver.open();
+  const hook = await client.webhooks.create({ name: 'roles', url: receiver.urlOf('/roles') });
+  await client.webhooks.rotate(hook.id);
   const scheduleId = await deployment.schedule(api, instanceId);
   const first = await deployment.runNow(api, scheduleId);
   await deployment.untilCopied(api, first);
@@ -102,6 +110,8 @@ it('each service writes what it may write, and nothing is refused to it', async 
   await deployment.jobsDone();
   await client.instances.delete(instanceId);
   await deployment.jobsDone();
+  expect(receiver.at('/roles').length).toBeGreaterThan(0);
+  await client.webhooks.delete(hook.id);
   const written = await eventually(
     async () => {
       const found = await onDatabase(writes);
