@@ -75,6 +75,8 @@ describe('every example in them', () => {
       schedules: () => gateway.schedule(instance),
       backups: completed,
       instances: () => Promise.resolve(instance),
+      webhooks: async () =>
+        (await gateway.client().webhooks.create({ name: 'example', url: 'https://127.0.0.1:1/', enabled: false })).id,
     };
     const [, kind = ''] = /(\w+)\/\{id\}/.exec(operation.path) ?? [];
     const id = (await ids[kind]?.()) ?? '';
@@ -84,7 +86,12 @@ describe('every example in them', () => {
       await gateway.onBackup(id, instance, { type: 'MarkDeletion', backupId: id, accountId, ...deleted });
     }
     // The id in the example names nothing here, so it is replaced by the id of such a thing.
-    const there = ['restore', 'accept'].includes(example.name) ? await completed() : instance;
+    const things: Record<string, () => Promise<string>> = {
+      restore: completed,
+      accept: completed,
+      replay: async () => (await gateway.events()).at(-1)?.id ?? '',
+    };
+    const there = (await things[example.name]?.()) ?? instance;
     const body: unknown = JSON.parse(JSON.stringify(example.request).replaceAll(exampleId, there));
     const answer = await gateway.call(operation, { id, body });
     // A request that only asks is answered at once.
