@@ -91,6 +91,7 @@ begin
       when 'schedules-of-account' then a.aggregate = 'schedule' and given.key = a."accountId"
       when 'instances-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
       when 'built-servers-of-account' then a.aggregate = 'instance' and given.key = a."accountId"
+      when 'webhooks-of-account' then a.aggregate = 'webhook' and given.key = a."accountId"
     end is not true)
   ), apart as (
     select distinct named.request from (

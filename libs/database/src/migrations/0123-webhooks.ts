@@ -3,10 +3,16 @@
  * not be folded anew, because there is no event of a webhook yet.
  */
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { installFunctions } from '../functions.js';
 import { noWayBack } from '../no-way-back.js';
 
 export class Webhooks1700000000123 implements MigrationInterface {
+  static readonly installs = {
+    ledger_append: '29719ef3001c70d1713961e682f42177c74578cb55eeb8fc1cf7bbd3ecdff13a',
+  };
+
   async up(run: QueryRunner): Promise<void> {
+    await installFunctions(run, Webhooks1700000000123.installs);
     await run.query(`
       create table webhook_view (
         id uuid primary key,
