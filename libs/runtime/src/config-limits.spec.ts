@@ -76,6 +76,8 @@ describe('the configuration of limits', () => {
       runs: 100,
       events: 100,
       audit: 100,
+      webhooks: 100,
+      deliveries: 100,
     });
     for (const wrong of ['50', 'backups=0', 'backups=1001', 'copies=5', 'backups=5,', 'backups=1.5']) {
       expect(problemsOf('api', { ...environment, STRONGROOM_PAGE_LIMITS: wrong })).toEqual({

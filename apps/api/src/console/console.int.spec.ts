@@ -264,9 +264,13 @@ describeWithBrowser('the console, in a browser', () => {
     // And by mouse. What was not previewed cannot be applied.
     await page.getByRole('checkbox', { name: 'ORD' }).check();
     expect(await page.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true);
-    await page.getByRole('button', { name: 'Preview' }).click();
-    await page.getByRole('button', { name: 'Apply', disabled: false }).click();
-    await eventually(async () => expect(await schedule('orders')).toMatchObject({ copy_to: ['IAD', 'ORD'] }), soon);
+    await eventually(async () => {
+      // The form begins anew when the change before has come back to the page.
+      await page.getByRole('checkbox', { name: 'ORD' }).check();
+      await page.getByRole('button', { name: 'Preview' }).click();
+      await page.getByRole('button', { name: 'Apply', disabled: false }).click({ timeout: 2_000 });
+      expect(await schedule('orders')).toMatchObject({ copy_to: ['IAD', 'ORD'] });
+    }, soon);
     await page.getByRole('button', { name: `Why? ${slotAt.toISOString().slice(0, 10)}` }).click();
     await page.getByRole('dialog').getByText('SlotMissed').waitFor();
     expect(await faults()).toEqual([]);

@@ -11,6 +11,7 @@ import {
   pathOf,
   postBackupsIdAction,
   postSchedules,
+  postWebhooks,
   type RecordedEvent,
 } from '@strongroom/contracts';
 import { z } from 'zod';
@@ -39,6 +40,7 @@ interface Things {
   backup: string;
   deleted: string;
   copy: string;
+  webhook: string;
   event: string;
   audit: string;
 }
@@ -66,6 +68,8 @@ async function things(as: As): Promise<Things> {
   const copy = { 'copy-backup': { target_backup_region: 'IAD' } };
   expect((await gateway.call(postBackupsIdAction, { as, id: backup, body: copy })).status).toBe(202);
   expect((await gateway.call(deleteBackupsId, { as, id: deleted })).status).toBe(202);
+  const webhook = { name: secret, url: 'https://127.0.0.1:1/' };
+  const called = await gateway.call(postWebhooks, { as, body: { webhook } });
   const events = await eventsOf(account, instance);
   const marked = events.find(({ type }) => type === 'BackupDeletionMarked')?.id ?? '';
   const asked = events.find(({ type }) => type === 'CopyRequested')?.stream ?? '-';
@@ -75,6 +79,7 @@ async function things(as: As): Promise<Things> {
     backup,
     deleted,
     copy: idOf(asked),
+    webhook: z.object({ webhook: z.object({ id: z.string() }) }).parse(called.body).webhook.id,
     event: events[0]?.id ?? '',
     audit: marked,
   };
@@ -138,15 +143,18 @@ function attemptsOn({ method, path }: (typeof table)[number], { account, owner }
   const ids = Object.values(theirs);
   const takesId = /\{(id|version)\}/.test(path);
   const at = (of: string, id: string) => pathOf({ path }, { accountId: of, id, version: id });
-  const { examples = [], query: names = [] } =
-    operations.find((each) => each.path === path && each.method === method) ?? {};
+  const {
+    examples = [],
+    query: names = [],
+    request: form,
+  } = operations.find((each) => each.path === path && each.method === method) ?? {};
   const isRead = method === 'GET';
   const queries = ids.flatMap((id) => [
     ...(names.includes('marker') ? [`?marker=${id}`, `?deleted=true&marker=${id}`] : []),
     ...(names.includes('instance_id') ? [`?instance_id=${id}`] : []),
   ]);
   const bodiesWith = (named: readonly string[]) =>
-    isRead || method === 'DELETE'
+    form === undefined
       ? [undefined]
       : examples.flatMap(({ request }) => named.map((id) => JSON.stringify(withIds(request, id))));
   const attempt = (one: string, query: string, body?: string): Attempt[] => {
