@@ -40,20 +40,25 @@ async function contentOf(url: string): Promise<unknown[]> {
   }
 }
 
+/** What was lost is brought so slowly that nobody has brought it before it is killed. */
+const slowly = {
+  STRONGROOM_TRANSFER_LIMITS: regions
+    .flatMap((from) => regions.filter((to) => to !== from).map((to) => `${from}:${to}=0.1`))
+    .join(','),
+};
+
 /** It reads slowly, so it has not read what is whole to its end. */
 async function killedWhileItReads(): Promise<void> {
-  const slow = { STRONGROOM_SCRUB_DAYS: '0', STRONGROOM_SCRUB_MIB_PER_SECOND: '1' };
+  const slow = { ...slowly, STRONGROOM_SCRUB_DAYS: '0', STRONGROOM_SCRUB_MIB_PER_SECOND: '1' };
   const reading = await strongroom.start('replicator', slow);
   const metric = 'strongroom_scrub_read_bytes_total{region="ORD"}';
   await eventually(async () => expect((await reading.metric(metric)) ?? 0).toBeGreaterThan(0), { withinMs: 60_000 });
   await reading.kill();
 }
 
-/** It brings what was lost slowly. @returns the region to which it was bringing it */
+/** @returns the region to which it was bringing it */
 async function killedWhileItHeals(api: AppProcess, backupId: string): Promise<Region> {
-  const pairs = regions.flatMap((from) => regions.filter((to) => to !== from).map((to) => `${from}:${to}=0.1`));
-  const slow = { STRONGROOM_SCRUB_DAYS: '0', STRONGROOM_TRANSFER_LIMITS: pairs.join(',') };
-  const healing = await strongroom.start('replicator', slow);
+  const healing = await strongroom.start('replicator', { ...slowly, STRONGROOM_SCRUB_DAYS: '0' });
   const region = await eventually(
     async () => {
       const { copies } = await strongroom.backup(api, backupId);
