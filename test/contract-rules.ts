@@ -302,7 +302,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       rule: 'Every event that follows from a request carries the id in the `X-Request-Id` of its answer as `request_id`. The `X-Request-Id` of the request is beside it, as `client_request_id` and in the answer as `X-Client-Request-Id`.',
       shown: [
         api('edge/request-ids.int.spec.ts', 'carries its id and its caller into the events that follow from it'),
-        whole('request-ids', "a request's id is in what every process logs of what follows from it"),
+        whole('request-ids', 'has its id in what every process logs of what follows from it'),
       ],
     },
     ...rulesOfExplanations,

@@ -18,6 +18,8 @@ const needed: Record<string, readonly string[]> = {
   KAFKA_SSL_KEY: appNames,
   KAFKA_SASL_PASSWORD: appNames,
   KAFKA_SASL_TOKEN: appNames,
+  OTEL_EXPORTER_OTLP_ENDPOINT: appNames,
+  OTEL_EXPORTER_OTLP_HEADERS: appNames,
 };
 
 describe('the environment of a service', () => {

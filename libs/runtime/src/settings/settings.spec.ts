@@ -13,6 +13,7 @@ import * as quotas from './quotas.js';
 import * as scrub from './scrub.js';
 import { appNames, defaultOf } from './setting.js';
 import { settings } from './settings.js';
+import * as traces from './traces.js';
 import * as transfers from './transfers.js';
 import * as transport from './transport.js';
 import * as vaults from './vaults.js';
@@ -33,6 +34,7 @@ describe('the list of settings', () => {
       quotas,
       scrub,
       service,
+      traces,
       transfers,
       transport,
       vaults,
