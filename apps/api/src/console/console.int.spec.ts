@@ -265,10 +265,12 @@ describeWithBrowser('the console, in a browser', () => {
     await page.getByRole('checkbox', { name: 'ORD' }).check();
     expect(await page.getByRole('button', { name: 'Apply' }).isDisabled()).toBe(true);
     await eventually(async () => {
-      // The form begins anew when the change before has come back to the page.
-      await page.getByRole('checkbox', { name: 'ORD' }).check();
-      await page.getByRole('button', { name: 'Preview' }).click();
-      await page.getByRole('button', { name: 'Apply', disabled: false }).click({ timeout: 2_000 });
+      if (!(await schedule('orders'))?.copy_to.includes('ORD')) {
+        // The form begins anew when the change before has come back to the page.
+        await page.getByRole('checkbox', { name: 'ORD' }).check();
+        await page.getByRole('button', { name: 'Preview' }).click();
+        await page.getByRole('button', { name: 'Apply', disabled: false }).click({ timeout: 2_000 });
+      }
       expect(await schedule('orders')).toMatchObject({ copy_to: ['IAD', 'ORD'] });
     }, soon);
     await page.getByRole('button', { name: `Why? ${slotAt.toISOString().slice(0, 10)}` }).click();
