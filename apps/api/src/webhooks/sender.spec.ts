@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Reach } from '@strongroom/engines';
 import { Networks } from '@strongroom/runtime/light';
@@ -42,8 +42,9 @@ describe('a message to a URL', () => {
   );
 
   it('that is answered without an end is taken, and no more than its head is waited for', async () => {
+    const sockets: Socket[] = [];
     const server = createServer((socket) => {
-      socket.on('error', () => {});
+      sockets.push(socket.on('error', () => {}));
       socket.write('HTTP/1.1 200 OK\r\nretry-after: 7\r\n\r\n');
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -51,6 +52,7 @@ describe('a message to a URL', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const outcome = await send(senderTo([]).sender, `http://127.0.0.1:${port}/`);
     expect(outcome).toMatchObject({ status: 200, fault: null, retryAfterMs: 7_000 });
+    for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
 
