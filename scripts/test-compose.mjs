@@ -49,8 +49,11 @@ async function listOf(items) {
   return list;
 }
 
+/** The API closed a connection that was idle in the moment in which the next request was sent on it. */
+const isLostConnection = ({ cause }) => ['UND_ERR_SOCKET', 'ECONNRESET'].includes(cause?.code);
+
 /**
- * Asks again and again until there is an answer. An answer that says that another try may help is none.
+ * Asks again and again until there is an answer. An answer that says that another try may help is none, and neither is a lost connection.
  * @param ask resolves to undefined while there is none
  */
 async function eventually(what, withinMs, ask) {
@@ -58,7 +61,7 @@ async function eventually(what, withinMs, ask) {
   let patience = slowness();
   for (;;) {
     const answer = await ask().catch((error) => {
-      if (error.retryable !== true) throw error;
+      if (error.retryable !== true && !isLostConnection(error)) throw error;
     });
     if (answer !== undefined) return answer;
     const waitedMs = performance.now() - begun;
