@@ -1,8 +1,5 @@
-/** The rules of the contract on explanations, previews and webhooks, each with the tests that show it. */
+/** The rules of the contract on explanations, each with the tests that show it. */
 import { api, type Rule } from './contract-rule.js';
-import { rulesOfPreviews } from './contract-rules-of-previews.js';
-import { rulesOfRestorable } from './contract-rules-of-restorable.js';
-import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';
 
 const explained = (title: string) => api('explanations/explanations.int.spec.ts', title);
 
@@ -24,7 +21,4 @@ export const rulesOfExplanations: readonly Rule[] = [
       explained('is a 400 that says what an instant is: %j'),
     ],
   },
-  ...rulesOfPreviews,
-  ...rulesOfRestorable,
-  ...rulesOfWebhooks,
 ];

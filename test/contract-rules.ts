@@ -4,7 +4,6 @@
  */
 import {
   api,
-  clients,
   edge,
   every,
   limits,
@@ -17,11 +16,15 @@ import {
   schedules,
   whole,
 } from './contract-rule.js';
+import { rulesOfKnownClients } from './contract-rules-of-clients.js';
 import { rulesOfDeletion } from './contract-rules-of-deletion.js';
 import { rulesOfExplanations } from './contract-rules-of-explanations.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
+import { rulesOfPreviews } from './contract-rules-of-previews.js';
 import { rulesOfResources } from './contract-rules-of-resources.js';
+import { rulesOfRestorable } from './contract-rules-of-restorable.js';
 import { apart, audit, rulesOfRights } from './contract-rules-of-rights.js';
+import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';
 
 const oneAndEach = 'comes in pages in order of id, whose links lead to all of them once';
 const newestFirst = 'comes newest first in pages of twenty, whose links keep every filter and lead to all of them once';
@@ -306,6 +309,9 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     ...rulesOfExplanations,
+    ...rulesOfPreviews,
+    ...rulesOfRestorable,
+    ...rulesOfWebhooks,
     {
       rule: 'Events are listed by marker, and streamed live. A stream goes on after `Last-Event-ID`.',
       shown: [
@@ -336,68 +342,5 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
   ],
-  'What known clients do': [
-    {
-      rule: 'The `openstack` command works unchanged.',
-      shown: [whole('openstack-client', 'creates, shows, lists and deletes a backup, by name and by id')],
-    },
-    {
-      rule: 'troveclient looks a backup up by its name first, and reads a new one again at once.',
-      shown: [
-        clients('creates a backup with all that it knows, looks it up by name first, and reads it again at once'),
-      ],
-    },
-    {
-      rule: 'troveclient reads the flavor, the volume and the datastore of instances.',
-      shown: [clients('lists instances with a filter of its own, and reads their flavor, volume and datastore')],
-    },
-    {
-      rule: '`operating_status` of an instance says whether the newest of its ended backups was completed. `ip` and `addresses` have its address when `hostname` is one.',
-      shown: [
-        clients('reads whether the server answered its newest backup'),
-        clients('reads the address %s of an instance as a %s one'),
-      ],
-    },
-    {
-      rule: 'An instance without a fault has no field `fault`. The times of an instance have no zone, and its lists have their link in `instances_links` too.',
-      shown: [
-        clients('takes a fault for one wherever the field is, so that an instance without a fault has no such field'),
-        api(
-          'edge/gophercloud.int.spec.ts',
-          'reads an instance, pages of instances, datastores and versions, and deletes an instance',
-        ),
-      ],
-    },
-    {
-      rule: 'Datastores and their versions are found by name and by id. The id of a version is that of `datastore.version_id` of a backup.',
-      shown: [
-        api(
-          'datastores/datastores.int.spec.ts',
-          'is listed with the versions that backups are taken of, and is found by its name and by its id',
-        ),
-        api(
-          'datastores/datastores.int.spec.ts',
-          'that an instance or a backup has is listed for its account alone, with the id that the backup shows',
-        ),
-        api('datastores/datastores.int.spec.ts', 'of another kind is a 404, and so is a version that nobody has'),
-        whole('openstack-client', 'lists and shows instances, and reads their kinds and versions'),
-      ],
-    },
-    {
-      rule: 'cdbclient sends nulls, `run_now` with every PUT, the regions as one text, and a name that is null.',
-      shown: [
-        clients('creates a schedule with explicit nulls'),
-        clients('sends run_now with every update, and regions as one text'),
-        clients('copies a backup without a name'),
-      ],
-    },
-    {
-      rule: 'gophercloud expects 202 for POST and DELETE, and times of backups in RFC 3339.',
-      shown: [clients('finds times that it can read, and 202 for what it creates and deletes')],
-    },
-    {
-      rule: 'The body of a fault is an object with one key, whose value is an object.',
-      shown: [edge('is answered by a fault with a request id too: %j')],
-    },
-  ],
+  'What known clients do': rulesOfKnownClients,
 };
