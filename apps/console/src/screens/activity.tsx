@@ -1,9 +1,10 @@
 /** What happens, as it happens: the events since the page was opened, and why each came. */
 import type { EventResource } from '@strongroom/contracts';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { WhyDialog } from '../parts/explanation.js';
 import { Instant } from '../parts/instant.js';
 import { Scrolled } from '../parts/scrolled.js';
+import { Search } from '../parts/search.js';
 import { sought } from '../restorable.js';
 import type { Shown } from '../shown.js';
 
@@ -13,7 +14,6 @@ const mostRows = 100;
 export function ActivityScreen({ known, accountId, now }: Shown) {
   const [text, setText] = useState('');
   const [why, setWhy] = useState<EventResource | null>(null);
-  const searchId = useId();
   const names = new Map([...known.restorable.values()].map((each) => [each.instance_id, each.instance_name]));
   const nameOf = ({ instance_id }: EventResource) => names.get(instance_id) ?? instance_id;
   const rows = sought(known.events, text, (event) =>
@@ -21,15 +21,7 @@ export function ActivityScreen({ known, accountId, now }: Shown) {
   );
   return (
     <>
-      <p>
-        <label for={searchId}>Filter</label>{' '}
-        <input
-          id={searchId}
-          type="search"
-          placeholder="BackupFailed, copy, a name"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-      </p>
+      <Search label="Filter" hint="BackupFailed, copy, a name" typed={setText} />
       <p role="status" class="summary">
         {rows.length} of {known.events.length} events since this page was opened
       </p>

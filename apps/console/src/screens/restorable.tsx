@@ -1,10 +1,11 @@
 /** Can I restore, from where? A row for each schedule, a column for each region. */
 import type { RestorableRegion, RestorableResource } from '@strongroom/contracts';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Known } from '../account.js';
 import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
 import { Scrolled } from '../parts/scrolled.js';
+import { Search } from '../parts/search.js';
 import { inOrder, nameOf, type Stand, sought, standOf, standWords } from '../restorable.js';
 import { backupAddress, scheduleAddress } from '../route.js';
 import { FirstSchedule } from './first-schedule.js';
@@ -15,7 +16,6 @@ const firstRows = 100;
 export function Restorable({ known, accountId, now }: { known: Known; accountId: string; now: Date }) {
   const [text, setText] = useState('');
   const [most, setMost] = useState(firstRows);
-  const searchId = useId();
   if (known.restorable.size === 0 && known.reading !== 'restorable') {
     return <FirstSchedule known={known} accountId={accountId} />;
   }
@@ -31,15 +31,7 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
           ? 'Looking for backups…'
           : `Restorable in ${restorable + old} of ${restorable + old + nothing} places, in ${old} of these from an old backup.`}
       </p>
-      <p>
-        <label for={searchId}>Search</label>{' '}
-        <input
-          id={searchId}
-          type="search"
-          placeholder="name, old, nothing, owed"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-      </p>
+      <Search label="Search" hint="name, old, nothing, owed" typed={setText} />
       <Scrolled label="What can be restored, by schedule and region">
         <table>
           <caption>The newest backup that can be restored, by schedule and region. Times are in UTC.</caption>

@@ -1,9 +1,10 @@
 /** The schedules: found as one types, paused and resumed, one or many at once. */
 import type { RestorableResource, ScheduleResource } from '@strongroom/contracts';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
 import { Scrolled } from '../parts/scrolled.js';
+import { Search } from '../parts/search.js';
 import { Strip } from '../parts/strip.js';
 import { inOrder, nameOf, outcomeWords, sought } from '../restorable.js';
 import { scheduleAddress } from '../route.js';
@@ -30,7 +31,6 @@ export function SchedulesScreen({ known, accountId, rights, now, changed }: Show
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [change, setChange] = useState<AskedChange | null>(null);
   const [told, setTold] = useState('');
-  const searchId = useId();
   if (known.restorable.size === 0 && known.reading !== 'restorable') {
     return <FirstSchedule known={known} accountId={accountId} />;
   }
@@ -50,15 +50,7 @@ export function SchedulesScreen({ known, accountId, rights, now, changed }: Show
     setChange({ pauses, asked: of.filter(({ schedule }) => schedule.paused !== pauses) });
   return (
     <>
-      <p>
-        <label for={searchId}>Search</label>{' '}
-        <input
-          id={searchId}
-          type="search"
-          placeholder="name, region, paused"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-      </p>
+      <Search label="Search" hint="name, region, paused" typed={setText} />
       <p role="status" class="summary">
         {told || `${rows.length} of ${known.restorable.size} schedules`}
       </p>
