@@ -12,7 +12,6 @@ import { s3StoreAt } from '../fixtures/s3-store-at.js';
 import { Traffic } from './flow/traffic.js';
 import type { RemoteStore, StoreOptions } from './object/remote-store.js';
 import { StorePace, type Turn } from './object/store-pace.js';
-import { waitMsOf } from './object/store-refusal.js';
 import { openVaults, storeOf } from './vaults.js';
 
 interface Answer {
@@ -222,15 +221,6 @@ describe('regions', () => {
 });
 
 describe('a time in `retry-after`', () => {
-  it('is read as seconds and as the time of a clock', () => {
-    const now = Date.parse('2026-11-24T02:00:00Z');
-    expect(waitMsOf('2', now)).toBe(2_000);
-    expect(waitMsOf('Tue, 24 Nov 2026 02:00:05 GMT', now)).toBe(5_000);
-    expect(waitMsOf('Tue, 24 Nov 2026 01:00:00 GMT', now)).toBeUndefined();
-    expect(waitMsOf('soon', now)).toBeUndefined();
-    expect(waitMsOf(undefined, now)).toBeUndefined();
-  });
-
   it('is no longer than a minute for a store that asks for an hour', async () => {
     const [[, kind] = []] = kinds;
     if (!kind) throw new Error('there are no kinds');

@@ -5,6 +5,7 @@
 import { type IncomingMessage, request as requestInClear } from 'node:http';
 import { request as requestWithTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
+import { retryAfterMs } from '@strongroom/contracts';
 import { EngineFault, type Reach } from '@strongroom/engines';
 
 /** What became of one request. */
@@ -93,7 +94,7 @@ function post(
     });
     sent.on('error', reject);
     sent.on('response', (answer) => {
-      const told = { status: answer.statusCode ?? 0, retryAfterMs: retryAfterOf(answer) };
+      const told = { status: answer.statusCode ?? 0, retryAfterMs: retryAfterMs(answer.headers['retry-after']) };
       passOver(answer, () => {
         sent.destroy();
         resolve(told);
@@ -116,14 +117,6 @@ function passOver(answer: IncomingMessage, done: () => void): void {
     clearTimeout(timer);
     done();
   });
-}
-
-/** RFC 9110, 10.2.3: seconds or a date. */
-function retryAfterOf({ headers }: IncomingMessage): number | undefined {
-  const value = headers['retry-after'];
-  if (value === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 /** A private network is not to be mapped by what is told of it, so a connection that fails is told in one way. */

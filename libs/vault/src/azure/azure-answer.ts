@@ -1,6 +1,7 @@
 /** What Azure Blob Storage answers when it does not do what it was asked to, read from the errors of its SDK. */
+import { retryAfterMs } from '@strongroom/contracts';
 import { z } from 'zod';
-import { mayPass, type StoreRefusal, waitMsOf } from '../object/store-refusal.js';
+import { mayPass, type StoreRefusal } from '../object/store-refusal.js';
 
 const sdkError = z.looseObject({
   name: z.string().default(''),
@@ -26,7 +27,7 @@ export function refusalIn(error: unknown): StoreRefusal {
     // Behind the first line are the headers of the answer.
     message: message.split('\n')[0] ?? '',
     passes: passing.has(code) || mayPass(code, status),
-    waitMs: waitMsOf(headerOf(error, 'retry-after')),
+    waitMs: retryAfterMs(headerOf(error, 'retry-after')),
   };
 }
 

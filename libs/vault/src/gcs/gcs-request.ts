@@ -1,9 +1,11 @@
 /** Requests to the JSON API of Google Cloud Storage: one attempt each, that ends with the caller's signal. */
+
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { retryAfterMs } from '@strongroom/contracts';
 import { z } from 'zod';
-import { mayPass, type StoreRefusal, waitMsOf } from '../object/store-refusal.js';
+import { mayPass, type StoreRefusal } from '../object/store-refusal.js';
 
 /** The store has answered, and not done it. */
 export class GcsRefusal extends Error {
@@ -127,7 +129,7 @@ function refusalOf(status: number, wait: string | undefined, body: string): GcsR
   // The page of a proxy has no reason.
   const { message, errors } = found.success ? found.data.error : { message: '', errors: undefined };
   const code = found.success ? (errors?.[0]?.reason ?? 'refused') : '';
-  return new GcsRefusal(status, code, message, waitMsOf(wait));
+  return new GcsRefusal(status, code, message, retryAfterMs(wait));
 }
 
 function timeIn(date: string | undefined): Date | undefined {

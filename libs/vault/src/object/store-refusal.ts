@@ -59,10 +59,3 @@ export function mayPass(code: string, status: number | undefined): boolean {
   if (passingOnTheWay.has(code) || busy.has(code)) return true;
   return status !== undefined && (status === 408 || status === 429 || (status >= 500 && !lasting.has(status)));
 }
-
-/** @param after what an answer says behind `retry-after`: seconds, or the time of a clock as HTTP writes it (RFC 9110, 10.2.3) */
-export function waitMsOf(after: string | undefined, now = Date.now()): number | undefined {
-  const seconds = Number(after ?? '');
-  const asked = Number.isNaN(seconds) ? Date.parse(after ?? '') - now : seconds * 1_000;
-  return asked > 0 ? asked : undefined;
-}

@@ -1,6 +1,7 @@
 /** What an S3 store answers when it does not do what it was asked to, read from the errors of the SDK. */
+import { retryAfterMs } from '@strongroom/contracts';
 import { z } from 'zod';
-import { mayPass, type StoreRefusal, waitMsOf } from '../object/store-refusal.js';
+import { mayPass, type StoreRefusal } from '../object/store-refusal.js';
 
 const sdkError = z.looseObject({
   name: z.string().default(''),
@@ -54,7 +55,7 @@ export function refusalIn(error: unknown): StoreRefusal {
     status,
     message,
     passes: passingCodes.has(code) || mayPass(code, status) || $metadata?.clockSkewCorrected === true,
-    waitMs: waitMsOf($response?.headers?.['retry-after']),
+    waitMs: retryAfterMs($response?.headers?.['retry-after']),
   };
 }
 
