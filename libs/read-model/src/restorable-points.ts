@@ -4,6 +4,7 @@
  */
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { chainIn } from './chain-in-region.js';
 import { verifiers } from './verifications.js';
 
 const pointRows = z.array(
@@ -57,10 +58,6 @@ const newestBackups = `
     select * from backup_view b where b.instance_id = s.instance_id order by b.instance_id, b.created_at desc, b.id desc limit $2
   ) b where b.status = 'COMPLETED'`;
 
-/** Whether the region holds the bytes of the backup in `b`. A backup lies where it was made until a copy is owed to that place. */
-const isThere = (b: string) =>
-  `(${b}.status = 'COMPLETED' and (k.status = 'COMPLETED' or (k.id is null and ${b}.region = asked.region)))`;
-
 export class RestorablePoints {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -76,17 +73,7 @@ export class RestorablePoints {
        cross join lateral (
          select b.*, whole.verified_at, whole.verified_by from (${newestBackups}) b
          cross join lateral (
-           with recursive chain as (
-             select b.id, b.type, b.parent_id, ${isThere('b')} is true as is_there,
-               coalesce(k.started_at, b.started_at) as started_at, coalesce(k.ended_at, b.ended_at) as ended_at
-             from (select) one left join copy_view k on k.backup_id = b.id and k.region = asked.region
-             union all
-             select p.id, p.type, p.parent_id, ${isThere('p')} is true,
-               coalesce(k.started_at, p.started_at), coalesce(k.ended_at, p.ended_at)
-             from chain c left join backup_view p on p.id = c.parent_id
-             left join copy_view k on k.backup_id = p.id and k.region = asked.region
-             where c.type = 'incremental' and c.is_there
-           )
+           ${chainIn('asked.region')}
            select min(greatest(c.ended_at, v.verified_at)) as verified_at,
              max(case when v.verified_at >= least(c.started_at, c.ended_at) then v.verified_by else 'read' end) as verified_by
            from chain c left join lateral (

@@ -4,6 +4,7 @@
  */
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { chainIn } from './chain-in-region.js';
 
 const outcomeRows = z.array(
   z.object({
@@ -92,16 +93,8 @@ export class ScheduleOutcomes {
        cross join lateral (select unnest(s.copy_to) as region union select $2) owed
        left join lateral (
          select b.ended_at from backup_view b
-         where b.schedule_id = s.id and b.status = 'COMPLETED' and not exists (
-           with recursive chain as (
-             select b.id, b.type, b.parent_id, b.status, b.region
-             union all
-             select p.id, p.type, p.parent_id, p.status, p.region
-             from chain c left join backup_view p on p.id = c.parent_id where c.type = 'incremental'
-           )
-           select from chain c left join copy_view k on k.backup_id = c.id and k.region = owed.region
-           where (c.status = 'COMPLETED' and (k.status = 'COMPLETED' or (k.id is null and c.region = owed.region))) is not true
-         )
+         cross join lateral (${chainIn('owed.region')} select from chain c having bool_and(c.is_there)) whole
+         where b.schedule_id = s.id and b.status = 'COMPLETED'
          order by b.created_at desc limit 1
        ) newest on true
        where s.id = any($1::uuid[])`,
