@@ -45,9 +45,12 @@ export async function unpack(archive: Readable, reader: ArchiveReader): Promise<
   let path = '';
   try {
     for await (const entry of entries) {
-      const { name, type, mode, pax } = entry.header;
+      const { name, type, mode, pax, size } = entry.header;
       path = safePath(name);
       if (pax) throw invalid(`it has ${shown(path)} with a header of a kind that no server sends`);
+      // tar-stream would wait for ever for the end of an entry whose size is no number.
+      if (!Number.isSafeInteger(size) || size < 0)
+        throw invalid(`it has ${shown(path)} with a size that is no number of bytes`);
       const access = (mode & groupMayRead) === 0 ? 'owner' : 'group';
       if (type === 'directory') await reader.onFolder(path, access);
       else if (type === 'symlink') await reader.onLink(path);
