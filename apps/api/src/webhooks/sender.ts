@@ -94,7 +94,10 @@ function post(
     });
     sent.on('error', reject);
     sent.on('response', (answer) => {
-      const told = { status: answer.statusCode ?? 0, retryAfterMs: retryAfterMs(answer.headers['retry-after']) };
+      const told = {
+        status: answer.statusCode ?? 0,
+        retryAfterMs: retryAfterMs(answer.headers['retry-after'], Date.now()),
+      };
       passOver(answer, () => {
         sent.destroy();
         resolve(told);

@@ -27,7 +27,7 @@ export function refusalIn(error: unknown): StoreRefusal {
     // Behind the first line are the headers of the answer.
     message: message.split('\n')[0] ?? '',
     passes: passing.has(code) || mayPass(code, status),
-    waitMs: retryAfterMs(headerOf(error, 'retry-after')),
+    waitMs: retryAfterMs(headerOf(error, 'retry-after'), Date.now()),
   };
 }
 

@@ -129,7 +129,7 @@ function refusalOf(status: number, wait: string | undefined, body: string): GcsR
   // The page of a proxy has no reason.
   const { message, errors } = found.success ? found.data.error : { message: '', errors: undefined };
   const code = found.success ? (errors?.[0]?.reason ?? 'refused') : '';
-  return new GcsRefusal(status, code, message, retryAfterMs(wait));
+  return new GcsRefusal(status, code, message, retryAfterMs(wait, Date.now()));
 }
 
 function timeIn(date: string | undefined): Date | undefined {

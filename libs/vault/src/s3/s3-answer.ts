@@ -55,7 +55,7 @@ export function refusalIn(error: unknown): StoreRefusal {
     status,
     message,
     passes: passingCodes.has(code) || mayPass(code, status) || $metadata?.clockSkewCorrected === true,
-    waitMs: retryAfterMs($response?.headers?.['retry-after']),
+    waitMs: retryAfterMs($response?.headers?.['retry-after'], Date.now()),
   };
 }
 
