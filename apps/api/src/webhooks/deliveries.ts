@@ -1,32 +1,53 @@
 /** What became of the newest deliveries of each webhook. It is for people to look at: nothing is decided by it. */
-import type { DeliveryResource, RecordedEvent } from '@strongroom/contracts';
+import type { DeliveryResource, RecordedEvent, WebhookResource } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { PageAsked } from '../edge/paging.js';
-import { utc } from '../edge/times.js';
+import { utc, utcOrNull } from '../edge/times.js';
 import type { SendOutcome } from './sender.js';
 
 /** How many are kept of each webhook. */
 export const mostDeliveries = 1_000;
 
-const rowsRead = z.array(
+const columns = 'event_id, event_type, state, attempts, http_status, fault, duration_ms, first_at, last_at';
+const deliveryRow = z
+  .object({
+    event_id: z.string(),
+    event_type: z.string(),
+    state: z.enum(['waiting', 'delivered', 'failed']),
+    attempts: z.int(),
+    http_status: z.int().nullable(),
+    fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+    duration_ms: z.int(),
+    first_at: z.date(),
+    last_at: z.date(),
+  })
+  .transform(
+    ({ event_id: id, first_at, last_at, ...rest }): DeliveryResource => ({
+      ...{ id, ...rest, first_attempt: utc(first_at), last_attempt: utc(last_at) },
+    }),
+  );
+const rowsRead = z.array(deliveryRow);
+
+/** How the deliveries of a webhook go. */
+export type Progress = Pick<WebhookResource, 'failing_since' | 'next_attempt' | 'last_delivery'>;
+
+const progressRows = z.array(
   z
-    .object({
-      event_id: z.string(),
-      event_type: z.string(),
-      state: z.enum(['waiting', 'delivered', 'failed']),
-      attempts: z.int(),
-      http_status: z.int().nullable(),
-      fault: z.object({ code: z.string(), message: z.string() }).nullable(),
-      duration_ms: z.int(),
-      first_at: z.date(),
-      last_at: z.date(),
+    .looseObject({
+      webhook_id: z.string(),
+      failing_since: z.date().nullable(),
+      next_attempt: z.date().nullable(),
+      event_id: z.string().nullable(),
     })
-    .transform(
-      ({ event_id: id, first_at, last_at, ...rest }): DeliveryResource => ({
-        ...{ id, ...rest, first_attempt: utc(first_at), last_attempt: utc(last_at) },
-      }),
-    ),
+    .transform((row): [string, Progress] => [
+      row.webhook_id,
+      {
+        failing_since: utcOrNull(row.failing_since),
+        next_attempt: utcOrNull(row.next_attempt),
+        last_delivery: row.event_id === null ? null : deliveryRow.parse(row),
+      },
+    ]),
 );
 const places = z.array(z.object({ position: z.coerce.number() }));
 
@@ -56,12 +77,25 @@ export class WebhookDeliveries {
     const before = marker === undefined ? Number.MAX_SAFE_INTEGER : await this.placeOf(webhookId, marker);
     if (before === undefined) return undefined;
     const rows: unknown = await this.dataSource.query(
-      `select event_id, event_type, state, attempts, http_status, fault, duration_ms, first_at, last_at from webhook_delivery
+      `select ${columns} from webhook_delivery
        where webhook_id = $1 and position < $2 order by position desc limit $3`,
       [webhookId, before, limit + 1],
     );
     const found = rowsRead.parse(rows);
     return { items: found.slice(0, limit), more: found.length > limit };
+  }
+
+  /** How the deliveries of each of these go, by id. */
+  async progressOf(webhookIds: readonly string[]): Promise<ReadonlyMap<string, Progress>> {
+    const rows: unknown = await this.dataSource.query(
+      `select w.id as webhook_id, c.failing_since, case when c.failures > 0 then c.next_at end as next_attempt, d.*
+       from unnest($1::uuid[]) as w(id) left join webhook_cursor c on c.webhook_id = w.id
+       left join lateral (
+         select ${columns} from webhook_delivery where webhook_id = w.id order by position desc limit 1
+       ) d on true`,
+      [webhookIds],
+    );
+    return new Map(progressRows.parse(rows));
   }
 
   /** Forgets all but the newest. */

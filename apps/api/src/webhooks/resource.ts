@@ -6,11 +6,13 @@ import { type Caller, mustReachAll, type Reach } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
 import { utc } from '../edge/times.js';
+import { type Progress, WebhookDeliveries } from './deliveries.js';
 
 export class WebhookResources {
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Webhooks) private readonly webhooks: Webhooks,
+    @Inject(WebhookDeliveries) private readonly deliveries: WebhookDeliveries,
   ) {}
 
   /** @throws {HttpFault} itemNotFound; forbidden for a token that does not reach the whole account */
@@ -27,7 +29,13 @@ export class WebhookResources {
     mustReachAll(caller, 'Webhooks');
     await this.views.catchUp(caller.accountId);
     const { items, more } = await this.webhooks.page(caller.accountId, asked);
-    return { items: items.map(webhookResource), more };
+    const progress = await this.deliveries.progressOf(items.map(({ id }) => id));
+    return { items: items.map((row) => webhookResource(row, progress.get(row.id))), more };
+  }
+
+  async show(row: WebhookRow): Promise<WebhookResource> {
+    const progress = await this.deliveries.progressOf([row.id]);
+    return webhookResource(row, progress.get(row.id));
   }
 }
 
@@ -36,11 +44,17 @@ export function madeWebhook(events: readonly RecordedEvent[]): WebhookResource {
   return webhookResource(madeRow(webhookView, events));
 }
 
-export function webhookResource(row: WebhookRow): WebhookResource {
+/** What nothing was sent to yet. */
+const notBegun: Progress = { failing_since: null, next_attempt: null, last_delivery: null };
+
+function webhookResource(row: WebhookRow, progress = notBegun): WebhookResource {
   const { id, name, origin, types, format, enabled, disabled, createdAt, updatedAt, version } = row;
   return {
     ...{ id, name, url_origin: origin, types, format, enabled },
     disabled: disabled && { code: disabled.code, message: disabled.reason, at: disabled.at },
+    ...progress,
+    // What still waits of a webhook that is disabled waits for people.
+    ...(!enabled && { next_attempt: null }),
     ...{ created: utc(createdAt), updated: utc(updatedAt), version },
   };
 }
