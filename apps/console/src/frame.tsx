@@ -17,8 +17,8 @@ import { WebhooksScreen } from './screens/webhooks.js';
 import type { Shown } from './shown.js';
 import { chooseTheme, chosenTheme, themes } from './theme.js';
 
-/** How long ago something was is told anew after this time. */
-const minuteMs = 60_000;
+/** How long ago something was is told anew after this time: what has just happened is told as now. */
+const anewMs = 20_000;
 
 export function Frame({ session, signedOut }: { session: ConsoleSession; signedOut: (why: string | null) => void }) {
   const { account_id: accountId, name, rights } = session;
@@ -35,9 +35,9 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
     );
     account.current = opened;
     setKnown(opened.known);
-    const minutes = setInterval(() => setNow(new Date()), minuteMs);
+    const timer = setInterval(() => setNow(new Date()), anewMs);
     return () => {
-      clearInterval(minutes);
+      clearInterval(timer);
       opened.end();
     };
   }, [accountId]);

@@ -36,6 +36,7 @@ export function WebhookScreen({ id, known, accountId, rights, now }: Shown & { i
   const [changes, setChanges] = useState(0);
   const [pages, setPages] = useState(1);
   const [dialog, setDialog] = useState<Dialogs | null>(null);
+  const [tried, setTried] = useState<Tried | null>(null);
   const [newest] = known.events.filter(({ subject }) => subject.id === id);
   const when = [accountId, id, newest?.id, changes, pages];
   const { value, problem } = useRead(() => readWebhook(accountId, id, pages), when, webhooksEveryMs);
@@ -54,7 +55,7 @@ export function WebhookScreen({ id, known, accountId, rights, now }: Shown & { i
       <Problem of={problem} />
       <Facts webhook={webhook} now={now} />
       <p class="buttons">
-        {mayUpdate && <Doing {...asked} ask={setDialog} />}
+        {mayUpdate && <Doing {...asked} ask={setDialog} setTried={setTried} />}
         {rights.includes('webhook.delete') && (
           <button type="button" onClick={() => setDialog('delete')}>
             Delete
@@ -64,6 +65,9 @@ export function WebhookScreen({ id, known, accountId, rights, now }: Shown & { i
           Why?
         </button>
       </p>
+      <div role="status">
+        <Answer of={tried} />
+      </div>
       <h2>Deliveries</h2>
       {deliveries.length === 0 ? (
         <p>Nothing was sent yet.</p>
@@ -147,8 +151,12 @@ type Tried =
   | { is: 'done'; what: string }
   | { is: 'refused'; why: string };
 
-function Doing({ accountId, webhook, changed, ask }: Asked & { ask: (dialog: Dialogs) => void }) {
-  const [tried, setTried] = useState<Tried | null>(null);
+interface Does extends Asked {
+  ask: (dialog: Dialogs) => void;
+  setTried: (tried: Tried) => void;
+}
+
+function Doing({ accountId, webhook, changed, ask, setTried }: Does) {
   const parts = { accountId, id: webhook.id };
   const test = async () => {
     setTried({ is: 'trying' });
@@ -181,9 +189,6 @@ function Doing({ accountId, webhook, changed, ask }: Asked & { ask: (dialog: Dia
       <button type="button" onClick={() => ask('rotate')}>
         New secret
       </button>
-      <span role="status" class="told">
-        <Answer of={tried} />
-      </span>
     </>
   );
 }
