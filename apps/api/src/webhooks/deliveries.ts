@@ -1,9 +1,9 @@
 /** What became of the newest deliveries of each webhook. It is for people to look at: nothing is decided by it. */
-import type { DeliveryResource, RecordedEvent, WebhookResource } from '@strongroom/contracts';
+import type { DeliveryResource, RecordedEvent } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { PageAsked } from '../edge/paging.js';
-import { utc, utcOrNull } from '../edge/times.js';
+import { utc } from '../edge/times.js';
 import type { SendOutcome } from './sender.js';
 
 /** How many are kept of each webhook. */
@@ -29,25 +29,10 @@ const deliveryRow = z
   );
 const rowsRead = z.array(deliveryRow);
 
-/** How the deliveries of a webhook go. */
-export type Progress = Pick<WebhookResource, 'failing_since' | 'next_attempt' | 'last_delivery'>;
-
-const progressRows = z.array(
+const newestRows = z.array(
   z
-    .looseObject({
-      webhook_id: z.string(),
-      failing_since: z.date().nullable(),
-      next_attempt: z.date().nullable(),
-      event_id: z.string().nullable(),
-    })
-    .transform((row): [string, Progress] => [
-      row.webhook_id,
-      {
-        failing_since: utcOrNull(row.failing_since),
-        next_attempt: utcOrNull(row.next_attempt),
-        last_delivery: row.event_id === null ? null : deliveryRow.parse(row),
-      },
-    ]),
+    .looseObject({ webhook_id: z.string() })
+    .transform((row): [string, DeliveryResource] => [row.webhook_id, deliveryRow.parse(row)]),
 );
 const places = z.array(z.object({ position: z.coerce.number() }));
 
@@ -85,17 +70,15 @@ export class WebhookDeliveries {
     return { items: found.slice(0, limit), more: found.length > limit };
   }
 
-  /** How the deliveries of each of these go, by id. */
-  async progressOf(webhookIds: readonly string[]): Promise<ReadonlyMap<string, Progress>> {
+  /** The delivery of the newest event of each of these webhooks, by the id of the webhook. */
+  async newestOf(webhookIds: readonly string[]): Promise<ReadonlyMap<string, DeliveryResource>> {
     const rows: unknown = await this.dataSource.query(
-      `select w.id as webhook_id, c.failing_since, case when c.failures > 0 then c.next_at end as next_attempt, d.*
-       from unnest($1::uuid[]) as w(id) left join webhook_cursor c on c.webhook_id = w.id
-       left join lateral (
+      `select w.id as webhook_id, d.* from unnest($1::uuid[]) as w(id) cross join lateral (
          select ${columns} from webhook_delivery where webhook_id = w.id order by position desc limit 1
-       ) d on true`,
+       ) d`,
       [webhookIds],
     );
-    return new Map(progressRows.parse(rows));
+    return new Map(newestRows.parse(rows));
   }
 
   /** Forgets all but the newest. */

@@ -5,13 +5,18 @@ import { type Page, type PageRequest, Views, type WebhookRow, Webhooks, webhookV
 import { type Caller, mustReachAll, type Reach } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
-import { utc } from '../edge/times.js';
-import { type Progress, WebhookDeliveries } from './deliveries.js';
+import { utc, utcOrNull } from '../edge/times.js';
+import { WebhookCursors } from './cursors.js';
+import { WebhookDeliveries } from './deliveries.js';
+
+/** How the deliveries of a webhook go. */
+type Progress = Pick<WebhookResource, 'failing_since' | 'next_attempt' | 'last_delivery'>;
 
 export class WebhookResources {
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Webhooks) private readonly webhooks: Webhooks,
+    @Inject(WebhookCursors) private readonly cursors: WebhookCursors,
     @Inject(WebhookDeliveries) private readonly deliveries: WebhookDeliveries,
   ) {}
 
@@ -29,13 +34,25 @@ export class WebhookResources {
     mustReachAll(caller, 'Webhooks');
     await this.views.catchUp(caller.accountId);
     const { items, more } = await this.webhooks.page(caller.accountId, asked);
-    const progress = await this.deliveries.progressOf(items.map(({ id }) => id));
-    return { items: items.map((row) => webhookResource(row, progress.get(row.id))), more };
+    return { items: await this.withProgress(items), more };
   }
 
   async show(row: WebhookRow): Promise<WebhookResource> {
-    const progress = await this.deliveries.progressOf([row.id]);
-    return webhookResource(row, progress.get(row.id));
+    const [shown = webhookResource(row)] = await this.withProgress([row]);
+    return shown;
+  }
+
+  private async withProgress(rows: readonly WebhookRow[]): Promise<WebhookResource[]> {
+    const ids = rows.map(({ id }) => id);
+    const [troubles, newest] = await Promise.all([this.cursors.troubleOf(ids), this.deliveries.newestOf(ids)]);
+    return rows.map((row) => {
+      const { failingSince = null, nextAttempt = null } = troubles.get(row.id) ?? {};
+      return webhookResource(row, {
+        failing_since: utcOrNull(failingSince),
+        next_attempt: utcOrNull(nextAttempt),
+        last_delivery: newest.get(row.id) ?? null,
+      });
+    });
   }
 }
 
