@@ -146,6 +146,25 @@ describe('a request that makes a backup and its copies', () => {
     expect(new Set(about.map(({ name }) => name.split(' ')[0]))).toEqual(new Set(doors));
   });
 
+  it('loads nothing of OpenTelemetry where there is no collector, and a collector that is away holds nothing up', async () => {
+    // It is loaded before the program, and tells at its end which packages the program has loaded.
+    const told = join(folder, 'told.cjs');
+    await writeFile(
+      told,
+      "process.on('exit', () => require('node:fs').writeFileSync(process.env.TOLD_TO, Object.keys(require('node:module')._cache).join('\\n')));",
+    );
+    const loadedBy = async (name: string, endpoint: string) => {
+      const to = join(folder, name);
+      const env = { NODE_OPTIONS: `--require ${told}`, TOLD_TO: to, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+      const process = await strongroom.start('api', env);
+      await strongroom.backup(process, backupId);
+      expect(await process.stop()).toBe(0);
+      return (await readFile(to, 'utf8')).split('\n').filter((path) => /@opentelemetry\/(?!api\/)/.test(path)).length;
+    };
+    expect(await loadedBy('off', '')).toBe(0);
+    expect(await loadedBy('on', 'http://127.0.0.1:9')).toBeGreaterThan(0);
+  }, 60_000);
+
   it('goes on with retention, and with the removal of what was deleted in the trace of who deleted it', async () => {
     const traceOf = (named: (name: string) => boolean, traceId: string | undefined) =>
       collector.spans.filter((span) => named(span.name) && span.traceId === traceId);
@@ -182,28 +201,9 @@ describe('a request that makes a backup and its copies', () => {
       for (const status of await Promise.all(Array.from({ length: 50 }, ask))) statuses.add(status);
     }
     expect(statuses).toEqual(new Set([200]));
-    const metrics = await (await fetch(new URL('/metrics', api.url))).text();
+    const metrics = await (await fetch(new URL('/metrics', api.privateUrl))).text();
     const lost = Number(/^strongroom_spans_lost_total(?:\{[^}]*\})? (\d+)/m.exec(metrics)?.[1]);
     expect(lost).toBeGreaterThanOrEqual(asked - 2_048);
     collector.hangs = false;
   }, 120_000);
-
-  it('loads nothing of OpenTelemetry where there is no collector, and a collector that is away holds nothing up', async () => {
-    // It is loaded before the program, and tells at its end which packages the program has loaded.
-    const told = join(folder, 'told.cjs');
-    await writeFile(
-      told,
-      "process.on('exit', () => require('node:fs').writeFileSync(process.env.TOLD_TO, Object.keys(require('node:module')._cache).join('\\n')));",
-    );
-    const loadedBy = async (name: string, endpoint: string) => {
-      const to = join(folder, name);
-      const env = { NODE_OPTIONS: `--require ${told}`, TOLD_TO: to, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
-      const process = await strongroom.start('api', env);
-      await strongroom.backup(process, backupId);
-      expect(await process.stop()).toBe(0);
-      return (await readFile(to, 'utf8')).split('\n').filter((path) => /@opentelemetry\/(?!api\/)/.test(path)).length;
-    };
-    expect(await loadedBy('off', '')).toBe(0);
-    expect(await loadedBy('on', 'http://127.0.0.1:9')).toBeGreaterThan(0);
-  }, 60_000);
 });
