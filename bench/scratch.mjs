@@ -6,8 +6,8 @@ import { findKafka, KafkaBroker } from '../dist/libs/local-services/src/index.js
 import { PostgresServer } from '../dist/libs/server-processes/src/index.js';
 import { root } from './stack.mjs';
 
-/** @returns a server with the schema in database `strongroom`, which counts its statements */
-export async function scratchPostgres(place) {
+/** @param more settings of the server @returns a server with the schema in database `strongroom`, which counts its statements */
+export async function scratchPostgres(place, more = {}) {
   const server = await PostgresServer.start({
     directory: join(place.folder, 'postgres'),
     password: 'bench',
@@ -17,6 +17,7 @@ export async function scratchPostgres(place) {
       'pg_stat_statements.max': 5_000,
       max_connections: 300,
       shared_buffers: '256MB',
+      ...more,
     },
     logFile: join(place.folder, 'postgres.log'),
   });

@@ -17,16 +17,21 @@ const regions = ['DFW', 'IAD'];
 export class Services {
   #running = { api: [], scheduler: [], replicator: [] };
 
-  /** @param parts.node the program that runs them. Default: that of this process */
-  constructor(place, { url, brokers, env = {}, node = process.execPath }) {
+  /**
+   * @param parts.brokers undefined for a feed that needs none
+   * @param parts.tokens by account, a further token. Default: none
+   * @param parts.node the program that runs them. Default: that of this process
+   */
+  constructor(place, { url, brokers, env = {}, tokens = {}, node = process.execPath }) {
     this.node = node;
     const folder = join(place.folder, 'services');
     for (const region of regions) mkdirSync(join(folder, region), { recursive: true });
-    const sha256 = createHash('sha256').update(token).digest('hex');
-    writeFileSync(
-      join(folder, 'tokens.json'),
-      JSON.stringify([{ name: 'admin', sha256, accountId, roles: ['admin'] }]),
-    );
+    const entries = Object.entries({ [accountId]: token, ...tokens }).map(([account, each]) => ({
+      name: account === accountId ? 'admin' : account,
+      sha256: createHash('sha256').update(each).digest('hex'),
+      ...{ accountId: account, roles: ['admin'] },
+    }));
+    writeFileSync(join(folder, 'tokens.json'), JSON.stringify(entries));
     writeFileSync(join(folder, 'secret-key'), randomBytes(32).toString('base64'));
     this.env = {
       ...{ PATH: process.env.PATH, UV_THREADPOOL_SIZE: '16', ...serviceMemory(process.env.NODE_OPTIONS) },
@@ -42,9 +47,9 @@ export class Services {
     place.undo.push(() => this.start(0));
   }
 
-  /** Starts or stops processes until there are so many of each app. Those that were there first stay. */
-  async start(count) {
-    for (const app of apps) {
+  /** Starts or stops processes until there are so many of each app, or of some of them. Those that were there first stay. */
+  async start(count, some = apps) {
+    for (const app of some) {
       const running = this.#running[app];
       await Promise.all(running.splice(count).map(stop));
       while (running.length < count) running.push(await startOne(app, this.env, this.node));

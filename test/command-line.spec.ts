@@ -152,7 +152,7 @@ describe('a schedule', () => {
     expect((await run(['schedule', 'show', id])).out).toMatch(/FULL ON +every-day\n/);
     const why = await run(['explain', id]);
     expect(why.out).toMatch(/\(ScheduleCreated [0-9a-f-]+\)\n/);
-    expect(why.out).toContain('is paused from then on for this reason: The disks are being moved.');
+    expect(why.out).toContain('is paused for this reason: The disks are being moved.');
     const { explanation } = await document('explain', id);
     expect(explanation).toMatchObject({ kind: 'schedule', definition: { paused: true } });
     const then = await run(['explain', id, '--as-of', '2001-01-01T00:00:00Z']);

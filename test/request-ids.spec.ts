@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { pathOf, putSchedulesId } from '@strongroom/contracts';
+import { deleteBackupsId, getSchedules, pathOf, putSchedulesId } from '@strongroom/contracts';
 import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -164,4 +164,46 @@ describe('a request that makes a backup and its copies', () => {
     expect(await loadedBy('off', '')).toBe(0);
     expect(await loadedBy('on', 'http://127.0.0.1:9')).toBeGreaterThan(0);
   }, 60_000);
+
+  it('goes on with retention, and with the removal of what was deleted in the trace of who deleted it', async () => {
+    const traceOf = (named: (name: string) => boolean, traceId: string | undefined) =>
+      collector.spans.filter((span) => named(span.name) && span.traceId === traceId);
+    const [answered] = await linesOf('api');
+    // One job for the backup and both copies, or up to three.
+    expect(traceOf((name) => name === 'job retention', answered?.trace_id).length).toBeGreaterThan(0);
+    const path = pathOf(deleteBackupsId, { accountId: strongroom.accountId, id: backupId });
+    const { status } = await fetch(new URL(path, api.url), {
+      method: deleteBackupsId.method,
+      headers: { 'x-auth-token': strongroom.token() },
+    });
+    expect(status).toBe(202);
+    await eventually(
+      () => {
+        const request = collector.spans.find(({ name }) => /^DELETE .*backups/.test(name));
+        expect(traceOf((name) => name === 'job deletion', request?.traceId)).toHaveLength(1);
+        expect(traceOf((name) => name === 'record ConfirmDeletion', request?.traceId)).toHaveLength(1);
+      },
+      { withinMs: 30_000 },
+    );
+  }, 60_000);
+
+  it('is answered while the collector hangs: what is more than wait for it is left out, and counted', async () => {
+    collector.hangs = true;
+    const path = pathOf(getSchedules, { accountId: strongroom.accountId });
+    const ask = async () => {
+      const answer = await fetch(new URL(path, api.url), { headers: { 'x-auth-token': strongroom.token() } });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    const asked = 3_000;
+    const statuses = new Set<number>();
+    for (let sent = 0; sent < asked; sent += 50) {
+      for (const status of await Promise.all(Array.from({ length: 50 }, ask))) statuses.add(status);
+    }
+    expect(statuses).toEqual(new Set([200]));
+    const metrics = await (await fetch(new URL('/metrics', api.privateUrl))).text();
+    const lost = Number(/^strongroom_spans_lost_total(?:\{[^}]*\})? (\d+)/m.exec(metrics)?.[1]);
+    expect(lost).toBeGreaterThanOrEqual(asked - 2_048);
+    collector.hangs = false;
+  }, 120_000);
 });

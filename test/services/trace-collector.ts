@@ -33,6 +33,9 @@ export class TraceCollector {
   /** What could not be read; it must stay empty. */
   readonly problems: unknown[] = [];
 
+  /** Whether it takes what it is told, and never answers. */
+  hangs = false;
+
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<TraceCollector> {
@@ -40,6 +43,7 @@ export class TraceCollector {
     const collector = new TraceCollector(server);
     server.on('request', async (request, response) => {
       const wanted = `${request.method} ${request.url} ${request.headers['content-type']}`;
+      if (collector.hangs) return;
       if (wanted !== 'POST /v1/traces application/json') collector.problems.push(wanted);
       try {
         collector.take(await json(request));

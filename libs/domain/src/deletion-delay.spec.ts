@@ -6,6 +6,8 @@ const day = 86_400_000;
 const at = (days: number) => new Date(Date.UTC(2026, 0, 1) + days * day);
 const backup = (id: string, fields: Partial<Deletable> = {}): Deletable => ({
   id,
+  parentId: id === 'full' ? null : 'full',
+  isDeleteFailed: false,
   completedAt: at(0),
   mark: null,
   ...fields,
@@ -74,6 +76,20 @@ describe('a deletion', () => {
   it('waits for what was deleted before, though there is no delay any more', () => {
     const chain = [backup('full'), backup('child', marked(2, 9))];
     expect(ask(chain, { delayMs: 0, minimumMs: 0 }).map(({ type }) => type)).toEqual(['MarkDeletion', 'MarkDeletion']);
+  });
+
+  it('asks at once for what could not be removed before, once for a chain of it, and marks the others', () => {
+    const failed = { isDeleteFailed: true };
+    const chain = [
+      ...[backup('full'), backup('child'), backup('left', failed)],
+      backup('left too', { ...failed, parentId: 'left' }),
+    ];
+    expect(ask(chain, { delayMs: day, minimumMs: 0 })).toEqual([
+      expect.objectContaining({ type: 'MarkDeletion', backupId: 'full' }),
+      expect.objectContaining({ type: 'MarkDeletion', backupId: 'child', rootId: 'full' }),
+      { type: 'RequestDeletion', backupId: 'left', accountId: account, trigger: 'request' },
+      { type: 'RequestDeletion', backupId: 'left too', accountId: account, trigger: 'cascade' },
+    ]);
   });
 
   it('that a second person may have to approve begins at no delay either: it waits for the look at it', () => {

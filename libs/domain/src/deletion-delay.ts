@@ -14,11 +14,17 @@ export interface DeletionRules {
 /** A backup that is deleted, or is to be. */
 export interface Deletable {
   id: string;
+  parentId: string | null;
+  /** Whether its removal was asked for before, has failed, and may succeed now. It can't be brought back. */
+  isDeleteFailed: boolean;
   /** Null when it has not completed: no minimum holds for it. */
   completedAt: Date | null;
   /** Since when it is deleted, and until when its bytes stay at least, as was told then; null when it is not deleted. */
   mark: { at: Date; purgeAt: Date } | null;
 }
+
+/** What of it says when its bytes go. */
+type Timed = Pick<Deletable, 'completedAt' | 'mark'>;
 
 /** Until when the account's minimum retention keeps the bytes; undefined when there is none. */
 export function keptUntil(completedAt: Date | null, { minimumMs }: Pick<DeletionRules, 'minimumMs'>): Date | undefined {
@@ -30,7 +36,7 @@ export function keptUntil(completedAt: Date | null, { minimumMs }: Pick<Deletion
  * shorter change nothing of what was told.
  * @param now when the deletion is asked for, where the backup is not deleted yet
  */
-export function bytesGoAt({ mark, completedAt }: Omit<Deletable, 'id'>, rules: DeletionRules, now: Date): Date {
+export function bytesGoAt({ mark, completedAt }: Timed, rules: DeletionRules, now: Date): Date {
   const since = mark ? mark.at : now;
   return new Date(
     Math.max(
@@ -45,7 +51,7 @@ export function bytesGoAt({ mark, completedAt }: Omit<Deletable, 'id'>, rules: D
  * When the bytes of a backup go with those of everything that is built on it: the last of them says when.
  * @param chain those that are deleted, or are to be
  */
-export function chainGoesAt(chain: readonly Omit<Deletable, 'id'>[], rules: DeletionRules, now: Date): Date {
+export function chainGoesAt(chain: readonly Timed[], rules: DeletionRules, now: Date): Date {
   return new Date(Math.max(...chain.map((each) => bytesGoAt(each, rules, now).getTime())));
 }
 
@@ -60,7 +66,8 @@ export interface AskedDeletion {
 
 /**
  * The commands that delete a backup with everything that is built on it. They mark the backups; where nothing keeps the bytes
- * of any of them, they ask for the removal at once.
+ * of any of them, they ask for the removal at once. Of a backup whose removal has failed they ask for that in any case: a part
+ * of it may be gone, so nothing is won by waiting for the time of the others.
  * @param chain the backup first
  */
 export function deletionOf(
@@ -71,12 +78,15 @@ export function deletionOf(
   if (!root) return [];
   const times = chain.map((each) => bytesGoAt(each, rules, now));
   const isAtOnce = !mayNeedApproval && times.every((at) => at <= now);
-  return chain.map(({ id: backupId }, index) => {
+  const isNow = new Set(chain.filter(({ isDeleteFailed }) => isAtOnce || isDeleteFailed).map(({ id }) => id));
+  return chain.map(({ id: backupId, parentId }, index) => {
     const purgeAt = (times[index] ?? now).toISOString();
+    // The removal of a backup removes what is built on it.
+    const isCascade = backupId !== root.id && parentId !== null && isNow.has(parentId);
     return {
       backupId,
-      command: isAtOnce
-        ? { type: 'RequestDeletion', backupId, accountId, trigger: backupId === root.id ? trigger : 'cascade' }
+      command: isNow.has(backupId)
+        ? { type: 'RequestDeletion', backupId, accountId, trigger: isCascade ? 'cascade' : trigger }
         : { type: 'MarkDeletion', backupId, accountId, trigger, rootId: root.id, purgeAt },
     };
   });

@@ -80,12 +80,16 @@ export function beyondRetention(held: readonly JudgedBackup[], retention: Retent
 export function judgeRetention(held: readonly JudgedBackup[], retention: Retention): Judgement {
   const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));
   const replaced = replacedIn(ofSlots, retention);
+  const areAllCopied = ofSlots.every(({ isCopied }) => isCopied);
+  const due = areAllCopied
+    ? replaced
+    : replacedIn(
+        ofSlots.map((each) => ({ ...each, isCopied: true })),
+        retention,
+      );
+  if (due.size === 0 && replaced.size === 0) return { goes: [], putOff: [] };
   const staying = held.filter(({ backupId }) => !replaced.has(backupId));
   const needed = neededBy(staying, held);
-  const due = replacedIn(
-    ofSlots.map((each) => ({ ...each, isCopied: true })),
-    retention,
-  );
   const putOff = held.flatMap(({ backupId, is, toldWaitsFor = [] }, place): PutOffByRetention[] => {
     if (is !== 'completed') return [];
     if (replaced.has(backupId)) {

@@ -95,6 +95,35 @@ describe('what explains a schedule', () => {
     expect(found).toEqual([7, 6, 5, 4, 3, 2, 1]);
   });
 
+  it('has where a pause begins and its last reason, and nothing of the pauses before it', async () => {
+    const [scheduleId, instanceId] = [ids.next(), ids.next()];
+    const stream = `schedule-${scheduleId}` as const;
+    const times: string[] = [];
+    const say = async (paused: boolean, reason?: string) => {
+      const type = times.length === 0 ? ('ScheduleCreated' as const) : ('ScheduleUpdated' as const);
+      const timing = { dayOfWeek: 7, hour: times.length, minute: 0, fullBackupRetention: 2, copyTo: [], paused };
+      const outcome = await own.ledger.append({
+        ...{ stream, expectedVersion: times.length, accountId: 'acme', instanceId, claims: [], releases: [] },
+        context: { ...context, ...(reason !== undefined && { reason }) },
+        events: [{ id: ids.next(), type, data: { scheduleId, instanceId, ...timing } }],
+      });
+      expect(outcome.outcome).toBe('appended');
+      times.push((await own.ledger.readStream(stream)).at(-1)?.at ?? '');
+    };
+    const pause = async (then?: Date) => (await events.pauseOf(stream, then)).map(({ version }) => version);
+    await say(true, 'made so');
+    expect(await pause()).toEqual([1]);
+    await say(false);
+    expect(await pause()).toEqual([]);
+    for (const reason of [undefined, 'disks', 'fans', undefined]) await say(true, reason);
+    expect(await pause()).toEqual([3, 5]);
+    await say(false);
+    await say(true);
+    await say(true);
+    expect(await pause()).toEqual([8]);
+    expect(await pause(new Date(times[3] ?? ''))).toEqual([3, 4]);
+  });
+
   it('has the types that the index has', async () => {
     const rows: { indexdef: string }[] = await own.dataSource.query(
       `select indexdef from pg_indexes where indexname = 'ledger_event_of_schedule'`,

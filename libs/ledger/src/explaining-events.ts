@@ -31,6 +31,13 @@ const newestFirst = 'order by at desc, position desc limit $5';
 
 const newestOfTypes = `select distinct on (stream, type) ${eventColumns} from ledger_read($1) where at <= $2
   order by stream, type, version desc`;
+/** Of a schedule that is paused: where its pause begins, and where a reason for it was given at last. */
+const pauseOfSchedule = `with own as materialized (select * from ledger_read(array[$1]) where at <= $2), pause as (
+    select * from own where version > coalesce((select max(version) from own where (data -> 'paused') is distinct from 'true'), 0)
+  )
+  select ${eventColumns} from pause where version in (
+    (select min(version) from pause), (select max(version) from pause where context ->> 'reason' is not null)
+  ) order by version`;
 const pageOfStreams = `select ${eventColumns} from ledger_read($1) e where ${beforeAsked} ${newestFirst}`;
 /** Of a schedule and of its runs. The types are those of the index `ledger_event_of_schedule`. */
 const pageOfSchedule = `select ${eventColumns} from ledger_event e
@@ -46,6 +53,15 @@ export class ExplainingEvents {
   /** The newest event of each type in each of the streams. What this version can't read is left out. */
   async newestOfTypes(streams: readonly StreamName[], asOf: Date | undefined): Promise<RecordedEvent[]> {
     const rows: unknown = await this.database.query(newestOfTypes, [streams, asOf ?? ever]);
+    return readEvents(rows).events;
+  }
+
+  /**
+   * Of a schedule that is paused, the first event of this pause, and the newest of it that has a reason: one event or two, in order. Of one
+   * that runs, or is deleted, there are none. What this version can't read is left out.
+   */
+  async pauseOf(stream: StreamName, asOf: Date | undefined): Promise<RecordedEvent[]> {
+    const rows: unknown = await this.database.query(pauseOfSchedule, [stream, asOf ?? ever]);
     return readEvents(rows).events;
   }
 

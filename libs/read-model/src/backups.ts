@@ -35,10 +35,14 @@ export function isMarked(row: BackupRow): row is DeletedBackup {
   return row.status === 'MARKED' && row.mark !== null;
 }
 
-/** What decides when the bytes of a backup go, should it be deleted. */
-export function deletable({ id, sha256, endedAt, mark }: Pick<BackupRow, 'id' | 'sha256' | 'endedAt' | 'mark'>) {
+type DeletableRow = Pick<BackupRow, 'id' | 'parentId' | 'status' | 'fault' | 'sha256' | 'endedAt' | 'mark'>;
+
+/** What decides how a backup is deleted, should it be, and when its bytes go. */
+export function deletable({ id, parentId, status, fault, sha256, endedAt, mark }: DeletableRow) {
   return {
-    id,
+    ...{ id, parentId },
+    // What waits for a region without a vault is taken up when the region has one again.
+    isDeleteFailed: status === 'DELETE_FAILED' && fault?.code !== regionRetired,
     /** Null when it has not completed. */
     completedAt: sha256 === null ? null : endedAt,
     mark: mark && { at: new Date(mark.at), purgeAt: new Date(mark.purgeAt) },

@@ -41,7 +41,7 @@ export { SetTransferLimits } from './set-transfer-limits.js';
 export { transferCap, transferRate, transferScope } from './settings/transfers.js';
 export * from './shared-batches.js';
 export * from './told-fault.js';
-export { inSpan, outsideSpans, tracedContext, withNewTrace } from './tracing/spans.js';
+export { inOwnTrace, inSpan, outsideSpans, tracedContext, useSpans, withNewTrace } from './tracing/spans.js';
 export * from './transfer-limits.js';
 export * from './wait-for.js';
 export * from './work-loop.js';

@@ -117,6 +117,29 @@ describe('the explanation of', () => {
     });
   });
 
+  it('a paused schedule says why, also after something else of it was changed, and as of then what was said then', async () => {
+    const { scheduleId } = await past();
+    const change = async (schedule: object) => {
+      await gateway.call(putSchedulesId, { id: scheduleId, body: { schedule } });
+      return (await streamEvents('schedule', scheduleId)).at(-1)?.at ?? '';
+    };
+    const stands = async (query = {}) => (await explain(scheduleId, query)).summary;
+    await change({ paused: true, pause_reason: 'an earlier pause' });
+    await change({ paused: false });
+    await change({ paused: true, pause_reason: 'the disks are being moved' });
+    const then = await change({ hour: 3 });
+    await change({ minute: 31 });
+    const why = 'The reason that was given: The disks are being moved.';
+    expect(await stands()).toContain(`${why} It runs every day at 03:31`);
+    await change({ paused: true, pause_reason: 'the fans too' });
+    await change({ hour: 4 });
+    expect(await stands()).toContain('The reason that was given: The fans too. It runs every day at 04:31');
+    expect(await stands({ as_of: then })).toContain(`${why} It runs every day at 03:30`);
+    await change({ paused: false });
+    await change({ paused: true });
+    expect(await stands()).toMatch(/^The schedule has been paused since \S+ It runs/);
+  });
+
   it('a backup says why it ran, where its copies are, and when it goes; and a copy why it waits', async () => {
     const { ran, instanceId } = await past();
     const made = await copy(ran, instanceId, 'IAD', true);

@@ -57,9 +57,11 @@ export class Explanations {
     const kind = own[0] && aggregateOf(own[0].stream);
     if (!kind) throw notFound(what, id);
     const copyStreams = kind === 'backup' ? this.copyStreams(id, own) : [];
+    const definition = definitionIn(own);
     const now = asOf ?? this.clock.now();
     const explained = {
       ...{ kind, own },
+      pause: definition?.paused ? await this.events.pauseOf(streamOf(kind, id), asOf) : [],
       copies: await this.events.newestOfTypes(copyStreams, asOf),
       schedule: await this.events.newestOfTypes(scheduleStreams(kind, own), asOf),
     };
@@ -67,7 +69,7 @@ export class Explanations {
       told: {
         ...{ id, kind, as_of: utc(now) },
         summary: summaryOf(explained, now, shownName),
-        definition: definitionIn(own),
+        definition,
       },
       sentences: (page) => this.page(reach.accountId, { kind, id, copyStreams, asOf }, page),
     };

@@ -98,16 +98,11 @@ const cases: [reason: string, type: EventType, data: object, sentence: string, s
     'schedule-changed-paused-because',
     'ScheduleUpdated',
     bare,
-    `anna changed the schedule, and it is paused from then on for this reason: The disks are being moved. ${saysBare}`,
+    `anna changed the schedule, and it is paused for this reason: The disks are being moved. ${saysBare}`,
     'the disks are being moved',
   ],
   ['schedule-changed', 'ScheduleUpdated', definition, `anna changed the schedule. ${says}`],
-  [
-    'schedule-changed-paused',
-    'ScheduleUpdated',
-    bare,
-    `anna changed the schedule, and it is paused from then on. ${saysBare}`,
-  ],
+  ['schedule-changed-paused', 'ScheduleUpdated', bare, `anna changed the schedule, and it is paused. ${saysBare}`],
   [
     'schedule-deleted',
     'ScheduleDeleted',

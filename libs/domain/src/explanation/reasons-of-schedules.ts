@@ -18,12 +18,12 @@ export const reasonsOfSchedules: ReasonsOf<'schedule'> = {
   ScheduleUpdated: [
     {
       reason: 'schedule-changed-paused-because',
-      sentence: '{actor} changed the schedule, and it is paused from then on for this reason: {because} {definition}',
+      sentence: '{actor} changed the schedule, and it is paused for this reason: {because} {definition}',
       holds: ({ paused }, { reason }) => paused && reason !== undefined,
     },
     {
       reason: 'schedule-changed-paused',
-      sentence: '{actor} changed the schedule, and it is paused from then on. {definition}',
+      sentence: '{actor} changed the schedule, and it is paused. {definition}',
       holds: ({ paused }) => paused,
     },
     { reason: 'schedule-changed', sentence: '{actor} changed the schedule. {definition}' },

@@ -178,6 +178,22 @@ describe('the answer in short about', () => {
     expect(of('schedule', [created, deleted])).toMatch(/^spec deleted the schedule\./);
   });
 
+  it('a paused schedule says when the pause began, and why, also when something else of it was changed meanwhile', () => {
+    const paused: NewEvent = { type: 'ScheduleUpdated', data: { ...definition, paused: true } };
+    const [made, first, second, third] = recorded([created, paused, paused, paused], streamOf('schedule', scheduleId));
+    if (!made || !first || !second || !third) throw new Error('there are four');
+    const saying = (event: RecordedEvent, reason: string) => ({ ...event, context: { ...event.context, reason } });
+    const tell = (pause: RecordedEvent[]) => summaryOf({ kind: 'schedule', own: [made, third], pause }, asOf);
+    const since = 'The schedule has been paused since 2026-01-01T00:00:01Z.';
+    expect(tell([first])).toMatch(new RegExp(`^${since} It runs`));
+    expect(tell([saying(first, 'the disks')])).toMatch(
+      new RegExp(`^${since} The reason that was given: The disks\\. It`),
+    );
+    expect(tell([saying(second, 'the fans'), saying(first, 'the disks')])).toMatch(
+      /paused since 2026-01-01T00:00:01Z.*The fans/,
+    );
+  });
+
   it('a copy tells how it stands, and not that it was looked at', () => {
     const stream = streamOf('copy', copyId(backupId, 'IAD'));
     const checked: NewEvent = { type: 'CopyChecked', data: ofCopy('IAD') };

@@ -12,6 +12,11 @@ export interface Explained {
   kind: Aggregate;
   /** Of its own stream. */
   own: readonly RecordedEvent[];
+  /**
+   * Of a schedule that is paused: the first event of this pause, and the newest of it that has a reason. Others of the same pause may be
+   * among them. Default: none.
+   */
+  pause?: readonly RecordedEvent[];
   /** Of a backup: the events of its copies. Default: none. */
   copies?: readonly RecordedEvent[];
   /** Of a backup: the events of the schedule that made it. Default: none. */
@@ -23,7 +28,7 @@ export function summaryOf(explained: Explained, asOf: Date, nameOf = (actor: str
   const of = new Newest(explained.own, nameOf);
   const summaries: Record<Aggregate, () => string[]> = {
     instance: () => [of.sentence(of.lastOf(serverMeans)), of.sentence(of.lastOf(['InstanceChanged']))],
-    schedule: () => ofSchedule(of, asOf),
+    schedule: () => ofSchedule(of, explained, asOf),
     backup: () => ofBackup(of, explained, asOf),
     copy: () => [of.sentence(of.lastOf(copyMeans))],
     webhook: () => [of.sentence(of.lastOf(webhookMeans))],
@@ -82,16 +87,19 @@ function isOneOf(type: EventType, types: readonly EventType[]): boolean {
   return types.includes(type);
 }
 
-function ofSchedule(of: Newest, asOf: Date): string[] {
+function ofSchedule(of: Newest, { pause = [] }: Explained, asOf: Date): string[] {
   const deleted = of.lastOf(['ScheduleDeleted']);
   if (deleted) return [of.sentence(deleted)];
   const defined = of.lastOf(['ScheduleCreated', 'ScheduleUpdated']);
   if (!defined) return [];
   const says = definitionInWords(defined.data);
   if (defined.data.paused) {
-    const { reason } = defined.context;
+    // What is changed of a paused schedule begins no other pause, and its reason stays until another one is given.
+    const ofPause = [...pause, defined].toSorted((one, other) => one.position - other.position);
+    const since = ofPause[0]?.at ?? defined.at;
+    const reason = ofPause.findLast(({ context }) => context.reason !== undefined)?.context.reason;
     const why = reason === undefined ? '' : `The reason that was given: ${asSentence(reason)}`;
-    return [`The schedule has been paused since ${toSecond(defined.at)}.`, why, says];
+    return [`The schedule has been paused since ${toSecond(since)}.`, why, says];
   }
   return [`The schedule runs next at ${toSecond(nextSlot(defined.data, asOf).toISOString())}.`, says];
 }

@@ -19,7 +19,7 @@ function basisOf(days: number, fields: Partial<PreviewBasis> = {}): PreviewBasis
     return {
       ...{ id: `backup ${index}`, scheduleId, slotAt, trigger: 'slot', type: 'full', parentId: null, copyTo: [] },
       ...{ status: 'COMPLETED', madeFull: null, lineage: 'a', region: 'DFW', fault: null, putOff: null },
-      ...{ isKeptByHand: false, completedAt: slotAt, mark: null, isOnHold: false },
+      ...{ isKeptByHand: false, completedAt: slotAt, mark: null, isOnHold: false, isDeleteFailed: false },
     };
   });
   return {

@@ -127,8 +127,6 @@ class ProjectedSchedule {
   private readonly ends: readonly number[];
   /** Stands for the incrementals to come that lengthen a chain of now. */
   private tail: PreviewedBackup | undefined;
-  /** Whether something was left at the last look that goes at the next one. */
-  private isLeft = false;
   private judged = 0;
   private until: Date;
 
@@ -177,7 +175,7 @@ class ProjectedSchedule {
       const isFull = plannedType(definition.dayOfWeek, slotAt) === 'full';
       const isOther = this.ends.some((at) => at > judgedAt && at <= slotAt.getTime());
       if (!isFull && fulls === 0 && newest?.is === 'whole') this.lengthen(newest.id, slot);
-      if (!isFull && judgedAt >= 0 && !isOther && !this.isLeft) continue;
+      if (!isFull && judgedAt >= 0 && !isOther) continue;
       if (this.judged > mostJudged) return 'beyond-preview';
       if (isFull) this.held.push(this.fullOf(slot));
       this.judge(slotAt, slotAt);
@@ -208,7 +206,6 @@ class ProjectedSchedule {
     const { goes, putOff } = judgeHeld(this.held, by);
     const gone = new Set<string>();
     this.onHold.clear();
-    this.isLeft = false;
     const roots = rootsOf(this.held, new Set(goes));
     for (const rootId of new Set(roots.values())) {
       const chain = this.chainOf(rootId);
@@ -218,12 +215,9 @@ class ProjectedSchedule {
       }
       const bytesGoAt = chainGoesAt(chain, rules, at);
       for (const each of chain) {
-        // What could not be removed is not marked with its parent. It is asked for again by itself, once that one is deleted.
+        // What waits for a region without a vault stays as it is, until its parent's bytes go.
         const isAgain = each.status === 'DELETE_FAILED';
-        if (isAgain && each.id !== rootId && bytesGoAt > at) {
-          this.isLeft = true;
-          continue;
-        }
+        if (isAgain && !each.isDeleteFailed && bytesGoAt > at) continue;
         gone.add(each.id);
         if (!this.first.has(each.id)) continue;
         const stayUntil = isAgain ? at : bytesGoAt;
@@ -349,7 +343,7 @@ class ProjectedSchedule {
         madeFull: null,
       },
       ...{ lineage: this.lineage, region: homeRegion, fault: null, putOff: null, isKeptByHand: false },
-      ...{ completedAt: made.slotAt ?? this.basis.now, mark: null, isOnHold: false },
+      ...{ completedAt: made.slotAt ?? this.basis.now, mark: null, isOnHold: false, isDeleteFailed: false },
     };
   }
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Link, Span, SpanContext } from '@opentelemetry/api';
 import { trace } from '@opentelemetry/api';
 import { begunBy, causedBy, Fault } from '@strongroom/contracts';
-import { inSpan, logFieldsOfSpan, outsideSpans, tracedContext, useSpans, withNewTrace } from './spans.js';
+import { inOwnTrace, inSpan, logFieldsOfSpan, outsideSpans, tracedContext, useSpans, withNewTrace } from './spans.js';
 import { spanIn, traceparentOf } from './traceparent.js';
 
 const trace1 = '1'.repeat(32);
@@ -103,6 +103,15 @@ describe('spans', () => {
     });
   });
 
+  it('of what is done again and again are a trace each time, with a link to what it follows from', async () => {
+    await inOwnTrace([place(trace1, 'a'), undefined, place(trace1, 'a')], { name: 'scrub' }, nothing);
+    await inOwnTrace([undefined], { name: 'scrub' }, nothing);
+    expect(begun).toEqual([
+      { name: 'scrub', parent: undefined, links: ['1/a'] },
+      { name: 'scrub', parent: undefined, links: [] },
+    ]);
+  });
+
   it('begin a trace with what begins by itself', () => {
     expect(withNewTrace(contextOf(), { name: 'slot' }).traceparent).toBe(place('9'.repeat(32), '1'));
   });
@@ -125,6 +134,7 @@ describe('spans', () => {
     expect(withNewTrace(context, { name: 'slot' })).toBe(context);
     const work = Promise.resolve('done');
     expect(inSpan([place(trace1, 'a')], { name: 'work' }, () => work)).toBe(work);
+    expect(inOwnTrace([place(trace1, 'a')], { name: 'work' }, () => work)).toBe(work);
     expect([await work, begun, logFieldsOfSpan()]).toEqual(['done', [], {}]);
   });
 });

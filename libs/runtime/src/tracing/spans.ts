@@ -49,12 +49,26 @@ export function inSpan<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   if (!source) return work();
-  const places = [...new Set(after)].flatMap((each) => (each === undefined ? [] : (spanIn(each) ?? [])));
+  const places = placesIn(after);
   const [first, ...others] = places;
   if (!first) return outsideSpans(work);
   const isOne = others.every(({ traceId }) => traceId === first.traceId);
   const linked = isOne ? others : places;
   return within(begun(source, start, linked, isOne ? first : undefined), work);
+}
+
+/**
+ * Does work that begins a trace by itself, such as what is done again each month: it is no part of the traces that it follows from, and has
+ * a link to each.
+ * @param after their places, as the contexts of events have them
+ */
+export function inOwnTrace<T>(
+  after: readonly (string | undefined)[],
+  start: SpanStart,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!source) return work();
+  return within(begun(source, start, placesIn(after), undefined), work);
 }
 
 /** Does work that is no part of what happens to run around it. */
@@ -100,6 +114,10 @@ export function logFieldsOf(span: Span | undefined): { trace_id?: string; span_i
 /** Those of the span around. */
 export function logFieldsOfSpan(): { trace_id?: string; span_id?: string } {
   return source ? logFieldsOf(current.getStore()) : {};
+}
+
+function placesIn(after: readonly (string | undefined)[]): SpanContext[] {
+  return [...new Set(after)].flatMap((each) => (each === undefined ? [] : (spanIn(each) ?? [])));
 }
 
 function begun(from: SpanSource, start: SpanStart, linked: readonly SpanContext[], parent?: SpanContext): Span {

@@ -3,7 +3,8 @@ import type { SpanContext } from '@opentelemetry/api';
 
 const form = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 const zeros = /^0+$/;
-const sampled = 1;
+/** The bit of a trace that is told. */
+export const sampled = 1;
 
 /** @returns undefined for a text that is none: who can't read one begins a trace of its own */
 export function spanIn(traceparent: string): SpanContext | undefined {

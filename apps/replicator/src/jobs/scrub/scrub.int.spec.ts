@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { trace } from '@opentelemetry/api';
 import type { EventData } from '@strongroom/contracts';
 import { copyId } from '@strongroom/domain';
 import { newestOf, Verifications } from '@strongroom/read-model';
-import { Metrics } from '@strongroom/runtime';
+import { Metrics, useSpans } from '@strongroom/runtime';
 import { type Progress, Traffic, type Vault, VaultFault, Vaults } from '@strongroom/vault';
 import { PassingVault } from '../../../../../test/vaults/passing-vault.js';
 import { accountId, CopyingWorld } from '../../../fixtures/copying-world.js';
@@ -161,6 +162,25 @@ describe('what a vault holds', () => {
     await scrub.pass('IAD', { signal: new AbortController().signal });
     expect(await ageOf(backup, 'IAD')).toBe(29);
     expect(await metrics.text()).toMatch(/strongroom_scrub_lag_seconds\{region="IAD"\} 25056/);
+  });
+
+  it('is read again in a trace of its own, which names the backup and the region', async () => {
+    const { backupId } = await one('IAD');
+    const begun: unknown[] = [];
+    useSpans({
+      begin(name, { parent, attributes }) {
+        begun.push({ name, parent, attributes });
+        return trace.wrapSpanContext({ traceId: '9'.repeat(32), spanId: '1'.repeat(16), traceFlags: 1 });
+      },
+    });
+    try {
+      await read('IAD');
+    } finally {
+      useSpans(undefined);
+    }
+    const attributes = { 'strongroom.backup': backupId, 'strongroom.region': 'IAD' };
+    expect(begun).toEqual([{ name: 'scrub', parent: undefined, attributes }]);
+    expect(await ageOf({ backupId }, 'IAD')).toBe(0);
   });
 
   it.each([

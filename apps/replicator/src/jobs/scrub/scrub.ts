@@ -16,7 +16,7 @@ import {
 } from '@strongroom/domain';
 import { LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
 import type { Verifications } from '@strongroom/read-model';
-import { type Hold, type Metrics, type ScrubRate, scrubRateOf } from '@strongroom/runtime';
+import { type Hold, inOwnTrace, type Metrics, type ScrubRate, scrubRateOf } from '@strongroom/runtime';
 import {
   endingWith,
   isOutageOfVault,
@@ -136,10 +136,13 @@ export class Scrub {
     const ledger = new LeasedLedger(this.parts, { what: `reading backup ${backupId} in ${region} again`, signal });
     const held = await this.heldIn(ledger, region, backupId);
     if (!held) return verifications.forget(region, backupId);
+    const attributes = { 'strongroom.backup': backupId, 'strongroom.region': region };
     try {
-      const fault = await this.foundTwice(vault, held.backup, signal);
-      if (!fault) return await verifications.verified(region, backupId, 'read');
-      await this.tell(ledger, fault, held);
+      // It is read again long after it was made, each time by itself.
+      await inOwnTrace([held.completion.context.traceparent], { name: 'scrub', attributes }, async () => {
+        const fault = await this.foundTwice(vault, held.backup, signal);
+        await (fault ? this.tell(ledger, fault, held) : verifications.verified(region, backupId, 'read'));
+      });
     } catch (error) {
       if (signal.aborted || !(error instanceof VaultFault) || isOutageOfVault(error.code)) throw error;
       // Such as a manifest that only a newer version can read.

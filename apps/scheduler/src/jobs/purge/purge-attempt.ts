@@ -3,7 +3,7 @@
  * none of them is on hold, and when a second person has approved it where one must. All of them are asked for in one append,
  * or none. The time is that of the slots: no single clock that is wrong brings it forward.
  */
-import { causedBy, type EventContext, isRefusal, streamOf } from '@strongroom/contracts';
+import { causedBy, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { type BackupCommand, backupDecider, bytesGoAt, chainGoesAt, fold } from '@strongroom/domain';
 import { commandOn, executeTogether, type Ledger } from '@strongroom/ledger';
 import { type BackupRow, Backups, deletable, isMarked, type Views } from '@strongroom/read-model';
@@ -11,6 +11,7 @@ import {
   type DeletionConfig,
   deletionRulesOf,
   type Ids,
+  inJobSpan,
   type LeasedJob,
   type Logger,
   type Performed,
@@ -145,21 +146,22 @@ export class PurgeAttempt {
   private async execute(chain: readonly BackupRow[], commandOf: (row: BackupRow) => BackupCommand | undefined) {
     const { ledger, ids } = this.parts;
     const { accountId } = this.job;
-    const context = await this.context();
+    const cause = await this.cause();
+    const context = causedBy(cause, actor);
     const commands = chain.flatMap((row) => {
       const command = commandOf(row);
       const target = { id: row.id, accountId, instanceId: row.instanceId, context };
       return command ? [commandOn(backupDecider, target, command)] : [];
     });
-    return executeTogether({ ledger, ids }, commands);
+    return inJobSpan(cause, this.job, () => executeTogether({ ledger, ids }, commands));
   }
 
-  /** What follows is caused by the deletion. */
-  private async context(): Promise<EventContext> {
+  /** The deletion: what follows is caused by it, and belongs to its trace. */
+  private async cause(): Promise<RecordedEvent> {
     const history = await this.parts.ledger.readStream(streamOf('backup', this.job.id));
     const cause = history.findLast(({ type }) => type === 'BackupDeletionMarked');
     if (!cause)
       throw new TypeError(`backup ${this.job.id} is ${fold(backupDecider, history).is}, and was never deleted`);
-    return causedBy(cause, actor);
+    return cause;
   }
 }

@@ -1,7 +1,7 @@
 /** The job of applying retention, when a backup or one of its copies has completed. */
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
 import { askedWork, backupDecider, copyId, fold, mustBelong } from '@strongroom/domain';
-import type { JobKind } from '@strongroom/runtime';
+import { inJobSpan, type JobKind } from '@strongroom/runtime';
 import type { SchedulerParts } from '../../scheduler-parts.js';
 import { Retention } from './retention.js';
 
@@ -11,7 +11,8 @@ export const retentionJob: JobKind<SchedulerParts> = {
   kind: 'retention',
   queuedBy: askedWork.retention,
   concurrency: () => 2,
-  async perform(parts, { id: backupId }) {
+  async perform(parts, job) {
+    const { id: backupId } = job;
     const backup = fold(backupDecider, await parts.ledger.readStream(streamOf('backup', backupId)));
     if (!('request' in backup)) return 'finished';
     const { accountId } = backup;
@@ -19,7 +20,7 @@ export const retentionJob: JobKind<SchedulerParts> = {
     const cause = await newestCompletion(parts, backupId);
     if (!cause) return 'finished';
     mustBelong(`A copy does not belong to the account of backup ${backupId}.`, cause, { accountId });
-    await new Retention(parts).apply(accountId, backupId, cause);
+    await inJobSpan(cause, job, () => new Retention(parts).apply(accountId, backupId, cause));
     return 'finished';
   },
 };
