@@ -36,7 +36,7 @@ export class AccountsDue {
   /** Whether any webhook is delivered to, in the whole deployment. */
   private areThere = true;
   /** The time of the database up to which it is known what waits for a time, and when the next of that is due. */
-  private timesAt: Date | undefined;
+  private timesAt: string | undefined;
   private nextAt = Number.POSITIVE_INFINITY;
   private haveTimesChanged = true;
 

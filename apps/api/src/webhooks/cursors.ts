@@ -33,7 +33,7 @@ const cursorRows = z.array(
 const idRows = z.array(z.object({ webhook_id: z.string() }));
 const accountRows = z.array(z.object({ account_id: z.string() }));
 const dueRows = z
-  .array(z.object({ accounts: z.array(z.string()), at: z.date(), next_in_ms: z.number().nullable() }))
+  .array(z.object({ accounts: z.array(z.string()), at: z.string(), next_in_ms: z.number().nullable() }))
   .length(1);
 const failingRows = z.array(z.object({ seconds: z.number() })).length(1);
 const changedRows = z.tuple([z.array(z.unknown()), z.int()]);
@@ -134,27 +134,27 @@ export class WebhookCursors {
   /**
    * Those of some accounts that have webhooks, and the accounts of webhooks that have waited for a time which has come.
    * @param since the time of the last answer; undefined at the start, when that is found in another way
-   * @returns with the time of the database, and after how long the next webhook has waited for long enough; null when none waits
+   * @returns with the time of the database to the microsecond, and after how long the next webhook has waited for long enough; null when none waits
    */
   async dueOf(
     accountIds: readonly string[],
-    since: Date | undefined,
+    since: string | undefined,
     limit: number,
-  ): Promise<{ accounts: string[]; at: Date; nextInMs: number | null }> {
-    // A change that was under way at that time has set a time before it.
+  ): Promise<{ accounts: string[]; at: string; nextInMs: number | null }> {
+    // A process that has set a time which is over looks by itself: at the end of a turn, or of a request.
     const rows: unknown = await this.dataSource.query(
-      `select now() as at, array(
+      `select now()::text as at, array(
          select given.account_id from unnest($1::text[]) as given(account_id)
          where exists (select from webhook_cursor c where c.account_id = given.account_id and c.next_at is not null)
          union
-         select c.account_id from webhook_cursor c where c.next_at > $2::timestamptz - interval '5 seconds' and c.next_at <= now()
+         select c.account_id from webhook_cursor c where c.next_at > $2::timestamptz and c.next_at <= now()
          limit $3
        ) as accounts, (
          select extract(epoch from min(c.next_at) - now()) * 1000 from webhook_cursor c where c.next_at > now()
        )::float8 as next_in_ms`,
       [accountIds, since ?? null, limit],
     );
-    const [{ accounts, at, next_in_ms } = { accounts: [], at: new Date(0), next_in_ms: null }] = dueRows.parse(rows);
+    const [{ accounts, at, next_in_ms } = { accounts: [], at: '', next_in_ms: null }] = dueRows.parse(rows);
     return { accounts, at, nextInMs: next_in_ms };
   }
 
