@@ -5,13 +5,13 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { getBackups, getBackupsId, getSchedulesId } from '@strongroom/contracts';
 import { nothing } from '../apps/api/fixtures/answers.js';
 import { accountId, Gateway } from '../apps/api/fixtures/gateway.js';
 import { exitCodes } from '../apps/cli/src/exit-codes.js';
-import { runStrongroom } from '../apps/cli/src/program.js';
 import { eventually } from './services/eventually.js';
+import { documentInTest, runInTest } from './services/run-in-test.js';
 
 const program = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 
@@ -37,39 +37,9 @@ function begin(args: readonly string[], more: Record<string, string> = {}) {
   return { child, ended: ended.then(([[code], out, err]) => ({ code, out, err })) };
 }
 
-/** Runs the same program in the process of the test, which costs a tenth of that. */
-async function run(args: readonly string[], more: Record<string, string> = {}) {
-  const said = { out: '', err: '' };
-  const { env, exitCode } = process;
-  const writes = (
-    [
-      ['stdout', 'out'],
-      ['stderr', 'err'],
-    ] as const
-  ).map(([stream, kind]) =>
-    jest.spyOn(process[stream], 'write').mockImplementation((chunk) => {
-      said[kind] += String(chunk);
-      return true;
-    }),
-  );
-  process.env = { PATH: env.PATH, XDG_CONFIG_HOME: folder, ...more };
-  process.exitCode = 0;
-  try {
-    await runStrongroom([...args, '--no-input']);
-    return { code: process.exitCode, ...said };
-  } finally {
-    for (const write of writes) write.mockRestore();
-    process.exitCode = exitCode;
-    process.env = env;
-  }
-}
-
-/** The document of a command that has to be done. */
-async function document(...args: string[]) {
-  const { code, out, err } = await run([...args, '--json']);
-  expect({ code, err }).toEqual({ code: exitCodes.done, err: expect.not.stringContaining('strongroom:') });
-  return JSON.parse(out);
-}
+const run = (args: readonly string[], more: Record<string, string> = {}) =>
+  runInTest(args, { XDG_CONFIG_HOME: folder, ...more });
+const document = (...args: string[]) => documentInTest(args, { XDG_CONFIG_HOME: folder });
 
 it('signs in with a token that is tried first, shown nowhere, and kept for its owner alone', async () => {
   const STRONGROOM_TOKEN = gateway.tokenOf('admin');

@@ -1,9 +1,13 @@
 /** The rules of the contract on webhooks, each with the tests that show it. */
-import { api, type Rule } from './contract-rule.js';
+import { api, type Rule, whole } from './contract-rule.js';
 
 const webhooks = (title: string) => api('webhooks/webhooks.int.spec.ts', title);
 const written = (title: string) => api('webhooks/formats.spec.ts', title);
 const sent = (title: string) => api('webhooks/sender.spec.ts', title);
+const mail = (title: string) => api('webhooks/mail.spec.ts', title);
+const mailed = (title: string) => api('webhooks/mail-webhooks.int.spec.ts', title);
+const due = (title: string) => api('webhooks/accounts-due.int.spec.ts', title);
+const processes = (title: string) => whole('webhooks', title);
 const next = (title: string) => api('webhooks/retries.spec.ts', title);
 
 export const rulesOfWebhooks: readonly Rule[] = [
@@ -14,6 +18,10 @@ export const rulesOfWebhooks: readonly Rule[] = [
       webhooks('gets again, with the same id, what a process has sent and not noted'),
       webhooks('is delivered to by one process at a time, and by another one when that is lost'),
       webhooks('that nobody has begun, because a process died after its event, is begun'),
+      processes('gets each event once and in order from two processes'),
+      processes(
+        'gets again, with the same id, what a killed process has sent and not noted, and then what comes after it',
+      ),
     ],
   },
   {
@@ -22,6 +30,7 @@ export const rulesOfWebhooks: readonly Rule[] = [
       webhooks('gets an event again until it is taken, with the same id, and the later ones after it'),
       webhooks('gets what it was refused no longer, when it has refused it often enough, and may ask for it again'),
       webhooks('that hangs holds up no other'),
+      due('all get what is appended to their account, four at a time'),
       next('waits four times as long each time, an hour at the longest, and never in step with others'),
       next('waits as long as the receiver asks for, and never longer than an hour'),
     ],
@@ -57,6 +66,18 @@ export const rulesOfWebhooks: readonly Rule[] = [
       written('is an adaptive card for Teams, in which nothing of a name is Markdown'),
       written('is a text for ntfy, with a title and a priority in the headers'),
       written('has no deletion by retention, which comes every day'),
+    ],
+  },
+  {
+    rule: 'With `format` email, `url` is `smtps://USER:PASSWORD@HOST?from=A@B&to=C@D`, or `smtp://…` for a server that offers STARTTLS. The certificate is verified. `tls=disable` is taken where an instance may have it. An answer from 500 on refuses the message, and any other one has it sent again.',
+    shown: [
+      mail('has one recipient, words of ours as its subject, and the same id at each attempt'),
+      mail('is one message to one recipient, whatever its text is'),
+      mail('is not sent in clear, and no password is, to a server that offers no STARTTLS'),
+      mail('is not sent by %s to a server whose certificate nobody vouches for'),
+      mailed('waits for a server that takes a message the second time, and passes over what is refused for good'),
+      mailed('has its URL changed with its format, and not alone'),
+      processes('is mail to a server with %s whose certificate is verified'),
     ],
   },
 ];

@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { getHealthReady } from '@strongroom/contracts';
 import pg from 'pg';
+import { WebhookReceiver } from '../apps/api/fixtures/webhook-receiver.js';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { askedBy, dashboards, lackingIn, queries, variables } from './dashboards.js';
 import { Deployment } from './deployment.js';
 import { eventually } from './services/eventually.js';
+import { patienceNow } from './services/patience.js';
 
 let customer: CustomerDatabase;
 let strongroom: Deployment;
@@ -27,9 +30,30 @@ afterEach(() => strongroom.remove());
 const expectMore = (of: AppProcess, name: string, than: number) =>
   eventually(async () => expect(await of.metric(name)).toBeGreaterThan(than), { withinMs: 30_000 });
 
+const regions = ['DFW', 'IAD', 'ORD'];
+/** When a metric of the scheduler was above a value for the first time. */
+const seenAbove = (name: string, than: number) =>
+  eventually(
+    async () => {
+      expect(await scheduler.metric(name)).toBeGreaterThan(than);
+      return Date.now();
+    },
+    { withinMs: 60_000 },
+  );
+/** By region, when the ledger has noted that the backup is whole there. */
+async function happenedAt(backupId: string): Promise<Map<string, number>> {
+  const rows = await strongroom.query(
+    `select data->>'region' as region, (extract(epoch from at) * 1000)::float8 as at from ledger_event
+     where type in ('BackupCompleted', 'CopyCompleted') and data->>'backupId' = '${backupId}'`,
+  );
+  return new Map(rows.map(({ region, at }) => [String(region), Number(at)]));
+}
+
 describe('what operators watch', () => {
   it('shows which region is away: the age of what it is owed grows while attempts fail, and of no other', async () => {
     await strongroom.vaults.takeAway('ORD');
+    const receiver = await WebhookReceiver.open();
+    await strongroom.client(api).webhooks.create({ name: 'all of it', url: receiver.urlOf('/'), format: 'event' });
     const scheduleId = await strongroom.schedule(api, await strongroom.register(api, customer.server));
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.until(api, backupId, ({ copies }) => copies.some(({ status }) => status === 'COMPLETED'));
@@ -37,6 +61,11 @@ describe('what operators watch', () => {
     await replicator.untilMetric('strongroom_copies_owed{region="ORD"}', 1);
     await expectMore(replicator, 'strongroom_copy_lag_seconds{region="ORD"}', 6);
     await replicator.untilMetric('strongroom_copy_lag_seconds{region="IAD"}', 0);
+    // It is no fault of who is told of it.
+    await expectMore(api, 'strongroom_webhook_attempts_total{outcome="delivered"}', 3);
+    expect(await api.metric('strongroom_webhook_attempts_total{outcome="again"}')).toBe(0);
+    expect(await api.metric('strongroom_webhook_failing_seconds')).toBe(0);
+    await receiver.close();
 
     await strongroom.vaults.bringBack('ORD');
     await strongroom.untilCopied(api, backupId);
@@ -76,16 +105,31 @@ describe('what operators watch', () => {
     const labels = `account="${strongroom.accountId}",schedule="${scheduleId}"`;
     const lastSuccess = () => scheduler.metric(`strongroom_schedule_last_success_seconds{${labels}}`);
     await expectMore(scheduler, `strongroom_schedule_expected_interval_seconds{${labels}}`, 86_399);
-    const before = await lastSuccess();
+    const before = (await lastSuccess()) ?? Number.POSITIVE_INFINITY;
+    // Nobody takes what is sent there.
+    const dead = { name: 'dead', url: 'http://127.0.0.1:2/nobody', format: 'event' as const };
+    await strongroom.client(api).webhooks.create(dead);
+    const restorable = (region: string) => `strongroom_schedule_last_restorable_seconds{${labels},region="${region}"}`;
+    const seen = Promise.all([
+      seenAbove(`strongroom_schedule_last_success_seconds{${labels}}`, before),
+      ...regions.map((region) => seenAbove(restorable(region), before)),
+    ]);
     const backupId = await strongroom.runNow(api, scheduleId);
     await strongroom.untilCopied(api, backupId);
-    await expectMore(scheduler, `strongroom_schedule_runs_total{${labels},outcome="completed"}`, 0);
-    const success = await lastSuccess();
-    expect(success).toBeGreaterThan(before ?? Number.POSITIVE_INFINITY);
-    for (const region of ['DFW', 'IAD', 'ORD']) {
-      const name = `strongroom_schedule_last_restorable_seconds{${labels},region="${region}"}`;
-      await eventually(async () => expect(await scheduler.metric(name)).toBe(success), { withinMs: 30_000 });
+    const happened = await happenedAt(backupId);
+    const late = (await seen).map((at, index) => at - (happened.get(regions[Math.max(0, index - 1)] ?? '') ?? 0));
+    expect(Math.max(...late)).toBeLessThan(5_000 * patienceNow());
+    const success = (await lastSuccess()) ?? 0;
+    for (const region of regions) await scheduler.untilMetric(restorable(region), success);
+
+    // That nobody takes what is sent is told of the webhook, and of no backup.
+    await expectMore(api, 'strongroom_webhook_attempts_total{outcome="again"}', 0);
+    await expectMore(api, 'strongroom_webhook_failing_seconds', 0);
+    await scheduler.untilMetric(`strongroom_schedule_runs_total{${labels},outcome="completed"}`, 1);
+    for (const outcome of ['failed', 'skipped', 'missed']) {
+      expect(await scheduler.metric(`strongroom_schedule_runs_total{${labels},outcome="${outcome}"}`)).toBe(0);
     }
+    expect((await fetch(new URL(getHealthReady.path, api.url))).status).toBe(200);
     await expectMore(scheduler, 'strongroom_heartbeats_total{outcome="failed"}', 0);
     await scheduler.untilMetric('strongroom_schedules_late', 0);
     await scheduler.untilMetric('strongroom_schedules_not_shown', 0);

@@ -344,6 +344,7 @@ create table ledger_event (
   constraint ledger_event_version_check CHECK ((version > 0))
 );
 CREATE INDEX ledger_event_audited ON ledger_event USING btree (account_id, "position") WHERE (type = ANY (ARRAY['InstanceRegistered'::text, 'InstanceBuildRequested'::text, 'InstanceChanged'::text, 'InstanceForgotten'::text, 'LineageAccepted'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'BackupDeletionMarked'::text, 'BackupDeletionReverted'::text, 'BackupDeletionApproved'::text, 'BackupDeletionRequested'::text, 'BackupDeleted'::text, 'BackupHeld'::text, 'BackupHoldLifted'::text, 'CopyDeletionRequested'::text]));
+CREATE INDEX ledger_event_audited_with_webhooks ON ledger_event USING btree (account_id, "position") WHERE (type = ANY (ARRAY['InstanceRegistered'::text, 'InstanceBuildRequested'::text, 'InstanceChanged'::text, 'InstanceForgotten'::text, 'LineageAccepted'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'BackupDeletionMarked'::text, 'BackupDeletionReverted'::text, 'BackupDeletionApproved'::text, 'BackupDeletionRequested'::text, 'BackupDeleted'::text, 'BackupHeld'::text, 'BackupHoldLifted'::text, 'CopyDeletionRequested'::text, 'WebhookCreated'::text, 'WebhookUpdated'::text, 'WebhookSecretRotated'::text, 'WebhookDeleted'::text]));
 CREATE UNIQUE INDEX ledger_event_by_id ON ledger_event USING btree (id);
 CREATE UNIQUE INDEX ledger_event_in_order ON ledger_event USING btree ("position");
 CREATE INDEX ledger_event_of_account ON ledger_event USING btree (account_id, "position");
@@ -649,6 +650,9 @@ create table webhook_cursor (
   held_until timestamp with time zone,
   constraint webhook_cursor_pkey PRIMARY KEY (webhook_id)
 );
+CREATE INDEX webhook_cursor_by_time ON webhook_cursor USING btree (next_at);
+CREATE INDEX webhook_cursor_failing ON webhook_cursor USING btree (failing_since) WHERE (failing_since IS NOT NULL);
+CREATE INDEX webhook_cursor_of_account ON webhook_cursor USING btree (account_id, next_at);
 
 -- What became of the newest deliveries of each webhook.
 create table webhook_delivery (

@@ -7,7 +7,7 @@ import { actorDetails } from './actors.js';
 import type { EventType } from './recorded-events.js';
 import { rights } from './rights.js';
 
-/** The events that an auditor asks for. The index `ledger_event_audited` has the same list: a longer one needs a new index. */
+/** The events that an auditor asks for. The index `ledger_event_audited_with_webhooks` has the same list: a longer one needs a new index. */
 export const auditedEvents = [
   'InstanceRegistered',
   'InstanceBuildRequested',
@@ -24,6 +24,10 @@ export const auditedEvents = [
   'BackupHeld',
   'BackupHoldLifted',
   'CopyDeletionRequested',
+  'WebhookCreated',
+  'WebhookUpdated',
+  'WebhookSecretRotated',
+  'WebhookDeleted',
 ] as const satisfies readonly EventType[];
 export type AuditedEvent = (typeof auditedEvents)[number];
 

@@ -19,7 +19,7 @@ const scheduleDefinition = {
 };
 
 /** How an event is written for who receives it: `event` is the event as the API shows it, and the others are messages for people. */
-export const webhookFormat = z.enum(['event', 'slack', 'teams', 'ntfy']);
+export const webhookFormat = z.enum(['event', 'slack', 'teams', 'ntfy', 'email']);
 export type WebhookFormat = z.infer<typeof webhookFormat>;
 
 const webhookDefinition = {

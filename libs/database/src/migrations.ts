@@ -69,6 +69,8 @@ import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-p
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
 import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 import { OutcomesByStatement1700000000130 } from './migrations/0130-outcomes-by-statement.js';
+import { DueWebhooks1700000000134 } from './migrations/0134-due-webhooks.js';
+import { AuditedWebhooks1700000000135 } from './migrations/0135-audited-webhooks.js';
 
 export const migrations = [
   Ledger1700000000001,
@@ -141,4 +143,6 @@ export const migrations = [
   Webhooks1700000000123,
   ReasonsOfPauses1700000000128,
   OutcomesByStatement1700000000130,
+  DueWebhooks1700000000134,
+  AuditedWebhooks1700000000135,
 ] as const;

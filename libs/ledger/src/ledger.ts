@@ -16,7 +16,13 @@ import type { LedgerPlace } from './ledger-place.js';
 import { type NextLimits, type NextOfAccount, nextOfAccounts } from './next-of-accounts.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
 import { streamReads } from './stream-reads.js';
-import { endOfLedger, type TailOfAccounts, tailOfAccounts } from './tail-of-accounts.js';
+import {
+  type AccountsOfTail,
+  accountsOfTail,
+  endOfLedger,
+  type TailOfAccounts,
+  tailOfAccounts,
+} from './tail-of-accounts.js';
 
 const accountIds = z.array(z.object({ account_id: z.string() }));
 const newestRows = z.array(z.object({ stream: z.string(), type: z.string(), at: z.date() }));
@@ -128,6 +134,11 @@ export class Ledger {
    */
   async tailOfAccounts(accountIds: readonly string[], after: LedgerPlace, limit: number): Promise<TailOfAccounts> {
     return tailOfAccounts(this.dataSource.manager, accountIds, after, limit);
+  }
+
+  /** The accounts of the events beyond a position. @param limit how many events are looked at */
+  async accountsOfTail(after: number, limit: number): Promise<AccountsOfTail> {
+    return accountsOfTail(this.dataSource.manager, after, limit);
   }
 
   /**

@@ -17,6 +17,18 @@ export interface TailOfAccounts {
   isMore: boolean;
 }
 
+/** Whose events lie beyond a position. */
+export interface AccountsOfTail {
+  accounts: string[];
+  /** The position up to which was looked. */
+  end: number;
+  /** Whether there may be more behind it. */
+  isMore: boolean;
+}
+
+const accountsRows = z
+  .array(z.object({ accounts: z.array(z.string()), end: z.coerce.number(), read: z.int() }))
+  .length(1);
 const places = z.array(z.object({ position: z.coerce.number(), seq: z.coerce.number() })).length(1);
 /** The first row tells how far was looked, and each of them an item. */
 const look = z.object({ end_position: z.coerce.number(), end_seq: z.coerce.number(), is_more: z.boolean() });
@@ -30,6 +42,20 @@ export async function endOfLedger(manager: EntityManager): Promise<LedgerPlace> 
     'select ledger_head() as position, (select coalesce(max(seq), 0) from audit_entry) as seq',
   );
   return places.parse(found)[0] ?? { position: 0, seq: 0 };
+}
+
+/** Reads no more of the events than whose they are. @param limit how many events are looked at */
+export async function accountsOfTail(manager: EntityManager, after: number, limit: number): Promise<AccountsOfTail> {
+  const rows: unknown = await manager.query(
+    `with looked as materialized (
+       select account_id, position from ledger_event where position > $1 order by position limit $2
+     )
+     select array(select distinct account_id from looked) as accounts, coalesce((select max(position) from looked), $1) as end,
+       (select count(*) from looked)::int as read`,
+    [after, limit],
+  );
+  const [{ accounts, end, read } = { accounts: [], end: after, read: 0 }] = accountsRows.parse(rows);
+  return { accounts, end, isMore: read === limit };
 }
 
 /** @param limit how many events, and how many entries, are looked at */

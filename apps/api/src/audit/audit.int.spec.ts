@@ -5,12 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  createdWebhookResponse,
   deleteBackupsId,
   deleteInstancesId,
+  deleteWebhooksId,
   getAudit,
   getBackups,
   getInstances,
+  patchWebhooksId,
   postBackupsIdAction,
+  postWebhooks,
+  postWebhooksIdSecret,
 } from '@strongroom/contracts';
 import { z } from 'zod';
 import { eventually } from '../../../../test/services/eventually.js';
@@ -97,6 +102,24 @@ describe('the audit of an account', () => {
     const admin = { kind: 'user', id: 'admin', name: 'admin', domain: null, address: '127.0.0.1' };
     expect(items[3]).toMatchObject({ actor: 'admin', actor_details: admin, client_request_id: 'client-1' });
     expect(items[6]).toMatchObject({ actor: 'admin', actor_details: { ...admin, id: 'somebody else' } });
+  });
+
+  it('tells who has events sent where, and never what is secret of that', async () => {
+    const url = 'https://hooks.example.com/very-secret-path';
+    const made = await gateway.call(postWebhooks, { body: { webhook: { name: 'audited', url, types: [] } } });
+    const { id } = createdWebhookResponse.parse(made.body).webhook;
+    await gateway.call(patchWebhooksId, { id, body: { webhook: { url: 'https://elsewhere.example.com/' } } });
+    await gateway.call(postWebhooksIdSecret, { id });
+    await gateway.call(deleteWebhooksId, { id });
+    const items = (await audit()).filter(({ subject }) => subject?.id === id);
+    expect(items.map(({ type, actor }) => [type, actor])).toEqual(
+      ['WebhookCreated', 'WebhookUpdated', 'WebhookSecretRotated', 'WebhookDeleted'].map((type) => [type, 'admin']),
+    );
+    expect(items.slice(0, 2).map(({ data }) => data.origin)).toEqual([
+      'https://hooks.example.com',
+      'https://elsewhere.example.com',
+    ]);
+    expect(JSON.stringify(items)).not.toMatch(/very-secret-path|whsec_/);
   });
 
   it('tells each refusal once and then its count: no token, another account, a missing right, a person twice, too often', async () => {

@@ -16,7 +16,7 @@ import { Webhook } from 'standardwebhooks';
 import { chromiumHere } from '../../../../test/services/chromium.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
-import { withQuickWebhooks } from '../../fixtures/quick-webhooks.js';
+import { withWebhookTimings } from '../../fixtures/webhook-timings.js';
 import { soon, WatchedBrowser } from '../../fixtures/watched-browser.js';
 import { type AnswerOfReceiver, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
 
@@ -30,7 +30,7 @@ describeWithBrowser('what people change in the console', () => {
   let page: Page;
   beforeAll(async () => {
     receiver = await WebhookReceiver.open();
-    gateway = await Gateway.open({ options: withQuickWebhooks() });
+    gateway = await Gateway.open({ options: withWebhookTimings() });
     browser = await WatchedBrowser.open(program ?? '', gateway.url);
     ({ page } = browser);
     await browser.context.grantPermissions(['clipboard-read', 'clipboard-write']);

@@ -20,13 +20,14 @@ import { type Caller, mustReachAll, targetOf } from '../edge/caller.js';
 import { mustNotChangeTooOften } from '../edge/changes-a-day.js';
 import { HttpFault, notFound, unlessRefused } from '../edge/http-fault.js';
 import { expectedVersion } from '../edge/preconditions.js';
-import { WebhookCursors } from './cursors.js';
 import { WebhookDeliveries } from './deliveries.js';
+import { goTogether, judgedUrl, originOf } from './endpoint.js';
 import { type Written, writtenEvent, writtenTest } from './formats.js';
 import { boundOf, secretsAt, signedMessage } from './lane.js';
 import { madeWebhook } from './resource.js';
-import { endpointOf, type SendOutcome, WebhookSender } from './sender.js';
+import { type SendOutcome, WebhookSender } from './sender.js';
 import { newSecret } from './signature.js';
+import { WebhookWork } from './webhook-work.js';
 
 /** For so long a former secret signs beside the new one. */
 const formerMs = 86_400_000;
@@ -52,7 +53,7 @@ export class WebhookCommands {
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Reach) private readonly reach: Reach,
     @Inject(WebhookSecrets) private readonly secrets: WebhookSecrets,
-    @Inject(WebhookCursors) private readonly cursors: WebhookCursors,
+    @Inject(WebhookWork) private readonly work: WebhookWork,
     @Inject(WebhookDeliveries) private readonly deliveries: WebhookDeliveries,
     @Inject(WebhookSender) private readonly sender: WebhookSender,
     @Inject(loggerToken) private readonly log: Logger,
@@ -61,7 +62,7 @@ export class WebhookCommands {
   async create(caller: Caller, { url, ...asked }: NewWebhook): Promise<{ webhook: CreatedWebhook }> {
     mustReachAll(caller, 'Webhooks');
     const { accountId, newId: webhookId } = caller;
-    const { origin } = this.judged(url);
+    const origin = originOf(judgedUrl(url, asked.format, this.reach));
     // The id is that of the webhook, so that a request that is made again finds the same secret.
     const definition = { ...asked, origin, secretId: webhookId };
     const bound = boundOf(accountId, webhookId, definition);
@@ -72,7 +73,7 @@ export class WebhookCommands {
     });
     const { events } = unlessRefused('CreateWebhook', outcome);
     const position = events[0]?.position ?? 0;
-    if (definition.enabled) await this.soon(() => this.cursors.begin([{ webhookId, accountId, position }]));
+    if (definition.enabled) await this.soon(() => this.work.begin({ webhookId, accountId, position }));
     // Nothing is read after the record, so nothing turns the success into an error.
     return { webhook: { ...madeWebhook(events), secret: newestOf(kept) } };
   }
@@ -99,19 +100,21 @@ export class WebhookCommands {
     const what = { name: `Webhook ${webhookId}`, stream: streamOf('webhook', webhookId) };
     await mustNotChangeTooOften(this.ledger, caller, what, ['WebhookUpdated', 'WebhookSecretRotated']);
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    const sealed = url === undefined ? {} : await this.sealedUrl(accountId, webhookId, found, url);
+    const format = changes.format ?? found.definition.format;
+    if (url === undefined) mustGoTogether(format, found.definition.origin);
+    const sealed = url === undefined ? {} : await this.sealedUrl(accountId, webhookId, found, { url, format });
     const target = {
       ...targetOf(caller, webhookId, webhookId),
-      // What was sealed with the URL are the secrets of this version.
-      ifVersion: url === undefined ? ifVersion : found.version,
+      // What was sealed with the URL are the secrets of this version, and a format goes with its URL.
+      ifVersion: url === undefined && changes.format === undefined ? ifVersion : found.version,
       history: found.history,
     };
     const command = { type: 'UpdateWebhook', accountId, webhookId, changes: { ...given, ...sealed } } as const;
     unlessRefused(command.type, await execute(this, webhookDecider, target, command));
     if (changes.enabled === true) {
-      await this.soon(() => this.cursors.begin([{ webhookId, accountId, position: createdAt(found) }]));
+      await this.soon(() => this.work.begin({ webhookId, accountId, position: createdAt(found) }));
     }
-    if (url !== undefined) await this.soon(() => this.cursors.retry(webhookId));
+    if (url !== undefined) await this.soon(() => this.work.retry({ webhookId, accountId }));
   }
 
   async rotate(caller: Caller, webhookId: string): Promise<RotatedSecret> {
@@ -163,7 +166,7 @@ export class WebhookCommands {
     const target = { ...targetOf(caller, webhookId, webhookId), ifVersion, history };
     const command = { type: 'DeleteWebhook', accountId, webhookId } as const;
     unlessRefused(command.type, await execute(this, webhookDecider, target, command));
-    await this.soon(() => this.cursors.wake(webhookId));
+    await this.soon(() => this.work.wake({ webhookId, accountId }));
   }
 
   async test(caller: Caller, webhookId: string): Promise<WebhookAttempt> {
@@ -208,9 +211,9 @@ export class WebhookCommands {
     accountId: string,
     webhookId: string,
     { definition }: Found,
-    url: string,
+    { url, format }: Pick<WebhookDefinition, 'format'> & { url: string },
   ): Promise<Pick<WebhookDefinition, 'origin' | 'secretId'>> {
-    const { origin } = this.judged(url);
+    const origin = originOf(judgedUrl(url, format, this.reach));
     const before = await this.readable(accountId, webhookId, definition);
     if (before.url === url) return { origin, secretId: definition.secretId };
     const secretId = this.ids.next();
@@ -243,23 +246,17 @@ export class WebhookCommands {
     }
   }
 
-  /** @throws {HttpFault} badRequest when nothing is sent to such a URL, as far as that is known without looking up its host */
-  private judged(text: string): URL {
-    const refused = (why: string) => new HttpFault('badRequest', `webhook.url: ${why}`);
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw refused('must be a URL with https.');
-    if (url.username !== '' || url.password !== '') throw refused('must have no user and no password.');
-    if (url.hash !== '') throw refused('must have no fragment.');
-    const why = this.reach.whyNot(endpointOf(url));
-    if (why?.field === 'host') throw refused(why.why);
-    if (why) throw refused('must begin with https: events are sent in clear to no other machine.');
-    return url;
-  }
-
   /** What is only done sooner by this: it is found all the same, and after the commit nothing turns the success into an error. */
   private async soon(work: () => Promise<void>): Promise<void> {
     await work().catch((error: unknown) => this.log.warn({ err: error }, 'a webhook begins within a minute'));
   }
+}
+
+/** @throws {HttpFault} badRequest */
+function mustGoTogether(format: WebhookDefinition['format'], origin: string): void {
+  if (goTogether(format, new URL(origin))) return;
+  const why = format === 'email' ? 'A URL with smtps: or smtp: goes with it.' : 'A URL with https goes with it.';
+  throw new HttpFault('badRequest', `webhook.format: must come with another URL. ${why}`);
 }
 
 function secretIsGone(): HttpFault {

@@ -49,7 +49,13 @@ describe('an event for a webhook', () => {
     expect(body).toContain('Übung');
   });
 
-  it.each(['event', 'slack', 'teams', 'ntfy'] as const)('can be tried as %s', (format) => {
+  it('is a text for mail, whose subject has words of ours alone', () => {
+    const { subject, headers, body } = writtenEvent('email', missed('of Übung\r\nBcc: all@example.com'));
+    expect([subject, headers]).toEqual(['Strongroom: Slot missed', {}]);
+    expect(body).toContain('Übung');
+  });
+
+  it.each(['event', 'slack', 'teams', 'ntfy', 'email'] as const)('can be tried as %s', (format) => {
     const test = { id: envelope.id, at: envelope.at, webhookId: backupId, name: 'on call' };
     expect(writtenTest(format, test).body).toMatch(format === 'event' ? 'WebhookTest' : /This is a test/);
   });

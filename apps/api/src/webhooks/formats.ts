@@ -1,10 +1,12 @@
-/** How an event is written for who receives it: as the API shows it, or as a message for people in the form of a chat. */
+/** How an event is written for who receives it: as the API shows it, or as a message for people in the form of a chat or of mail. */
 import type { EventType, RecordedEvent, WebhookFormat } from '@strongroom/contracts';
 import { explainedEvent } from '@strongroom/domain';
 import { shownName } from '@strongroom/runtime';
 import { eventResource } from '../events/resource.js';
 
 export interface Written {
+  /** What mail is headed with: words of ours alone. */
+  subject: string;
   headers: Readonly<Record<string, string>>;
   body: string;
 }
@@ -33,8 +35,8 @@ export function isWanted(event: RecordedEvent, { types, format }: { types: reado
 }
 
 export function writtenEvent(format: WebhookFormat, event: RecordedEvent): Written {
-  if (format === 'event') return inJson(eventResource(event));
-  return inWords[format](toldOf(event));
+  if (format === 'event') return { subject: event.type, ...inJson(eventResource(event)) };
+  return inFormat(format, toldOf(event));
 }
 
 /** What is sent to try a webhook. */
@@ -45,10 +47,10 @@ export function writtenTest(
   const { id, at, webhookId, name } = test;
   if (format === 'event') {
     const subject = { kind: 'webhook', id: webhookId };
-    return inJson({ id, type: 'WebhookTest', at, subject, data: { webhookId } });
+    return { subject: 'WebhookTest', ...inJson({ id, type: 'WebhookTest', at, subject, data: { webhookId } }) };
   }
   const text = `This is a test of the webhook ${name}. Nothing has happened.`;
-  return inWords[format]({ title: 'Webhook test', text, isTrouble: false });
+  return inFormat(format, { title: 'Webhook test', text, isTrouble: false });
 }
 
 function toldOf(event: RecordedEvent): Told {
@@ -65,7 +67,13 @@ export function titleOf(type: string): string {
   return type.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-const inWords: Record<Exclude<WebhookFormat, 'event'>, (told: Told) => Written> = {
+type FormatOfWords = Exclude<WebhookFormat, 'event'>;
+
+function inFormat(format: FormatOfWords, told: Told): Written {
+  return { subject: `Strongroom: ${told.title}`, ...inWords[format](told) };
+}
+
+const inWords: Record<FormatOfWords, (told: Told) => Omit<Written, 'subject'>> = {
   slack: ({ title, text }) => inJson({ text: `*${forSlack(title)}*\n${forSlack(text)}` }),
   teams: ({ title, text, isTrouble }) =>
     inJson({
@@ -100,9 +108,10 @@ const inWords: Record<Exclude<WebhookFormat, 'event'>, (told: Told) => Written> 
     },
     body: text,
   }),
+  email: ({ text }) => ({ headers: {}, body: `${text}\n` }),
 };
 
-function inJson(value: unknown): Written {
+function inJson(value: unknown): Omit<Written, 'subject'> {
   return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
 }
 

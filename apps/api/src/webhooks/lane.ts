@@ -6,13 +6,14 @@ import { begunBy, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import type { SealedOfWebhook, WebhookSecrets } from '@strongroom/credentials';
 import { fold, type WebhookDefinition, webhookDecider } from '@strongroom/domain';
 import { execute, type Ledger } from '@strongroom/ledger';
-import type { Clock, Ids, Logger, Metrics } from '@strongroom/runtime';
+import type { Clock, Ids, Logger } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import type { WebhookCursor, WebhookCursors } from './cursors.js';
 import type { WebhookDeliveries } from './deliveries.js';
 import { isWanted, type Written, writtenEvent } from './formats.js';
+import type { countedDeliveries } from './metrics.js';
 import { type Next, nextOf, type RetryTimings } from './retries.js';
-import type { SendOutcome, WebhookSender } from './sender.js';
+import type { Message, SendOutcome, WebhookSender } from './sender.js';
 import { signedHeaders } from './signature.js';
 
 export interface LaneTimings extends RetryTimings {
@@ -43,16 +44,6 @@ export interface LaneParts {
 /** What is read for one turn: so much of it is in memory at most. */
 const read = { events: 50, bytes: 262_144 };
 const actor = 'strongroom-api';
-
-export function countedDeliveries(metrics: Metrics) {
-  const counted = metrics.counter({
-    name: 'strongroom_webhook_attempts_total',
-    help: 'Attempts of this process to deliver an event to a webhook, by what became of them: delivered, again, passed-over or disabled.',
-    labels: ['outcome'],
-  });
-  for (const outcome of ['delivered', 'again', 'passed-over', 'disabled']) counted.inc({ outcome }, 0);
-  return counted;
-}
 
 /** What is sealed of a webhook in force. */
 export function boundOf(accountId: string, webhookId: string, { secretId, origin }: WebhookDefinition) {
@@ -173,13 +164,13 @@ function stateAfter(next: Next): 'waiting' | 'delivered' | 'failed' {
 export function signedMessage(
   accountId: string,
   id: string,
-  { headers, body }: Written,
+  { subject, headers, body }: Written,
   content: SealedOfWebhook,
   at: Date,
-) {
+): Message {
   const secrets = secretsAt(content, at).map(({ secret }) => secret);
   return {
-    ...{ accountId, url: new URL(content.url), body },
+    ...{ accountId, url: new URL(content.url), id, at, subject, body },
     headers: { ...headers, ...signedHeaders({ id, at, body, secrets }) },
   };
 }

@@ -9,7 +9,7 @@ import { DataSource } from 'typeorm';
 import { WebhookCommands } from './commands.js';
 import { WebhookCursors } from './cursors.js';
 import { WebhookDeliveries } from './deliveries.js';
-import { countedDeliveries } from './lane.js';
+import { countedDeliveries, measureFailing } from './metrics.js';
 import { WebhookResources } from './resource.js';
 import { WebhookSender } from './sender.js';
 import { leaseMs, usualTimings, WebhookWork, type WorkTimings } from './webhook-work.js';
@@ -50,6 +50,7 @@ export function ofWebhooks({ clock, ids, log, metrics }: RuntimeParts<ConfigOf['
         timings: WorkTimings,
       ) => {
         const counted = countedDeliveries(metrics);
+        measureFailing(metrics, cursors);
         const ofLibraries = { dataSource, ledger, secrets, webhooks, ids, clock, log };
         return new WebhookWork({ ...ofLibraries, cursors, deliveries, sender, timings, counted });
       },

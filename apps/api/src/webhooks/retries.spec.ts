@@ -1,14 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import { nextOf, usualRetries } from './retries.js';
-import type { SendOutcome } from './sender.js';
+import { meaningOf, type SendOutcome } from './sender.js';
 
 const answered = (status: number, retryAfterMs?: number): SendOutcome => ({
+  means: meaningOf(status),
   status,
   fault: status < 300 ? null : { code: 'answered', message: `answered with ${status}` },
   durationMs: 1,
   retryAfterMs,
 });
-const away: SendOutcome = { status: null, fault: { code: 'timeout', message: 'no answer' }, durationMs: 1 };
+const away: SendOutcome = {
+  means: 'later',
+  status: null,
+  fault: { code: 'timeout', message: 'no answer' },
+  durationMs: 1,
+};
 const hourMs = 3_600_000;
 const next = (outcome: SendOutcome, failures: number, failingMs = 0, random = 0.5) =>
   nextOf(outcome, { failures, failingMs, random }, usualRetries);

@@ -27,14 +27,6 @@ export type Next =
   | { is: 'passed-over' }
   | { is: 'disabled'; code: 'gone' | 'failing'; reason: string };
 
-/** These say that another time may be better: too early, too much at once, or too slow. */
-const passing: readonly number[] = [408, 425, 429];
-
-/** Whether the receiver has answered that it does not want this event. */
-function isRefusal({ status }: SendOutcome): boolean {
-  return status !== null && status < 500 && !passing.includes(status);
-}
-
 /**
  * @param failures how often this event has failed, with this time
  * @param failingMs for how long nothing has been taken
@@ -45,12 +37,14 @@ export function nextOf(
   { failures, failingMs, random }: { failures: number; failingMs: number; random: number },
   { firstMs, longestMs, mostRefusals, disabledAfterMs }: RetryTimings,
 ): Next {
-  if (outcome.fault === null) return { is: 'delivered' };
-  if (outcome.status === 410) {
+  if (outcome.means === 'taken') return { is: 'delivered' };
+  if (outcome.means === 'gone') {
     return { is: 'disabled', code: 'gone', reason: 'The URL was answered with 410: it is gone for good.' };
   }
-  if (failingMs >= disabledAfterMs) return { is: 'disabled', code: 'failing', reason: outcome.fault.message };
-  if (isRefusal(outcome) && failures >= mostRefusals) return { is: 'passed-over' };
+  if (failingMs >= disabledAfterMs) {
+    return { is: 'disabled', code: 'failing', reason: outcome.fault?.message ?? 'Nothing was taken.' };
+  }
+  if (outcome.means === 'refused' && failures >= mostRefusals) return { is: 'passed-over' };
   const pauseMs = Math.min(firstMs * 4 ** Math.min(failures - 1, 20), longestMs) * (0.8 + 0.4 * random);
   return { is: 'again', inMs: Math.round(Math.max(pauseMs, Math.min(outcome.retryAfterMs ?? 0, longestMs))) };
 }

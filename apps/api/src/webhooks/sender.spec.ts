@@ -20,7 +20,13 @@ function senderTo(lists: string[][], networks = loopback) {
   return { sender: new WebhookSender(reach), looks: () => looks };
 }
 const send = (sender: WebhookSender, url: string, withinMs = 20_000) =>
-  sender.send({ accountId: 'acme', url: new URL(url), headers: { 'webhook-id': 'x' }, body: '{}' }, withinMs);
+  sender.send(
+    {
+      ...{ accountId: 'acme', url: new URL(url), id: 'x', at: new Date(), subject: 'x' },
+      ...{ headers: { 'webhook-id': 'x' }, body: '{}' },
+    },
+    withinMs,
+  );
 
 describe('a message to a URL', () => {
   it('goes to the address that was judged, by the name of its host, which is looked up once', async () => {

@@ -1,5 +1,5 @@
 /**
- * Sends one message to the URL of a customer. The host is looked up once, its addresses are judged as those of instances are, and only
+ * Sends one message to the URL of a customer, by HTTP or as mail. The host is looked up once, its addresses are judged as those of instances are, and only
  * these are dialled. No redirect is followed, and no more of an answer is read than its head and some bytes.
  */
 import { type IncomingMessage, request as requestInClear } from 'node:http';
@@ -7,12 +7,17 @@ import { request as requestWithTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { retryAfterMs } from '@strongroom/contracts';
 import { EngineFault, type Reach } from '@strongroom/engines';
+import { endpointOf } from './endpoint.js';
+import { fieldOf, MailRefused, NoStartTls, sendMail } from './mail.js';
+import { isOfMail, mailRouteOf } from './mail-url.js';
 
 /** What became of one request. */
 export interface SendOutcome {
-  /** Null when there was no answer. */
+  /** `refused` says no to this message, and `later` nothing of it. `gone` wants no further one. */
+  means: 'taken' | 'refused' | 'later' | 'gone';
+  /** That of HTTP; null when there was no answer, and for mail. */
   status: number | null;
-  /** Null when the message was taken: any status from 200 to 299. The message tells nothing of other machines of the network. */
+  /** Null when the message was taken. The message tells nothing of other machines of the network. */
   fault: { code: string; message: string } | null;
   durationMs: number;
   /** How long the receiver wants to be left alone. */
@@ -22,6 +27,11 @@ export interface SendOutcome {
 export interface Message {
   accountId: string;
   url: URL;
+  /** That of the event, the same for each attempt. */
+  id: string;
+  at: Date;
+  /** What mail is headed with. */
+  subject: string;
   headers: Readonly<Record<string, string>>;
   body: string;
 }
@@ -30,17 +40,8 @@ export interface Message {
 const mostBodyBytes = 16_384;
 const longestBodyMs = 1_000;
 
-/** The part of an endpoint that the judge of addresses asks for. */
-export function endpointOf({ protocol, hostname, port }: URL) {
-  const isSecure = protocol === 'https:';
-  return {
-    host: hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: port === '' ? (isSecure ? 443 : 80) : Number(port),
-    user: '-',
-    database: '-',
-    tls: isSecure ? ('verify-full' as const) : ('disable' as const),
-  };
-}
+/** These say that another time may be better: too early, too much at once, or too slow. */
+const passing: readonly number[] = [408, 425, 429];
 
 export class WebhookSender {
   constructor(private readonly reach: Pick<Reach, 'addressesOf'>) {}
@@ -54,18 +55,44 @@ export class WebhookSender {
     try {
       const { accountId, url } = message;
       const addresses = await this.reach.addressesOf({ accountId, endpoint: endpointOf(url) }, signal);
-      const { status, retryAfterMs } = await post(message, addresses, signal);
-      const isTaken = status >= 200 && status <= 299;
-      const fault = { code: status >= 300 && status <= 399 ? 'redirect' : 'answered', message: answeredWith(status) };
-      return { status, fault: isTaken ? null : fault, durationMs: durationMs(), retryAfterMs };
+      const lookup = lookupOf(addresses);
+      if (isOfMail(url)) {
+        const { id, at, subject, body: text } = message;
+        await sendMail(mailRouteOf(url), { id, at, subject, text }, { lookup, signal });
+        return { means: 'taken', status: null, fault: null, durationMs: durationMs() };
+      }
+      const { status, retryAfterMs } = await post(message, lookup, signal);
+      const means = meaningOf(status);
+      const code = status >= 300 && status <= 399 ? 'redirect' : 'answered';
+      const fault = means === 'taken' ? null : { code, message: answeredWith(status) };
+      return { means, status, fault, durationMs: durationMs(), retryAfterMs };
     } catch (error) {
       stopping?.throwIfAborted();
       const fault = inTime.aborted
         ? { code: 'timeout', message: `There was no answer within ${withinMs / 1_000} s.` }
         : faultOf(error);
-      return { status: null, fault, durationMs: durationMs() };
+      // RFC 5321, 4.2.1: from 500 on, the same message is not wanted another time either.
+      const means = error instanceof MailRefused && error.code >= 500 ? 'refused' : 'later';
+      return { means, status: null, fault, durationMs: durationMs() };
     }
   }
+}
+
+/** What an answer of HTTP says of the message. */
+export function meaningOf(status: number): SendOutcome['means'] {
+  if (status >= 200 && status <= 299) return 'taken';
+  if (status === 410) return 'gone';
+  return status >= 500 || passing.includes(status) ? 'later' : 'refused';
+}
+
+/** Dials what was judged, whatever the name leads to by now. */
+function lookupOf(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+  return (_, { all: wantsAll }, callback) => {
+    const [first] = all;
+    if (wantsAll) callback(null, all);
+    else callback(null, first?.address ?? '', first?.family);
+  };
 }
 
 function answeredWith(status: number): string {
@@ -75,15 +102,9 @@ function answeredWith(status: number): string {
 
 function post(
   { url, headers, body }: Message,
-  addresses: readonly string[],
+  lookup: LookupFunction,
   signal: AbortSignal,
 ): Promise<{ status: number; retryAfterMs: number | undefined }> {
-  const all = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
-  const lookup: LookupFunction = (_, { all: wantsAll }, callback) => {
-    const [first] = all;
-    if (wantsAll) callback(null, all);
-    else callback(null, first?.address ?? '', first?.family);
-  };
   const { host, port } = endpointOf(url);
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestWithTls : requestInClear;
@@ -129,9 +150,14 @@ function faultOf(error: unknown): { code: string; message: string } {
       'The URL leads to an address that this deployment does not connect to, or without TLS. Its operator can allow private networks with STRONGROOM_CUSTOMER_NETWORKS.';
     return { code: 'not-allowed', message };
   }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (error instanceof MailRefused) return { code: 'answered', message: error.message };
+  if (error instanceof NoStartTls) {
+    return { code: 'no-tls', message: 'The mail server offers no STARTTLS, and nothing is sent to it in clear.' };
+  }
+  // A session of SMTP has a code of its own, and keeps that of the connection beside it.
+  const code = fieldOf(error, 'originalCode') || fieldOf(error, 'code');
   if (code === 'ENOTFOUND') return { code: 'unreachable', message: 'The host of the URL has no address.' };
-  if (code.includes('CERT') || code.includes('ALTNAME')) {
+  if (/CERT|ALTNAME|LEAF_SIGNATURE/.test(code)) {
     return { code: 'certificate', message: `The certificate of the host can't be verified (${code}).` };
   }
   return { code: 'unreachable', message: 'The host of the URL can not be reached.' };

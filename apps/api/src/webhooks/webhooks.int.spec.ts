@@ -30,18 +30,17 @@ import { createTestDatabase, type TestDatabase } from '../../../../test/services
 import { eventually } from '../../../../test/services/eventually.js';
 import { fullFaultOf } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
-import { withQuickWebhooks } from '../../fixtures/quick-webhooks.js';
 import { type AnswerOfReceiver, type Received, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
+import { quickTimings, withWebhookTimings } from '../../fixtures/webhook-timings.js';
 import { WebhookCursors } from './cursors.js';
 import { tidySecrets } from './tidy-secrets.js';
 
 const within = { withinMs: 20_000 };
-
 let database: TestDatabase;
 let gateway: Gateway;
 let receiver: WebhookReceiver;
 const secretKey = Buffer.alloc(32, 7).toString('base64');
-const open = (options = withQuickWebhooks()) =>
+const open = (options = withWebhookTimings()) =>
   Gateway.open({ database, options, env: { STRONGROOM_SECRET_KEY: secretKey, STRONGROOM_MAX_WEBHOOKS: '100' } });
 beforeAll(async () => {
   receiver = await WebhookReceiver.open();
@@ -223,7 +222,9 @@ describe('a webhook', () => {
       }
     }
     const useFactory = (dataSource: DataSource) => new DyingCursors(dataSource, 'dying', 60_000);
-    const dying = await open(withQuickWebhooks([{ provide: WebhookCursors, inject: [DataSource], useFactory }]));
+    const dying = await open(
+      withWebhookTimings(quickTimings, [{ provide: WebhookCursors, inject: [DataSource], useFactory }]),
+    );
     await create('/sent-twice', {}, dying);
     const [first, second] = await register(2, dying);
     await eventually(() => expect(sent && receiver.idsAt('/sent-twice').includes(first ?? '')).toBe(true), within);
@@ -340,15 +341,20 @@ describe('a test of a webhook', () => {
 });
 
 it.each([
-  ['http://169.254.169.254/latest', 'is 169.254.169.254'],
-  ['https://10.0.0.1/', 'is 10.0.0.1'],
-  ['http://hooks.example.com/', 'must begin with https'],
-  ['https://user:word@hooks.example.com/', 'no user and no password'],
-  ['ftp://hooks.example.com/', 'must be a URL with https'],
-  ['hooks', 'must be a URL with https'],
-  ['https://hooks.example.com/#x', 'no fragment'],
-])('no webhook leads to %s', async (url, why) => {
-  const answer = await gateway.call(postWebhooks, { body: { webhook: { name: 'wrong', url } } });
+  ['http://169.254.169.254/latest', 'is 169.254.169.254', 'event'],
+  ['https://10.0.0.1/', 'is 10.0.0.1', 'event'],
+  ['http://hooks.example.com/', 'must begin with https', 'event'],
+  ['https://user:word@hooks.example.com/', 'no user and no password', 'event'],
+  ['ftp://hooks.example.com/', 'must be a URL with https', 'event'],
+  ['hooks', 'must be a URL with https', 'event'],
+  ['https://hooks.example.com/#x', 'no fragment', 'event'],
+  ['smtps://mail.example.com?from=a@example.com&to=b@example.com', 'must be a URL with https', 'slack'],
+  ['https://hooks.example.com/', 'must begin with smtps: or smtp:', 'email'],
+  ['smtps://10.0.0.1?from=a@example.com&to=b@example.com', 'is 10.0.0.1', 'email'],
+  ['smtp://mail.example.com?from=a@example.com&to=b@example.com&tls=disable', 'in clear to no other', 'email'],
+  ['smtps://mail.example.com?from=a@example.com', 'to=NAME@HOST', 'email'],
+])('no webhook leads to %s', async (url, why, format) => {
+  const answer = await gateway.call(postWebhooks, { body: { webhook: { name: 'wrong', url, format } } });
   expect(fullFaultOf(answer)).toEqual([400, 'badRequest', expect.stringContaining(why)]);
 });
 

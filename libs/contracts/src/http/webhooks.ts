@@ -13,7 +13,7 @@ const fields = {
       error: 'must be an array of types of events',
     })
     .refine((all) => new Set(all).size === all.length, { error: 'must not name a type twice' }),
-  format: z.enum(webhookFormat.options, { error: 'must be "event", "slack", "teams" or "ntfy"' }),
+  format: z.enum(webhookFormat.options, { error: 'must be "event", "slack", "teams", "ntfy" or "email"' }),
   enabled: z.boolean({ error: 'must be true or false' }),
 };
 
@@ -94,7 +94,7 @@ export const webhookAttempt = z.object({
   /** The header `webhook-id` of the request: the id of the event. */
   webhook_id: z.string(),
   delivered: z.boolean(),
-  /** The status of the answer; null when there was none. */
+  /** The status of the answer; null when there was none, and for mail. */
   http_status: z.int().nullable(),
   /** Why it was not taken; null when it was. */
   fault: z.object({ code: z.string(), message: z.string() }).nullable(),
@@ -112,7 +112,7 @@ export const postWebhooks = {
   path: `${accountPath}/webhooks`,
   summary: 'Create a webhook: from now on, events of the account are sent to a URL',
   notes:
-    'The answer has the secret, which is not told again. Each delivery is signed with it in the headers webhook-id, webhook-timestamp and webhook-signature of Standard Webhooks. The URL begins with https, and leads to an address that this deployment connects to. It needs a token of the whole account.',
+    'The answer has the secret, which is not told again. Each delivery is signed with it in the headers webhook-id, webhook-timestamp and webhook-signature of Standard Webhooks. The URL begins with https, and leads to an address that this deployment connects to. With the format email it is smtps://USER:PASSWORD@HOST?from=A@B&to=C@D, or smtp:// for a server that offers STARTTLS. It needs a token of the whole account.',
   status: 202,
   request: createWebhookRequest,
   response: createdWebhookResponse,
