@@ -1,5 +1,6 @@
 /** The processors' time of processes, which a busy machine changes far less than it changes how long something takes. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { median } from './load.mjs';
 
 /** @returns of all threads of a process, in microseconds; 0 when it is gone */
 export function processorTimeOf(pid) {
@@ -45,6 +46,13 @@ export function usedSince(before, after, count) {
       name,
       Math.max(0, Math.round((time - (before[name] ?? time)) / count)),
     ]),
+  );
+}
+
+/** The middle of some rounds for each name, in microseconds. */
+export function middleOf(rounds) {
+  return Object.fromEntries(
+    Object.keys(rounds[0] ?? {}).map((name) => [name, median(rounds.map((times) => times[name] ?? 0))]),
   );
 }
 

@@ -41,8 +41,13 @@ export function report(name, { title, run = '', rows, invariants, isQuiet, notes
   writeFileSync(join(folder, `${file}.json`), `${JSON.stringify(found, rounded, 2)}\n`);
   for (const { what, held } of invariants) process.stdout.write(`${held ? 'held' : 'BROKEN'}: ${what}\n`);
   for (const row of rows) process.stdout.write(`${lineOf(row)}\n`);
-  writeFileSync(page, pageOf());
+  writePage();
   if (!invariants.every(({ held }) => held)) process.exitCode = 1;
+}
+
+/** Makes RESULTS.md anew of the files of all reports. */
+export function writePage() {
+  writeFileSync(page, pageOf());
 }
 
 function pageOf() {

@@ -19,7 +19,7 @@ import { Ledger } from '../dist/libs/ledger/src/index.js';
 import { RandomIds } from '../dist/libs/runtime/src/index.js';
 import { median, quantile, request } from './load.mjs';
 import { preparePgbench } from './pgbench.mjs';
-import { inWords, processorTimes, usedSince } from './processor-time.mjs';
+import { inWords, middleOf, processorTimes, usedSince } from './processor-time.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { all, Requests, timing } from './sent-requests.mjs';
@@ -238,12 +238,6 @@ async function main() {
   reportAll({ raw, ofAccounts, held, memory });
 }
 
-/** By process, the median of the rounds. */
-function middleOfTimes(found) {
-  const names = Object.keys(found[0] ?? {});
-  return Object.fromEntries(names.map((name) => [name, median(found.map((each) => each[name] ?? 0))]));
-}
-
 function reportAll({ raw, ofAccounts, held, memory }) {
   const middle = (of) => median(raw.map(of));
   const rate = (of) => `${Math.round(middle(of))}/s`;
@@ -307,7 +301,7 @@ function reportAll({ raw, ofAccounts, held, memory }) {
         ['POST /instances', 'register'],
       ].map(([what, name]) => ({
         what: `the processors’ time for each ${what}, in µs`,
-        ours: inWords(middleOfTimes(raw.map((each) => each[name].processorMicroseconds))),
+        ours: inWords(middleOf(raw.map((each) => each[name].processorMicroseconds))),
       })),
       ...apps.map((app) => ({
         what: `peak of resident memory of the ${app} in all of it`,

@@ -16,6 +16,7 @@ import pg from 'pg';
 import { getEvents, pathOf, postInstances, postSchedules } from '../dist/libs/contracts/src/index.js';
 import { hashToken } from '../dist/libs/identity/src/index.js';
 import { load, quantile, request } from './load.mjs';
+import { inWords, middleOf, processorTimeOf, usedSince } from './processor-time.mjs';
 import { quiet } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { root, Workplace } from './stack.mjs';
@@ -108,6 +109,7 @@ async function main() {
     if (answers.statuses[202] !== count) throw new Error(`not all were accepted: ${JSON.stringify(answers.statuses)}`);
     return answers;
   }
+  const used = () => ({ api: processorTimeOf(stack.pids.api), subscribers: processorTimeOf(child.pid) });
 
   const inTurns = (number) => accounts[number % accounts.length];
   const theOne = () => accounts[0];
@@ -132,6 +134,7 @@ async function main() {
     await asking(child, { asked: 'open', host, port: Number(port), wanted });
     const from = await positionOf();
     await quiet();
+    const usedBefore = used();
     const answers = await post(accountOf, count);
     const answeredAt = performance.now();
     const { rows } = await database.query(
@@ -150,6 +153,7 @@ async function main() {
     const counts = wanted.map(({ account }) => expected.get(account).events);
     const told = await asking(child, { asked: 'wait', counts, withinMs: 60_000 });
     const lastToldMs = performance.now() - answeredAt;
+    const usedBeside = usedSince(usedBefore, used(), count);
     for (const [at, { account }] of wanted.entries()) {
       const { events, digest } = expected.get(account);
       if (told[at].events !== events || told[at].digest !== digest)
@@ -164,6 +168,7 @@ async function main() {
       p99: quantile(answers.took, 0.99),
       lastToldMs,
       memory,
+      used: usedBeside,
       told: counts.reduce((sum, each) => sum + each, 0),
     };
   }
@@ -178,9 +183,18 @@ async function main() {
     ]) {
       await register(accountOf, 2 * count);
       isQuiet = (await quiet()) && isQuiet;
+      const usedBefore = used();
       const alone = await post(accountOf, count);
+      const usedAlone = usedSince(usedBefore, used(), count);
       const streamed = await beside(accountOf, count);
-      const result = { round, name, alone: alone.perSecond, aloneP99: quantile(alone.took, 0.99), ...streamed };
+      const result = {
+        round,
+        name,
+        alone: alone.perSecond,
+        aloneP99: quantile(alone.took, 0.99),
+        usedAlone,
+        ...streamed,
+      };
       // The first round warms up.
       if (round > 0) found[name].push(result);
       say(JSON.stringify(result, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(3)) : value)));
@@ -202,6 +216,13 @@ async function main() {
     rows: [
       row(`POST /schedules beside ${subscribers} subscribers of ${accounts.length} accounts`, found.many, 0.9),
       row(`POST /schedules beside ${subscribers} subscribers of the same account`, found.one),
+      ...Object.entries({ [`${accounts.length} accounts`]: found.many, 'the same account': found.one }).map(
+        ([whose, of]) => ({
+          what: `the processors’ time for each POST, subscribers of ${whose}, in µs`,
+          ours: inWords(middleOf(of.map((each) => each.used))),
+          beside: `alone ${inWords(middleOf(of.map((each) => each.usedAlone)))}`,
+        }),
+      ),
       {
         what: `memory of the api beside ${subscribers} subscribers, most`,
         aim: '≤ 256 MiB',

@@ -52,6 +52,8 @@ export class Account {
   known = nothingKnown;
   /** The instances of which something has changed since it was read. */
   private readonly changed = new Set<string>();
+  /** Whether everything is to be read: nothing was yet, or events were missed. */
+  private isAllUnread = true;
   private readonly stop: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private working: Promise<void> = Promise.resolve();
@@ -66,10 +68,13 @@ export class Account {
     // It listens before it reads, so that nothing lies between.
     this.stop = listen(id, {
       event: (event) => this.heard(event),
-      reset: () => this.work(() => this.readAll()),
+      reset: () => {
+        this.isAllUnread = true;
+        this.work(() => this.readUnread());
+      },
       live: (isLive) => this.learn({ isLive }),
     });
-    this.work(() => this.readAll());
+    this.work(() => this.readUnread());
   }
 
   end(): void {
@@ -86,13 +91,14 @@ export class Account {
 
   private heard(event: EventResource): void {
     this.learn({ events: [event, ...this.known.events].slice(0, mostEvents) });
-    this.instanceChanged(event.instance_id);
+    // Whoever shows webhooks reads them.
+    if (event.subject.kind !== 'webhook') this.instanceChanged(event.instance_id);
   }
 
   private readSoon(afterMs: number): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.work(() => this.readChanged());
+      this.work(() => this.readUnread());
     }, afterMs);
   }
 
@@ -138,15 +144,19 @@ export class Account {
   }
 
   /** What could not be read stays noted, and is read again. */
-  private async readChanged(): Promise<void> {
+  private async readUnread(): Promise<void> {
     const ids = [...this.changed];
+    const isAll = this.isAllUnread;
     // An event that comes while they are read notes its instance anew.
     this.changed.clear();
+    this.isAllUnread = false;
     try {
-      if (ids.length > mostSingle) await this.readLists();
+      if (isAll) await this.readAll();
+      else if (ids.length > mostSingle) await this.readLists();
       else for (const id of ids) await this.readInstance(id);
     } catch (error) {
       for (const id of ids) this.changed.add(id);
+      this.isAllUnread ||= isAll;
       this.readSoon(againMs);
       throw error;
     }

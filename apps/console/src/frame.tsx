@@ -12,11 +12,13 @@ import { RegionsScreen } from './screens/regions.js';
 import { Restorable } from './screens/restorable.js';
 import { ScheduleScreen } from './screens/schedule.js';
 import { SchedulesScreen } from './screens/schedules.js';
+import { WebhookScreen } from './screens/webhook.js';
+import { WebhooksScreen } from './screens/webhooks.js';
 import type { Shown } from './shown.js';
 import { chooseTheme, chosenTheme, themes } from './theme.js';
 
-/** How long ago something was is told anew after this time. */
-const minuteMs = 60_000;
+/** How long ago something was is told anew after this time: what has just happened is told as now. */
+const anewMs = 20_000;
 
 export function Frame({ session, signedOut }: { session: ConsoleSession; signedOut: (why: string | null) => void }) {
   const { account_id: accountId, name, rights } = session;
@@ -33,9 +35,9 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
     );
     account.current = opened;
     setKnown(opened.known);
-    const minutes = setInterval(() => setNow(new Date()), minuteMs);
+    const timer = setInterval(() => setNow(new Date()), anewMs);
     return () => {
-      clearInterval(minutes);
+      clearInterval(timer);
       opened.end();
     };
   }, [accountId]);
@@ -111,6 +113,12 @@ function ScreenOf({ route, shown }: { route: Route; shown: Shown }) {
       return <RegionsScreen {...shown} />;
     case 'instances':
       return <InstancesScreen {...shown} />;
+    case 'webhooks':
+      return route.id === null ? (
+        <WebhooksScreen {...shown} />
+      ) : (
+        <WebhookScreen key={route.id} id={route.id} {...shown} />
+      );
     case 'activity':
       return <ActivityScreen {...shown} />;
   }
@@ -119,6 +127,7 @@ function ScreenOf({ route, shown }: { route: Route; shown: Shown }) {
 function titleOf(route: Route, known: Known | null): string {
   if (route.id === null) return screens[route.screen];
   if (route.screen === 'backups') return 'Backup';
+  if (route.screen === 'webhooks') return 'Webhook';
   const schedule = known?.restorable.get(route.id);
   return schedule ? `Schedule of ${nameOf(schedule)}` : 'Schedule';
 }

@@ -5,18 +5,22 @@ export const screens = {
   schedules: 'Schedules',
   regions: 'Regions',
   instances: 'Instances',
+  webhooks: 'Webhooks',
   activity: 'Activity',
 } as const;
 export type Screen = keyof typeof screens;
 
+const things = ['schedules', 'backups', 'webhooks'] as const;
+
 export type Route =
   | { screen: Screen; id: null }
   /** One of its things. */
-  | { screen: 'schedules' | 'backups'; id: string };
+  | { screen: (typeof things)[number]; id: string };
 
 export function routeOf(hash: string): Route {
   const [, screen = '', id] = hash.split('/');
-  if ((screen === 'schedules' || screen === 'backups') && id) return { screen, id: decodeURIComponent(id) };
+  const thing = things.find((each) => each === screen);
+  if (thing && id) return { screen: thing, id: decodeURIComponent(id) };
   return { screen: isScreen(screen) ? screen : 'restorable', id: null };
 }
 
@@ -30,4 +34,10 @@ export function scheduleAddress(id: string): string {
 
 export function backupAddress(id: string): string {
   return `#/backups/${encodeURIComponent(id)}`;
+}
+
+export const webhooksAddress = '#/webhooks';
+
+export function webhookAddress(id: string): string {
+  return `${webhooksAddress}/${encodeURIComponent(id)}`;
 }

@@ -16,6 +16,13 @@ export interface WebhookCursor {
   failingMs: number;
 }
 
+export interface WebhookTrouble {
+  /** Since when nothing was taken; null when the newest delivery was. */
+  failingSince: Date | null;
+  /** When the event that waits is sent again; null when none waits. */
+  nextAttempt: Date | null;
+}
+
 const cursorRows = z.array(
   z
     .object({
@@ -31,6 +38,14 @@ const cursorRows = z.array(
     })),
 );
 const idRows = z.array(z.object({ webhook_id: z.string() }));
+const troubleRows = z.array(
+  z
+    .object({ webhook_id: z.string(), failing_since: z.date().nullable(), next_attempt: z.date().nullable() })
+    .transform((row): [string, WebhookTrouble] => [
+      row.webhook_id,
+      { failingSince: row.failing_since, nextAttempt: row.next_attempt },
+    ]),
+);
 const changedRows = z.tuple([z.array(z.unknown()), z.int()]);
 
 /** A webhook whose events are to be delivered. */
@@ -142,6 +157,16 @@ export class WebhookCursors {
   /** Ends the lease of a webhook that is disabled: it is taken no more until it begins again. */
   async stop(webhookId: string): Promise<boolean> {
     return this.change('holder = null, held_until = null, next_at = null', [webhookId, this.holder]);
+  }
+
+  /** What is in the way of deliveries to these, by id. One that was not begun is not there. */
+  async troubleOf(webhookIds: readonly string[]): Promise<ReadonlyMap<string, WebhookTrouble>> {
+    const rows: unknown = await this.dataSource.query(
+      `select webhook_id, failing_since, case when failures > 0 then next_at end as next_attempt
+       from webhook_cursor where webhook_id = any($1)`,
+      [webhookIds],
+    );
+    return new Map(troubleRows.parse(rows));
   }
 
   /** The next webhooks that have stopped, in order of id. @param after undefined at the start */

@@ -9,24 +9,30 @@ import type { SendOutcome } from './sender.js';
 /** How many are kept of each webhook. */
 export const mostDeliveries = 1_000;
 
-const rowsRead = z.array(
+const columns = 'event_id, event_type, state, attempts, http_status, fault, duration_ms, first_at, last_at';
+const deliveryRow = z
+  .object({
+    event_id: z.string(),
+    event_type: z.string(),
+    state: z.enum(['waiting', 'delivered', 'failed']),
+    attempts: z.int(),
+    http_status: z.int().nullable(),
+    fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+    duration_ms: z.int(),
+    first_at: z.date(),
+    last_at: z.date(),
+  })
+  .transform(
+    ({ event_id: id, first_at, last_at, ...rest }): DeliveryResource => ({
+      ...{ id, ...rest, first_attempt: utc(first_at), last_attempt: utc(last_at) },
+    }),
+  );
+const rowsRead = z.array(deliveryRow);
+
+const newestRows = z.array(
   z
-    .object({
-      event_id: z.string(),
-      event_type: z.string(),
-      state: z.enum(['waiting', 'delivered', 'failed']),
-      attempts: z.int(),
-      http_status: z.int().nullable(),
-      fault: z.object({ code: z.string(), message: z.string() }).nullable(),
-      duration_ms: z.int(),
-      first_at: z.date(),
-      last_at: z.date(),
-    })
-    .transform(
-      ({ event_id: id, first_at, last_at, ...rest }): DeliveryResource => ({
-        ...{ id, ...rest, first_attempt: utc(first_at), last_attempt: utc(last_at) },
-      }),
-    ),
+    .looseObject({ webhook_id: z.string() })
+    .transform((row): [string, DeliveryResource] => [row.webhook_id, deliveryRow.parse(row)]),
 );
 const places = z.array(z.object({ position: z.coerce.number() }));
 
@@ -56,12 +62,23 @@ export class WebhookDeliveries {
     const before = marker === undefined ? Number.MAX_SAFE_INTEGER : await this.placeOf(webhookId, marker);
     if (before === undefined) return undefined;
     const rows: unknown = await this.dataSource.query(
-      `select event_id, event_type, state, attempts, http_status, fault, duration_ms, first_at, last_at from webhook_delivery
+      `select ${columns} from webhook_delivery
        where webhook_id = $1 and position < $2 order by position desc limit $3`,
       [webhookId, before, limit + 1],
     );
     const found = rowsRead.parse(rows);
     return { items: found.slice(0, limit), more: found.length > limit };
+  }
+
+  /** The delivery of the newest event of each of these webhooks, by the id of the webhook. */
+  async newestOf(webhookIds: readonly string[]): Promise<ReadonlyMap<string, DeliveryResource>> {
+    const rows: unknown = await this.dataSource.query(
+      `select w.id as webhook_id, d.* from unnest($1::uuid[]) as w(id) cross join lateral (
+         select ${columns} from webhook_delivery where webhook_id = w.id order by position desc limit 1
+       ) d`,
+      [webhookIds],
+    );
+    return new Map(newestRows.parse(rows));
   }
 
   /** Forgets all but the newest. */

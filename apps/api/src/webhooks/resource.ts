@@ -5,12 +5,19 @@ import { type Page, type PageRequest, Views, type WebhookRow, Webhooks, webhookV
 import { type Caller, mustReachAll, type Reach } from '../edge/caller.js';
 import { notFound } from '../edge/http-fault.js';
 import { madeRow } from '../edge/made.js';
-import { utc } from '../edge/times.js';
+import { utc, utcOrNull } from '../edge/times.js';
+import { WebhookCursors } from './cursors.js';
+import { WebhookDeliveries } from './deliveries.js';
+
+/** How the deliveries of a webhook go. */
+type Progress = Pick<WebhookResource, 'failing_since' | 'next_attempt' | 'last_delivery'>;
 
 export class WebhookResources {
   constructor(
     @Inject(Views) private readonly views: Views,
     @Inject(Webhooks) private readonly webhooks: Webhooks,
+    @Inject(WebhookCursors) private readonly cursors: WebhookCursors,
+    @Inject(WebhookDeliveries) private readonly deliveries: WebhookDeliveries,
   ) {}
 
   /** @throws {HttpFault} itemNotFound; forbidden for a token that does not reach the whole account */
@@ -27,7 +34,25 @@ export class WebhookResources {
     mustReachAll(caller, 'Webhooks');
     await this.views.catchUp(caller.accountId);
     const { items, more } = await this.webhooks.page(caller.accountId, asked);
-    return { items: items.map(webhookResource), more };
+    return { items: await this.withProgress(items), more };
+  }
+
+  async show(row: WebhookRow): Promise<WebhookResource> {
+    const [shown = webhookResource(row)] = await this.withProgress([row]);
+    return shown;
+  }
+
+  private async withProgress(rows: readonly WebhookRow[]): Promise<WebhookResource[]> {
+    const ids = rows.map(({ id }) => id);
+    const [troubles, newest] = await Promise.all([this.cursors.troubleOf(ids), this.deliveries.newestOf(ids)]);
+    return rows.map((row) => {
+      const { failingSince = null, nextAttempt = null } = troubles.get(row.id) ?? {};
+      return webhookResource(row, {
+        failing_since: utcOrNull(failingSince),
+        next_attempt: utcOrNull(nextAttempt),
+        last_delivery: newest.get(row.id) ?? null,
+      });
+    });
   }
 }
 
@@ -36,11 +61,17 @@ export function madeWebhook(events: readonly RecordedEvent[]): WebhookResource {
   return webhookResource(madeRow(webhookView, events));
 }
 
-export function webhookResource(row: WebhookRow): WebhookResource {
+/** What nothing was sent to yet. */
+const notBegun: Progress = { failing_since: null, next_attempt: null, last_delivery: null };
+
+function webhookResource(row: WebhookRow, progress = notBegun): WebhookResource {
   const { id, name, origin, types, format, enabled, disabled, createdAt, updatedAt, version } = row;
   return {
     ...{ id, name, url_origin: origin, types, format, enabled },
     disabled: disabled && { code: disabled.code, message: disabled.reason, at: disabled.at },
+    ...progress,
+    // What still waits of a webhook that is disabled waits for people.
+    ...(!enabled && { next_attempt: null }),
     ...{ created: utc(createdAt), updated: utc(updatedAt), version },
   };
 }

@@ -21,7 +21,7 @@ import { tagWith } from '../edge/preconditions.js';
 import { Handles } from '../edge/routing.js';
 import { WebhookCommands } from './commands.js';
 import { WebhookDeliveries } from './deliveries.js';
-import { WebhookResources, webhookResource } from './resource.js';
+import { WebhookResources } from './resource.js';
 
 const what = 'Webhook';
 
@@ -49,7 +49,7 @@ export class WebhookRoutes {
   async show({ caller, id, reply }: Asked) {
     const row = await this.resources.find(caller, idInPath(what, id));
     tagWith(reply, row);
-    return { webhook: webhookResource(row) };
+    return { webhook: await this.resources.show(row) };
   }
 
   @Handles(patchWebhooksId)

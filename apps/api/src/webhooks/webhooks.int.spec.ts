@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Provider } from '@nestjs/common';
 import {
   createdWebhookResponse,
   deleteWebhooksId,
@@ -20,6 +19,7 @@ import {
   rotatedSecretResponse,
   webhookAttemptResponse,
   webhookResponse,
+  webhooksResponse,
 } from '@strongroom/contracts';
 import { Credentials, WebhookSecrets } from '@strongroom/credentials';
 import { Ledger } from '@strongroom/ledger';
@@ -30,36 +30,18 @@ import { createTestDatabase, type TestDatabase } from '../../../../test/services
 import { eventually } from '../../../../test/services/eventually.js';
 import { fullFaultOf } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
+import { withQuickWebhooks } from '../../fixtures/quick-webhooks.js';
 import { type AnswerOfReceiver, type Received, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
-import { api } from '../api.js';
-import { apiModule } from '../api.module.js';
 import { WebhookCursors } from './cursors.js';
-import { webhookTimingsToken } from './module.js';
 import { tidySecrets } from './tidy-secrets.js';
-import { usualTimings, type WorkTimings } from './webhook-work.js';
 
 const within = { withinMs: 20_000 };
-const quick: WorkTimings = {
-  ...usualTimings,
-  ...{ firstMs: 50, longestMs: 400, mostRefusals: 2, answerMs: 1_000 },
-  ...{ lookMs: 50, idleMs: 50, findMs: 200, brokenMs: 100 },
-};
-
-/** The gateway with other waits, and with some of its parts replaced. */
-const withParts = (replaced: Provider[] = []): typeof api => ({
-  ...api,
-  module: (parts) => {
-    const whole = apiModule(parts);
-    const timings: Provider = { provide: webhookTimingsToken, useValue: quick };
-    return { ...whole, providers: [...(whole.providers ?? []), timings, ...replaced] };
-  },
-});
 
 let database: TestDatabase;
 let gateway: Gateway;
 let receiver: WebhookReceiver;
 const secretKey = Buffer.alloc(32, 7).toString('base64');
-const open = (options = withParts()) =>
+const open = (options = withQuickWebhooks()) =>
   Gateway.open({ database, options, env: { STRONGROOM_SECRET_KEY: secretKey, STRONGROOM_MAX_WEBHOOKS: '100' } });
 beforeAll(async () => {
   receiver = await WebhookReceiver.open();
@@ -175,10 +157,18 @@ describe('a webhook', () => {
   it('has its URL changed, and gets at the new one what the former has not taken', async () => {
     answering('/former', ...Array<AnswerOfReceiver>(50).fill({ status: 500 }));
     const { id, secret } = await create('/former');
+    const untouched = { failing_since: null, next_attempt: null };
+    expect(await shown(id)).toMatchObject({ ...untouched, last_delivery: null });
     const ids = await register(1);
-    await eventually(() => expect(receiver.idsAt('/former')).toContain(ids[0]), within);
+    const told = { id: ids[0], event_type: 'InstanceRegistered', state: 'waiting', http_status: 500 };
+    const failing = { failing_since: expect.any(String), next_attempt: expect.any(String), last_delivery: told };
+    await eventually(async () => expect(await shown(id)).toMatchObject(failing), within);
+    const { webhooks } = webhooksResponse.parse((await gateway.call(getWebhooks)).body);
+    expect(webhooks.find((each) => each.id === id)).toMatchObject(failing);
     await gateway.call(patchWebhooksId, { id, body: { webhook: { url: receiver.urlOf('/moved') } } });
     await eventually(() => expect(receiver.idsAt('/moved')).toEqual(ids), within);
+    const delivered = { ...untouched, last_delivery: { id: ids[0], state: 'delivered', http_status: 204 } };
+    await eventually(async () => expect(await shown(id)).toMatchObject(delivered), within);
     for (const message of receiver.at('/moved')) verified(secret, message);
   });
 
@@ -233,7 +223,7 @@ describe('a webhook', () => {
       }
     }
     const useFactory = (dataSource: DataSource) => new DyingCursors(dataSource, 'dying', 60_000);
-    const dying = await open(withParts([{ provide: WebhookCursors, inject: [DataSource], useFactory }]));
+    const dying = await open(withQuickWebhooks([{ provide: WebhookCursors, inject: [DataSource], useFactory }]));
     await create('/sent-twice', {}, dying);
     const [first, second] = await register(2, dying);
     await eventually(() => expect(sent && receiver.idsAt('/sent-twice').includes(first ?? '')).toBe(true), within);

@@ -65,6 +65,8 @@ const fields: readonly Column<WebhookResource>[] = [
   ...columns,
   { title: 'CREATED', of: ({ created }) => created },
   { title: 'UPDATED', of: ({ updated }) => updated },
+  { title: 'FAILING SINCE', of: ({ failing_since }) => failing_since },
+  { title: 'NEXT ATTEMPT', of: ({ next_attempt }) => next_attempt },
   { title: 'WHY DISABLED', of: ({ disabled }) => disabled?.message },
 ];
 const deliveries: readonly Column<DeliveryResource>[] = [

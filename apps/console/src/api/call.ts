@@ -103,6 +103,16 @@ export async function* pagesOf<A extends Page>(
   }
 }
 
+/** What is told when a thing has another version than the one that was shown. */
+export function changedMeanwhile(what: string): string {
+  return `Somebody has changed the ${what} meanwhile. Look at it again.`;
+}
+
+/** Why a change of a thing was not made, for people. */
+export function whyNotChanged(error: unknown, what: string): string {
+  return error instanceof Refused && error.status === 412 ? changedMeanwhile(what) : messageOf(error);
+}
+
 /** What went wrong, for people. */
 export function messageOf(error: unknown): string {
   return error instanceof Refused ? error.message : String(error);

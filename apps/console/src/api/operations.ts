@@ -3,7 +3,7 @@
  * alone (`scripts/console.mjs`). No other file of the console imports a value of the contract.
  */
 
-import type { Operation, PathParameter, QueryName } from '@strongroom/contracts';
+import type { EventType, Operation, PathParameter, QueryName } from '@strongroom/contracts';
 import * as contract from '@strongroom/contracts';
 import type { z } from 'zod';
 
@@ -42,6 +42,16 @@ export const getBackups: Called<typeof contract.getBackups> = contract.getBackup
 export const getBackupsId: Called<typeof contract.getBackupsId> = contract.getBackupsId;
 export const getExplainId: Called<typeof contract.getExplainId> = contract.getExplainId;
 export const postInstancesIdAction: Called<typeof contract.postInstancesIdAction> = contract.postInstancesIdAction;
+export const getWebhooks: Called<typeof contract.getWebhooks> = contract.getWebhooks;
+export const postWebhooks: Called<typeof contract.postWebhooks> = contract.postWebhooks;
+export const getWebhooksId: Called<typeof contract.getWebhooksId> = contract.getWebhooksId;
+export const patchWebhooksId: Called<typeof contract.patchWebhooksId> = contract.patchWebhooksId;
+export const deleteWebhooksId: Called<typeof contract.deleteWebhooksId> = contract.deleteWebhooksId;
+export const postWebhooksIdSecret: Called<typeof contract.postWebhooksIdSecret> = contract.postWebhooksIdSecret;
+export const postWebhooksIdTest: Called<typeof contract.postWebhooksIdTest> = contract.postWebhooksIdTest;
+export const getWebhooksIdDeliveries: Called<typeof contract.getWebhooksIdDeliveries> =
+  contract.getWebhooksIdDeliveries;
+export const postWebhooksIdReplay: Called<typeof contract.postWebhooksIdReplay> = contract.postWebhooksIdReplay;
 export const getEvents: Called<typeof contract.getEvents> = contract.getEvents;
 /** An event of the live stream has its type for a name. */
-export const eventTypes: readonly string[] = contract.eventTypes;
+export const eventTypes: readonly EventType[] = contract.eventTypes;

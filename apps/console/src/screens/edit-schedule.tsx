@@ -1,8 +1,12 @@
-/** A change of a schedule: what it would do is shown before it can be made, and it is made as it was shown. */
+/**
+ * A change of a schedule: what it would do is shown before it can be made, and it is made as it was shown, of the version that was read. The
+ * schedule may change beside the form.
+ */
 import type { SchedulePreviewResource, ScheduleResource } from '@strongroom/contracts';
-import { useId, useState } from 'preact/hooks';
-import { call, messageOf, Refused } from '../api/call.js';
-import { postSchedulesIdPreview, putSchedulesId } from '../api/operations.js';
+import { useEffect, useId, useState } from 'preact/hooks';
+import { call, changedMeanwhile, messageOf, whyNotChanged } from '../api/call.js';
+import { getSchedulesId, postSchedulesIdPreview, putSchedulesId } from '../api/operations.js';
+import { type Beside, besideOf, type Fields, unedited, withMade, withNews, withTyped } from '../edited.js';
 import { Problem } from '../parts/reading.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { backupAddress } from '../route.js';
@@ -18,33 +22,63 @@ interface Asked {
 
 type Change = Pick<ScheduleResource, 'day_of_week' | 'hour' | 'minute' | 'full_backup_retention' | 'copy_to'>;
 
-/** The runs that are shown. */
-const runs = 7;
-
-export function EditSchedule(asked: Asked) {
-  const [told, setTold] = useState('');
-  return (
-    <>
-      {/* Whoever else changes the schedule changes what the form begins with. */}
-      <EditForm key={asked.schedule.version} {...asked} setTold={setTold} />
-      <p role="status">{told}</p>
-    </>
-  );
+interface Previewed {
+  fields: Fields;
+  /** The version of the schedule that was shown beside it. */
+  version: number;
+  told: SchedulePreviewResource;
 }
 
-function EditForm({ schedule, regions, accountId, changed, setTold }: Asked & { setTold: (told: string) => void }) {
-  const [preview, setPreview] = useState<{ of: Change; told: SchedulePreviewResource } | null>(null);
+/** The runs that are shown. */
+const runs = 7;
+const fullOn = [...days, 'every day'];
+const labels: Readonly<Record<string, string>> = {
+  time: 'Time of the day, in UTC',
+  day: 'Full backup',
+  keep: 'Full backups that are kept',
+};
+/** Before the name of a region, the name of the field that says whether it gets copies. */
+const copiedTo = 'Copied to ';
+
+export function EditSchedule({ schedule, regions, accountId, changed }: Asked) {
+  /** What was read here, because the form has changed it. */
+  const [own, setOwn] = useState(schedule);
+  const current = own.version > schedule.version ? own : schedule;
+  const now = fieldsOf(current, regions);
+  const [edited, setEdited] = useState(() => unedited(now));
+  const [preview, setPreview] = useState<Previewed | null>(null);
+  const [told, setTold] = useState('');
   const [problem, setProblem] = useState<string | null>(null);
   const [dayId, timeId, keepId] = [useId(), useId(), useId()];
   const parts = { accountId, id: schedule.id };
+  useEffect(() => {
+    setEdited((before) => withNews(before, now));
+    if (preview && preview.version !== current.version) {
+      setPreview(null);
+      setTold(changedMeanwhile('schedule'));
+    }
+  }, [current.version, regions.join()]);
 
+  const typed = (name: string, value: string) => {
+    // What was previewed is not what stands in the form any more.
+    setPreview(null);
+    setEdited((before) => withTyped(before, name, value));
+  };
+  const readAgain = async () => {
+    try {
+      setOwn((await call(getSchedulesId, { parts })).schedule);
+    } catch {
+      // The stream of events tells it too.
+    }
+  };
   const show = async (event: SubmitEvent) => {
     event.preventDefault();
-    const of = changeIn(new FormData(event.currentTarget as HTMLFormElement));
+    const { typed: fields } = edited;
+    const { version } = current;
+    setProblem(null);
     try {
-      const { preview: found } = await call(postSchedulesIdPreview, { parts, query: { runs }, body: { schedule: of } });
-      setPreview({ of, told: found });
-      setProblem(null);
+      const asked = { parts, query: { runs }, body: { schedule: changeIn(fields) } };
+      setPreview({ fields, version, told: (await call(postSchedulesIdPreview, asked)).preview });
       setTold('This is what the change would do. Nothing is changed yet.');
     } catch (error) {
       setProblem(messageOf(error));
@@ -52,57 +86,65 @@ function EditForm({ schedule, regions, accountId, changed, setTold }: Asked & { 
   };
   const apply = async () => {
     if (!preview) return;
+    const { fields, version } = preview;
+    setPreview(null);
     try {
-      const headers = { 'if-match': `"${schedule.version}"` };
-      await call(putSchedulesId, { parts, body: { schedule: preview.of }, headers });
-      setPreview(null);
+      const headers = { 'if-match': `"${version}"` };
+      await call(putSchedulesId, { parts, body: { schedule: changeIn(fields) }, headers });
+      setEdited((before) => withMade(before, fields));
       setTold('The schedule is changed.');
       changed();
     } catch (error) {
-      const isStale = error instanceof Refused && error.status === 412;
-      setProblem(isStale ? 'Somebody has changed the schedule meanwhile. Look at the change again.' : messageOf(error));
-      setPreview(null);
+      setTold('');
+      setProblem(whyNotChanged(error, 'schedule'));
     }
+    await readAgain();
   };
   return (
     <>
-      {/* What was previewed is not what stands in the form any more. */}
-      <form class="edit" onSubmit={(event) => void show(event)} onInput={() => setPreview(null)}>
-        <label for={timeId}>Time of the day, in UTC</label>
+      <form class="edit" onSubmit={(event) => void show(event)}>
+        <label for={timeId}>{labels.time}</label>
         <input
           id={timeId}
-          name="time"
           type="time"
           required
-          defaultValue={`${twoDigits(schedule.hour)}:${twoDigits(schedule.minute)}`}
+          value={edited.typed.time}
+          onInput={({ currentTarget }) => typed('time', currentTarget.value)}
         />
-        <label for={dayId}>Full backup</label>
-        <select id={dayId} name="day">
-          {[...days, 'every day'].map((day, at) => (
-            <option key={day} value={at} selected={at === schedule.day_of_week}>
+        <label for={dayId}>{labels.day}</label>
+        <select id={dayId} value={edited.typed.day} onInput={({ currentTarget }) => typed('day', currentTarget.value)}>
+          {fullOn.map((day, at) => (
+            <option key={day} value={String(at)}>
               {day}
             </option>
           ))}
         </select>
-        <label for={keepId}>Full backups that are kept</label>
+        <label for={keepId}>{labels.keep}</label>
         <input
           id={keepId}
-          name="keep"
           type="number"
           min="1"
           max="10000"
           required
-          defaultValue={String(schedule.full_backup_retention)}
+          value={edited.typed.keep}
+          onInput={({ currentTarget }) => typed('keep', currentTarget.value)}
         />
         <fieldset>
           <legend>Copied to</legend>
-          {regions.map((region) => (
-            <label key={region}>
-              <input type="checkbox" name="region" value={region} defaultChecked={schedule.copy_to.includes(region)} />{' '}
-              {region}
+          {copyFields(edited.typed).map((name) => (
+            <label key={name}>
+              <input
+                type="checkbox"
+                checked={edited.typed[name] === 'yes'}
+                onInput={({ currentTarget }) => typed(name, yesOrNo(currentTarget.checked))}
+              />{' '}
+              {name.slice(copiedTo.length)}
             </label>
           ))}
         </fieldset>
+        <div role="status">
+          <ChangedBeside all={besideOf(edited)} />
+        </div>
         <p class="buttons">
           <button type="submit">Preview</button>
           <button type="button" class="main" disabled={!preview} onClick={() => void apply()}>
@@ -112,23 +154,72 @@ function EditForm({ schedule, regions, accountId, changed, setTold }: Asked & { 
       </form>
       <Problem of={problem} />
       {preview && <Preview of={preview.told} />}
+      <p role="status">{told}</p>
     </>
   );
 }
 
-function twoDigits(value: number): string {
-  return String(value).padStart(2, '0');
+function ChangedBeside({ all }: { all: readonly Beside[] }) {
+  if (all.length === 0) return null;
+  return (
+    <>
+      <p>Somebody has changed the schedule since you began. What you have changed is kept.</p>
+      <ul>
+        {all.map(({ name, was, is, typed }) => (
+          <li key={name}>
+            {labels[name] ?? name}: {shown(name, was)} before, {shown(name, is)} now
+            {typed !== is && <strong>; here {shown(name, typed)}</strong>}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
 }
 
-function changeIn(form: FormData): Change {
-  const [hour = 0, minute = 0] = String(form.get('time')).split(':').map(Number);
+/** What stands in a field, for people. */
+function shown(name: string, value: string): string {
+  return name === 'day' ? (fullOn[Number(value)] ?? value) : value || 'no';
+}
+
+function fieldsOf(schedule: ScheduleResource, regions: readonly string[]): Fields {
+  const { hour, minute, day_of_week, full_backup_retention, copy_to } = schedule;
+  return {
+    time: `${twoDigits(hour)}:${twoDigits(minute)}`,
+    day: String(day_of_week),
+    keep: String(full_backup_retention),
+    // A region that is not there any more can still be taken out.
+    ...Object.fromEntries(
+      [...new Set([...regions, ...copy_to])].map((region) => [
+        `${copiedTo}${region}`,
+        yesOrNo(copy_to.includes(region)),
+      ]),
+    ),
+  };
+}
+
+function copyFields(fields: Fields): string[] {
+  return Object.keys(fields).filter((name) => name.startsWith(copiedTo));
+}
+
+function changeIn(fields: Fields): Change {
+  const [hour = 0, minute = 0] = (fields.time ?? '').split(':').map(Number);
   return {
     hour,
     minute,
-    day_of_week: Number(form.get('day')),
-    full_backup_retention: Number(form.get('keep')),
-    copy_to: form.getAll('region').map(String),
+    day_of_week: Number(fields.day),
+    full_backup_retention: Number(fields.keep),
+    copy_to: copyFields(fields)
+      .filter((name) => fields[name] === 'yes')
+      .map((name) => name.slice(copiedTo.length)),
   };
+}
+
+function yesOrNo(is: boolean): string {
+  return is ? 'yes' : 'no';
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 function Preview({ of: { summary, runs, copies, backups } }: { of: SchedulePreviewResource }) {

@@ -1,7 +1,7 @@
 /** Asks before schedules are paused or resumed, and why they are paused. The schedule shows the reason until it runs again. */
 import type { ScheduleResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
-import { call, messageOf, Refused } from '../api/call.js';
+import { call, whyNotChanged } from '../api/call.js';
 import { putSchedulesId } from '../api/operations.js';
 import { Dialog } from '../parts/dialog.js';
 
@@ -49,7 +49,7 @@ export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked
         });
         changed(each.schedule);
       } catch (error) {
-        refused.push({ each, why: whyOf(error) });
+        refused.push({ each, why: whyNotChanged(error, 'schedule') });
       }
     }
     if (refused.length === 0) closed(true);
@@ -89,9 +89,4 @@ export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked
       </form>
     </Dialog>
   );
-}
-
-function whyOf(error: unknown): string {
-  const isStale = error instanceof Refused && error.status === 412;
-  return isStale ? 'Somebody has changed the schedule meanwhile. Close this, and look again.' : messageOf(error);
 }

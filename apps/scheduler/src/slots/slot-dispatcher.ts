@@ -12,7 +12,7 @@
  *
  * A schedule whose slots can't be judged is set aside and tried again. It holds up no other.
  */
-import { messageOf, streamOf } from '@strongroom/contracts';
+import { messageOf } from '@strongroom/contracts';
 import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Views } from '@strongroom/read-model';
 import { type Ids, type Logger, type Quota, SetAside } from '@strongroom/runtime';
@@ -20,9 +20,9 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { DueClock, DueTime } from './due-clock.js';
 import { type Due, dueOf, isIncremental } from './due-slots.js';
 import { HeldSchedules } from './held-schedules.js';
-import { firstOutcomeOf, hasNoBackup, isAhead, LateTimers } from './late-timers.js';
-import { basisIn, keptWith } from './slot-basis.js';
-import { begin as beginBackup, type Judged, miss, type SlotDecision, skipPaused } from './slot-decision.js';
+import { isAhead, LateTimers } from './late-timers.js';
+import { basesOf, type Unjudged } from './slot-bases.js';
+import { begin as beginBackup, miss, type SlotDecision, skipPaused } from './slot-decision.js';
 import { SlotParents } from './slot-parents.js';
 import { SlotRecording } from './slot-recording.js';
 import {
@@ -80,8 +80,6 @@ interface Asked {
 const mostTimers = 500;
 /** How many slots are decided in one transaction. After a long outage one schedule alone may have hundreds. */
 const mostDecisions = 500;
-/** Of how many timers the streams are read in one transaction, because nothing is kept with them. */
-const mostRead = 200;
 /** How many batches are in hand at a time, when there is more than one: one is decided while the other is written. */
 const mostLanes = 2;
 /** How long a slot is left whose parent is not known yet. A pass waits less, and so it ends. */
@@ -239,7 +237,7 @@ export class SlotDispatcher {
         if (behind.size > 0) break;
       } catch (error) {
         if (!taken || isOutageForAll(error)) throw error;
-        await this.hold(this.dataSource.manager, taken.scheduleId, taken.accountId, messageOf(error));
+        await this.hold(this.dataSource.manager, { ...taken, reason: messageOf(error) });
       }
       all.claimed += 1;
     }
@@ -251,10 +249,11 @@ export class SlotDispatcher {
     const { timers, unreadable } = await claimDue(manager, time.now, size, this.held.now());
     if (timers.length + unreadable.length >= mostTimers) onFull?.();
     for (const timer of timers) onTaken?.(timer);
-    for (const { scheduleId, reason } of unreadable) await this.hold(manager, scheduleId, null, reason);
+    const { known, gone: ended, unjudged } = await basesOf(manager, this.ledger, timers, time.now);
+    for (const each of unreadable) await this.hold(manager, { ...each, accountId: null });
+    for (const each of unjudged) await this.hold(manager, each);
     // A timer is made anew from its schedule where it is missing.
-    const gone = unreadable.map(({ scheduleId }) => scheduleId);
-    const known = await this.basesOf(manager, timers, time.now, gone);
+    const gone = [...unreadable.map(({ scheduleId }) => scheduleId), ...ended];
     const due = dueOf(known, time, { most: Math.ceil(mostDecisions * (size / mostTimers)), catchUpMs: this.catchUpMs });
     const needy = due.flatMap((each) => (this.needsViews(each) ? each.timer.accountId : []));
     const behind = await this.parents.behind(needy.filter((accountId) => !fresh.has(accountId)));
@@ -267,51 +266,6 @@ export class SlotDispatcher {
     const { recorded, undone } = await this.recording.record(manager, decisions);
     if (undone.length > 0) await undoMoves(manager, [...new Set(undone.map(({ timer }) => timer))]);
     return { claimed: timers.length + unreadable.length, recorded, behind };
-  }
-
-  /**
-   * What the slots of timers are decided by: what is kept with each, or what the ledger tells. Some timers are left for the next batch.
-   * @param gone the ids of schedules whose timers are to go; more are added
-   */
-  private async basesOf(
-    manager: EntityManager,
-    timers: readonly SlotTimer[],
-    now: Date,
-    gone: string[],
-  ): Promise<Judged[]> {
-    const known: Judged[] = [];
-    const unread: SlotTimer[] = [];
-    for (const timer of timers) {
-      const basis = keptWith(timer, now);
-      if (basis) known.push({ timer, basis });
-      else if (unread.length < mostRead) unread.push(timer);
-    }
-    if (unread.length === 0) return known;
-    const { told, unreadable } = await this.ledger.readEach(
-      manager,
-      unread.flatMap((timer) => [
-        ...streamsOf(timer),
-        ...aheadOf(timer, now).map((slotAt) => firstOutcomeOf(timer, slotAt)),
-      ]),
-    );
-    for (const read of unread) {
-      // What is written down with a timer is a hint: the ledger says which slots have no backup.
-      const isNone = (slotAt: Date) => hasNoBackup(told.get(firstOutcomeOf(read, slotAt))?.[0]);
-      const timer = { ...read, ahead: read.ahead.filter((slotAt) => slotAt > now || isNone(slotAt)) };
-      const { scheduleId, accountId, instanceId } = timer;
-      const [broken] = streamsOf(timer).flatMap((stream) => unreadable.get(stream) ?? []);
-      if (broken) {
-        await this.hold(manager, scheduleId, accountId, broken.message);
-        continue;
-      }
-      const schedule = told.get(streamOf('schedule', scheduleId)) ?? [];
-      const instance = told.get(streamOf('instance', instanceId)) ?? [];
-      const basis = basisIn(timer, now, { schedule, instance });
-      if (!('is' in basis)) known.push({ timer, basis });
-      else if (basis.is === 'gone') gone.push(scheduleId);
-      else await this.hold(manager, scheduleId, basis.accountId, 'it is not of the account of its instance');
-    }
-    return known;
   }
 
   /** Decides due slots, and where their timers go. @param behind accounts whose slots wait for their views, where they need them */
@@ -363,12 +317,7 @@ export class SlotDispatcher {
     return fire !== undefined && (isIncremental(fire) || this.recording.isLimited(timer.accountId));
   }
 
-  private async hold(
-    manager: EntityManager,
-    scheduleId: string,
-    accountId: string | null,
-    reason: string,
-  ): Promise<void> {
+  private async hold(manager: EntityManager, { scheduleId, accountId, reason }: Unjudged): Promise<void> {
     this.held.hold(scheduleId);
     await this.setAside.put(
       'schedule',
@@ -392,15 +341,6 @@ export class SlotDispatcher {
     }
     if (inTime > 0) this.log.info({ slots: inTime, lagMs: longestMs }, 'slots fired');
   }
-}
-
-/** The slots that are due now and were decided before their time, as a timer says. */
-function aheadOf({ ahead }: SlotTimer, now: Date): Date[] {
-  return ahead.filter((slotAt) => slotAt <= now);
-}
-
-function streamsOf({ scheduleId, instanceId }: SlotTimer) {
-  return [streamOf('schedule', scheduleId), streamOf('instance', instanceId)];
 }
 
 function count(total: Decided, { slotAt, command }: SlotDecision, now: Date): void {

@@ -40,6 +40,21 @@ export type UpdateWebhookRequest = z.output<typeof updateWebhookRequest>['webhoo
 
 export const replayRequest = z.strictObject({ replay: z.strictObject({ event_id: idInBody }) });
 
+export const deliveryResource = z.object({
+  /** The id of the event, which is the header `webhook-id` of each attempt. */
+  id: z.string(),
+  event_type: z.string(),
+  /** `waiting` is tried again. `failed` was refused each time and passed over: it can be replayed. */
+  state: z.enum(['waiting', 'delivered', 'failed']),
+  attempts: z.int(),
+  http_status: z.int().nullable(),
+  fault: z.object({ code: z.string(), message: z.string() }).nullable(),
+  duration_ms: z.int(),
+  first_attempt: utcTime,
+  last_attempt: utcTime,
+});
+export type DeliveryResource = z.infer<typeof deliveryResource>;
+
 export const webhookResource = z.object({
   id: z.string(),
   name: z.string(),
@@ -51,6 +66,12 @@ export const webhookResource = z.object({
   enabled: z.boolean(),
   /** Why Strongroom itself has disabled it; null unless it has. */
   disabled: z.object({ code: z.string(), message: z.string(), at: utcTime }).nullable(),
+  /** Since when nothing was taken; null when the newest delivery was, and before the first. */
+  failing_since: utcTime.nullable(),
+  /** When the event that waits is sent again; null when none waits, and while the webhook is disabled. */
+  next_attempt: utcTime.nullable(),
+  /** The delivery of the newest event that was sent; null before the first. */
+  last_delivery: deliveryResource.nullable(),
   created: utcTime,
   updated: utcTime,
   version: z.int(),
@@ -82,20 +103,6 @@ export const webhookAttempt = z.object({
 export type WebhookAttempt = z.infer<typeof webhookAttempt>;
 export const webhookAttemptResponse = z.object({ attempt: webhookAttempt });
 
-export const deliveryResource = z.object({
-  /** The id of the event, which is the header `webhook-id` of each attempt. */
-  id: z.string(),
-  event_type: z.string(),
-  /** `waiting` is tried again. `failed` was refused each time and passed over: it can be replayed. */
-  state: z.enum(['waiting', 'delivered', 'failed']),
-  attempts: z.int(),
-  http_status: z.int().nullable(),
-  fault: z.object({ code: z.string(), message: z.string() }).nullable(),
-  duration_ms: z.int(),
-  first_attempt: utcTime,
-  last_attempt: utcTime,
-});
-export type DeliveryResource = z.infer<typeof deliveryResource>;
 export const deliveriesResponse = z.object({ deliveries: z.array(deliveryResource), links });
 
 export const postWebhooks = {

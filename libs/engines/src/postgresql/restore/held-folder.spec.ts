@@ -111,7 +111,9 @@ describe('of two restores into one folder', () => {
     const open = (name: string) => {
       const put = async function* () {
         yield* good.open(name);
-        if (name === 'base.tar') await writeFile(join(target, 'base', '2'), 'x');
+        // The source is read ahead of what is written: before the first file is there, its folder is not either.
+        if (name === 'base.tar')
+          await eventually(() => writeFile(join(target, 'base', '2'), 'x'), { withinMs: 10_000 });
       };
       return Readable.from(put());
     };
