@@ -25,6 +25,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   backup_view: 'libs/read-model/',
   copy_view: 'libs/read-model/',
   instance_view: 'libs/read-model/',
+  restore_test_view: 'libs/read-model/',
   run_view: 'libs/read-model/',
   schedule_outcome: 'libs/read-model/',
   schedule_view: 'libs/read-model/',

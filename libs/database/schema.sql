@@ -435,6 +435,19 @@ create unlogged table request_count (
   constraint request_count_pkey PRIMARY KEY (account_id, operation)
 ) with (fillfactor=50);
 
+-- The newest restores of each backup that were tested, by region and outcome, folded from their events. A row stays when its backup is deleted.
+create table restore_test_view (
+  id uuid not null,
+  account_id text not null,
+  instance_id uuid not null,
+  tests jsonb not null,
+  tested_at timestamp with time zone not null,
+  version integer not null,
+  constraint restore_test_view_pkey PRIMARY KEY (id)
+);
+CREATE INDEX restore_test_view_by_account ON restore_test_view USING btree (account_id);
+CREATE INDEX restore_test_view_newest ON restore_test_view USING btree (instance_id, tested_at DESC, id DESC);
+
 -- What became of each slot, and the runs that were asked for. A row stays when its backup is deleted.
 create table run_view (
   -- The id of the run's backup, also when there is no backup.

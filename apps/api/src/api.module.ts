@@ -18,6 +18,7 @@ import {
   Instances,
   Lineages,
   RestorablePoints,
+  RestoreTests,
   Schedules,
   ScheduleTexts,
   Runs as SlotRuns,
@@ -50,6 +51,7 @@ import { Copying } from './backups/copying.js';
 import { DeletionCommands } from './backups/deletion-commands.js';
 import { Incrementals } from './backups/incrementals.js';
 import { BackupResources } from './backups/resource.js';
+import { RestoreTesting } from './backups/restore-testing.js';
 import { BackupRoutes } from './backups/routes.js';
 import { StorageQuota } from './backups/storage-quota.js';
 import { ConsoleFiles } from './console/console-files.js';
@@ -123,7 +125,7 @@ const ofEdge = [
   Paging,
 ];
 const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs, RestorableResources];
-const ofBackups = [BackupCommands, Copying, DeletionCommands, BackupResources, StorageQuota];
+const ofBackups = [BackupCommands, Copying, DeletionCommands, RestoreTesting, BackupResources, StorageQuota];
 const ofCopies = [CopyResources, Regions];
 const ofInstances = [InstanceCommands, InstanceResources];
 const ofStreams: Provider[] = [
@@ -164,6 +166,7 @@ const ofDatabase: Provider[] = [
   ScheduleTexts,
   SlotRuns,
   RestorablePoints,
+  RestoreTests,
   Backups,
   BackupTexts,
   Copies,

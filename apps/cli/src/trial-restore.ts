@@ -26,6 +26,8 @@ export interface TriedBackup {
 export interface TriedRestore {
   restored: RestoredBackup;
   read: Trial;
+  /** How long it took until the last table was read, rounded up. */
+  seconds: number;
 }
 
 /** How much a server may write when it starts and recovers. */
@@ -34,6 +36,7 @@ const spareBytes = 256 * 1_048_576;
 /** Leaves nothing behind. @throws when the backup can't be restored, or a server on it can't be started or read */
 export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
   const { vault, backupId, chain, expectedSha256, identities, programs, progress, signal } = options;
+  const begun = performance.now();
   const parent = resolve(options.scratch ?? tmpdir());
   const scratch = await mkdtemp(join(parent, 'strongroom-'));
   try {
@@ -43,7 +46,7 @@ export async function tryRestore(options: TriedBackup): Promise<TriedRestore> {
     const restored = await restoreApart({ vault, backupId, chain, expectedSha256, identities, ...how }, signal);
     const { type, version } = restored.manifest.datastore;
     const read = await engineFor(type).tryOut({ directory: data, scratch, version, programs, signal });
-    return { restored, read };
+    return { restored, read, seconds: Math.ceil((performance.now() - begun) / 1_000) };
   } finally {
     await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
   }

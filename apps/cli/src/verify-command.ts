@@ -1,24 +1,29 @@
 /**
  * `strongroom verify`: reads every byte of a backup, and of the backups that it is built on, and compares them with the
- * manifests. With `--restore` it also restores the backup and reads its tables.
+ * manifests. With `--restore` it also restores the backup and reads its tables, and with `--tell` it tells the service of that.
  */
 import { findChain, openChain } from '@strongroom/engines';
 import { storedBytes, VaultFault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { withConnection } from './api/api-options.js';
+import type { ConnectionOptions } from './api/connection.js';
 import { exitCodes } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
 import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { bytesOf, interruption } from './restore-apart.js';
 import { withDigest } from './restore-options.js';
+import { RestoreTeller } from './restore-teller.js';
 import { type TriedRestore, tryRestore } from './trial-restore.js';
+import { UsageFault } from './usage-fault.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
-interface Options extends VaultOptions, IdentityOptions {
+interface Options extends VaultOptions, IdentityOptions, ConnectionOptions {
   sha256?: string;
   restore?: boolean;
   scratch?: string;
   programs?: string;
+  tell?: boolean;
   json?: boolean;
 }
 
@@ -39,31 +44,50 @@ export function addVerify(program: Command): void {
       '--programs <directory>',
       "where --restore finds the server's programs; default: those that come with Strongroom",
     )
-    .option('--json', 'print what was found as JSON')
-    .action(async (backupId: string, options: Options) => {
-      const vault = vaultOf(options);
-      const tell = (text: string) => {
-        if (!options.json) say(text);
-      };
-      // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
-      const chain = await findChain(vault, backupId, { expectedSha256: options.sha256 });
-      const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
-      for (const { manifest, sha256 } of chain) {
-        const id = manifest.backupId;
-        const totalBytes = manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-        const progress = new Progress(`verifying ${id}`, totalBytes);
-        const verified = await vault.verify(id, progress.add).finally(() => progress.end());
-        if (verified.sha256 !== sha256) throw changedItsMind(id, options.from);
-        const objects = manifest.objects.length;
-        backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(verified) });
-        tell(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
-      }
-      if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
-      const trial = options.restore ? await tried(backupId, options) : undefined;
-      if (trial) for (const line of told(trial)) tell(line);
-      if (trial && 'notStarted' in trial.read) process.exitCode = exitCodes.incomplete;
-      if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
-    });
+    .option(
+      '--tell',
+      'with --restore: tell the service how the restore ended and how long it took, so that everybody sees it',
+    )
+    .option('--json', 'print what was found as JSON');
+  withConnection(command).action(async (backupId: string, options: Options) => {
+    if (options.tell && !options.restore) throw new UsageFault('--tell is for a restore. Give it with --restore.');
+    const teller = options.tell ? await RestoreTeller.of(backupId, options.from, options) : undefined;
+    try {
+      await verify(backupId, options, teller);
+    } catch (error) {
+      await teller?.failed(error);
+      throw error;
+    }
+  });
+}
+
+async function verify(backupId: string, options: Options, teller: RestoreTeller | undefined): Promise<void> {
+  const vault = vaultOf(options);
+  const tell = (text: string) => {
+    if (!options.json) say(text);
+  };
+  // An incremental is worth nothing without its parents, so a missing parent is found before anything is read.
+  const chain = await findChain(vault, backupId, { expectedSha256: options.sha256 });
+  const backups: { backupId: string; region: string; sha256: string; objects: number; sizeBytes: number }[] = [];
+  for (const { manifest, sha256 } of chain) {
+    const id = manifest.backupId;
+    const totalBytes = manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const progress = new Progress(`verifying ${id}`, totalBytes);
+    const verified = await vault.verify(id, progress.add).finally(() => progress.end());
+    if (verified.sha256 !== sha256) throw changedItsMind(id, options.from);
+    const objects = manifest.objects.length;
+    backups.push({ backupId: id, region: options.from, sha256, objects, sizeBytes: storedBytes(verified) });
+    tell(`Backup ${id} in ${options.from} is whole: ${objects} objects, ${progress.summary}.\nSHA-256 ${sha256}`);
+  }
+  if (chain.length > 1) tell(`All ${chain.length} backups that ${backupId} is put together from are whole.`);
+  const trial = options.restore ? await tried(backupId, options) : undefined;
+  if (trial) for (const line of told(trial)) tell(line);
+  const isStarted = trial !== undefined && !('notStarted' in trial.read);
+  if (trial && !isStarted) process.exitCode = exitCodes.incomplete;
+  if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
+  if (!trial || !teller) return;
+  await teller.passed(trial.seconds, isStarted ? 'tables-read' : 'files-compared');
+  tell('The service was told of the restore.');
 }
 
 async function tried(backupId: string, options: Options): Promise<TriedRestore> {
@@ -92,8 +116,10 @@ function changedItsMind(id: string, region: string): VaultFault {
   );
 }
 
-function told({ restored, read }: TriedRestore): string[] {
-  const lines = [`Restored: all ${restored.files} files match the server's manifest, and every page was looked at.`];
+function told({ restored, read, seconds }: TriedRestore): string[] {
+  const lines = [
+    `Restored in ${seconds} s: all ${restored.files} files match the server's manifest, and every page was looked at.`,
+  ];
   lines.push(...restored.warnings.map((warning) => `Warning: ${warning}`));
   if ('notStarted' in read) return [...lines, `Not started: ${read.notStarted}`];
   const { version } = restored.manifest.datastore;
@@ -108,8 +134,8 @@ function told({ restored, read }: TriedRestore): string[] {
   return lines;
 }
 
-function inJson({ restored, read }: TriedRestore) {
+function inJson({ restored, read, seconds }: TriedRestore) {
   const { files, bytes, warnings } = restored;
   const found = 'notStarted' in read ? { started: false, why: read.notStarted } : { started: true, databases: read };
-  return { restored: { files, bytes, warnings, ...found } };
+  return { restored: { files, bytes, warnings, seconds, ...found } };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RestorableRegion } from '@strongroom/contracts';
-import { countsOf, sought, standOf } from './restorable.js';
+import type { RestorableRegion, RestoreTest } from '@strongroom/contracts';
+import { countsOf, sought, standOf, testStandOf } from './restorable.js';
 
 const now = new Date('2026-11-27T12:00:00Z');
 const region = (fields: Partial<RestorableRegion>): RestorableRegion => ({
@@ -10,6 +10,7 @@ const region = (fields: Partial<RestorableRegion>): RestorableRegion => ({
   owed: 0,
   lost: 0,
   failed: 0,
+  restore_tests: [],
   ...fields,
 });
 const completedAt = (completed: string): RestorableRegion['newest'] => ({
@@ -32,6 +33,21 @@ describe('how a region stands', () => {
     expect(standOf(region({}), now)).toBe('nothing');
     expect(standOf(region({ wanted: false, failed: 1 }), now)).toBe('nothing');
     expect(standOf(region({ wanted: false }), now)).toBe('not-wanted');
+  });
+});
+
+describe('how the tested restores of a region stand', () => {
+  const test = (outcome: RestoreTest['outcome']): RestoreTest => ({
+    ...{ backup_id: 'b', region: 'IAD', at: '2026-11-26T00:00:00Z', seconds: 240, by: 'anna', outcome },
+    ...(outcome === 'passed'
+      ? { proof: 'tables-read', fault: null }
+      : { proof: null, fault: { code: 'failed', message: 'failed' } }),
+  });
+
+  it('is told by the newest: one that failed after one that passed is a failure', () => {
+    expect(testStandOf([])).toBe('not-tested');
+    expect(testStandOf([test('passed'), test('failed')])).toBe('tested');
+    expect(testStandOf([test('failed'), test('passed')])).toBe('test-failed');
   });
 });
 

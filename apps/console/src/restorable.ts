@@ -1,5 +1,5 @@
 /** What the screens say of what the API tells of restorable backups. */
-import type { RestorableRegion, RestorableResource, SlotOutcome } from '@strongroom/contracts';
+import type { RestorableRegion, RestorableResource, RestoreTest, SlotOutcome } from '@strongroom/contracts';
 import type { Tone } from './parts/mark.js';
 
 /** Schedules run every day. A point is old when the next one should have been there for half a day. */
@@ -18,6 +18,20 @@ export const standWords: Readonly<Record<Stand, [Tone, string]>> = {
   old: ['warning', 'Old'],
   nothing: ['bad', 'Nothing to restore'],
   'not-wanted': ['quiet', 'Not copied here'],
+};
+
+export type TestStand = 'tested' | 'test-failed' | 'not-tested';
+
+/** How the newest restore has ended that was tested from a region. @param tests the newest first */
+export function testStandOf([newest]: readonly RestoreTest[]): TestStand {
+  if (!newest) return 'not-tested';
+  return newest.outcome === 'passed' ? 'tested' : 'test-failed';
+}
+
+export const testWords: Readonly<Record<TestStand, [Tone, string]>> = {
+  tested: ['good', 'Restore tested'],
+  'test-failed': ['bad', 'Restore test failed'],
+  'not-tested': ['quiet', 'No restore tested'],
 };
 
 export const outcomeWords: Readonly<Record<SlotOutcome, [Tone, string]>> = {

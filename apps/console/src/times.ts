@@ -30,6 +30,12 @@ export function away(at: Date, now: Date): string {
   return at < now ? `${amount} ago` : `in ${amount}`;
 }
 
+/** `12 s`, `4 min`, `2.5 h`: how long something took. */
+export function lengthOf(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`;
+}
+
 /** When a schedule runs, in UTC. On the other days it makes incrementals; with 7 there are no other days. */
 export function timingOf({ day_of_week, hour, minute }: { day_of_week: number; hour: number; minute: number }): string {
   const two = (value: number) => String(value).padStart(2, '0');

@@ -10,6 +10,7 @@ export const formatWords: Readonly<Record<WebhookFormat, string>> = {
   slack: 'messages for Slack',
   teams: 'messages for Teams',
   ntfy: 'messages for ntfy',
+  email: 'mail',
 };
 
 export const deliveryWords: Readonly<Record<DeliveryResource['state'], [Tone, string]>> = {

@@ -3,7 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { databaseModule } from '@strongroom/database';
 import { jobNews } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
-import { Backups, ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
+import { Backups, RestoreTests, ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
 import {
   AppWork,
   type ConfigOf,
@@ -89,7 +89,8 @@ function workOf(
   const timers = new MissingTimers(parts);
   const stranded = new StrandedDeletions(parts);
   const slots = slotLoop(dispatcher, parts);
-  measureSchedules({ metrics, outcomes: new ScheduleOutcomes(dataSource), config });
+  const outcomes = new ScheduleOutcomes(dataSource);
+  measureSchedules({ metrics, outcomes, restoreTests: new RestoreTests(dataSource), config });
   const work = jobWork(kinds, parts);
   health.addDegradation('regions', () =>
     [parts.home.now()].flatMap((outage) => (outage ? [messageOfOutage(outage)] : [])),

@@ -1,17 +1,23 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@strongroom/client';
-import { getHealthLive } from '@strongroom/contracts';
+import { getHealthLive, getRestorable } from '@strongroom/contracts';
 import { freePort } from '@strongroom/server-processes';
+import { z } from 'zod';
 import { allOf } from '../../../test/services/all-of.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { folderForStack, Launcher, long, running } from '../fixtures/launcher.js';
 import type { StackDescription } from './stack-file.js';
 
+const run = promisify(execFile);
+const commandLine = join(__dirname, '..', '..', '..', 'dist', 'apps', 'cli', 'src', 'main.js');
+const failed = z.object({ code: z.int(), stderr: z.string() });
 const services = ['api', 'scheduler', 'replicator'];
 
 let folder: string;
@@ -43,8 +49,19 @@ describe('npm start', () => {
     ]);
     expect(launcher.output).toContain(`npx strongroom restore ${backup?.id} --from IAD`);
     expect(launcher.output).toMatch(
-      /Restored from (IAD|ORD) for a trial in [\d.]+ s: .* all \d+ tables with [\d,]+ rows were read/,
+      /Restored from IAD for a trial in \d+ s: .* all \d+ tables with [\d,]+ rows were read/,
     );
+    const test = { backup_id: backup?.id, region: 'IAD', outcome: 'passed', proof: 'tables-read', by: 'admin' };
+    expect(backup?.restore_tests).toEqual([
+      { ...test, at: expect.any(String), seconds: expect.any(Number), fault: null },
+    ]);
+    const { restorable } = (await launcher.client.call(getRestorable)).body;
+    const places = restorable.flatMap(({ regions }) => regions).filter(({ wanted }) => wanted);
+    expect(places.map(({ region, newest }) => [region, newest?.backup_id])).toEqual(
+      ['DFW', 'IAD', 'ORD'].map((region) => [region, backup?.id]),
+    );
+    expect(places.find(({ region }) => region === 'IAD')?.restore_tests).toEqual(backup?.restore_tests);
+    expect(launcher.output).toContain('the console shows that a restore was tested');
     expect(launcher.output).toMatch(/Console +http:\/\/127\.0\.0\.1:\d+\/console.*\n+.*Up in/);
     expect(launcher.output).toContain('events go through PostgreSQL (embedded feed), as asked by --broker embedded');
     expect(first).toMatchObject({ api: `http://127.0.0.1:${port}`, homeRegion: 'DFW', broker: 'embedded' });
@@ -61,6 +78,29 @@ describe('npm start', () => {
       await new Client({ baseUrl, accountId: first.accountId }).call(getHealthLive);
     }
   }, 120_000);
+
+  it('hears from the command line of a restore that failed, which says when it could not be told', async () => {
+    const { api, accountId, tokens } = first;
+    const [backup] = await launcher.backups();
+    const nowhere = `ORD=${pathToFileURL(join(folder, 'nowhere')).href}`;
+    const test = ['verify', backup?.id ?? '', '--from', 'ORD', '--vault', nowhere, '--restore', '--tell'];
+    const by = async (token: string) => {
+      const env = { ...process.env, STRONGROOM_TOKEN: token };
+      const call = [commandLine, ...test, '--url', api, '--account', accountId];
+      return failed.parse(await run(process.execPath, call, { env }).catch((error: unknown) => error));
+    };
+    const byObserver = await by(tokens.observer);
+    expect(byObserver.stderr).toContain('The service could not be told that the restore has failed.');
+    expect((await launcher.backups())[0]?.restore_tests).toHaveLength(1);
+    const byAdmin = await by(tokens.admin);
+    expect(byAdmin.stderr).toContain('was told that the restore has failed');
+    expect([byObserver.code, byAdmin.code]).toEqual([1, 1]);
+    const code = 'vault-unavailable';
+    expect((await launcher.backups())[0]?.restore_tests).toMatchObject([
+      { region: 'ORD', outcome: 'failed', proof: null, fault: { code }, by: 'admin' },
+      { region: 'IAD', outcome: 'passed' },
+    ]);
+  }, 60_000);
 
   it('gives each secret to the services that need it, and to no other process', () => {
     const environmentOf = (name: string) =>

@@ -88,7 +88,9 @@ async function tellTrial({ file, keys }: Stack, { id, copies }: BackupResource, 
   const vault = region && file.current.vaults[region];
   if (region === undefined || vault === undefined) return;
   terminal.draw([dim(`  The copy in ${region} is restored for a trial …`)]);
-  const trial = { backupId: id, region, vault, identity: keys.backupKeyFile };
+  const { api: url, accountId: account, tokens } = file.current;
+  const service = { url, account, token: tokens.admin };
+  const trial = { backupId: id, region, vault, identity: keys.backupKeyFile, service };
   const outcome = await tryRestore(projectFolder, trial, stop);
   if (stop.aborted) return;
   terminal.settle();
@@ -96,12 +98,14 @@ async function tellTrial({ file, keys }: Stack, { id, copies }: BackupResource, 
     terminal.say('', `  ${yellow('!')} The restore could not be tried: ${outcome.notTested}`);
     return;
   }
-  const { tables, rows, seconds } = outcome;
+  const { tables, rows, seconds, notTold } = outcome;
   const read = `a server started on it, and all ${tables} tables with ${rows.toLocaleString('en')} rows were read`;
   terminal.say(
     '',
-    `  ${green('✓')} Restored from ${region} for a trial in ${seconds.toFixed(1)} s: ${read}. Nothing of it is left.`,
-    dim('    By strongroom verify --restore. The services do not know of it, and the console does not show it.'),
+    `  ${green('✓')} Restored from ${region} for a trial in ${seconds} s: ${read}. Nothing of it is left.`,
+    notTold === undefined
+      ? dim('    By strongroom verify --restore --tell: the console shows that a restore was tested.')
+      : `  ${yellow('!')} The console does not show it: ${notTold}`,
   );
 }
 

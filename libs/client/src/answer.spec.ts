@@ -47,6 +47,7 @@ describe('an answer of an older service', () => {
         },
         ...{ retry_at: null, retry_until: null, failed_attempts: [], delays: [], not_deleted_because: null },
         ...{ deleted: null, hold: null, keep_until: null, whole_in: [], verified_at: null, verified_by: null },
+        restore_tests: [],
         copies: [
           {
             ...copy,

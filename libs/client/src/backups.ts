@@ -8,6 +8,7 @@ import {
   getBackupsIdCopies,
   postBackups,
   postBackupsIdAction,
+  type ToldRestoreTest,
 } from '@strongroom/contracts';
 import type { BodyOf, CallOptions, QueryOf } from './call.js';
 import type { OperationCaller } from './operation-caller.js';
@@ -56,6 +57,11 @@ export class BackupCalls {
   /** Approves, as a second person, that the bytes go of what was deleted together with it. */
   async approveDeletion(id: string, options: CallOptions = {}): Promise<void> {
     await this.caller.call(postBackupsIdAction, { ...options, id, body: { 'approve-deletion': {} } });
+  }
+
+  /** Tells that a restore of it from a region was tested: with a proof when it went well, with a fault when it failed. */
+  async tellRestoreTest(id: string, test: ToldRestoreTest, options: CallOptions = {}): Promise<void> {
+    await this.caller.call(postBackupsIdAction, { ...options, id, body: { 'restore-tested': test } });
   }
 
   /** Its copies, by region. */

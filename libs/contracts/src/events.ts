@@ -34,6 +34,13 @@ const webhookDefinition = {
   secretId: uuid,
 };
 
+/**
+ * What a tested restore has shown. `tables-read`: a server started on what was restored, and every table was read. `files-compared`: every file
+ * was compared with the manifest, and no server was started.
+ */
+export const restoreProof = z.enum(['tables-read', 'files-compared']);
+export type RestoreProof = z.infer<typeof restoreProof>;
+
 const reason = z.string().min(1).max(2_000);
 const ground = z.string().min(1).max(64);
 const attempt = z.int().min(1);
@@ -239,6 +246,31 @@ export const eventSchemas = {
     instanceId: uuid,
     scheduleId: uuid.nullable(),
     attempt: z.int().min(0),
+    code: z.string().min(1),
+    reason,
+  }),
+
+  /**
+   * The actor of the event says that the backup was restored from the region, with everything that it is built on. The test ended
+   * when it was told.
+   */
+  RestoreTested: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    region: regionName,
+    /** How long it took, rounded up. */
+    seconds: z.int().nonnegative(),
+    proof: restoreProof,
+  }),
+  /** The actor of the event says that a restore of the backup from the region was tried and has failed. */
+  RestoreTestFailed: z.strictObject({
+    backupId: uuid,
+    instanceId: uuid,
+    scheduleId: uuid.nullable(),
+    region: regionName,
+    /** After which time it failed, rounded up. */
+    seconds: z.int().nonnegative(),
     code: z.string().min(1),
     reason,
   }),

@@ -18,6 +18,7 @@ export * from './http/instances.js';
 export * from './http/operation.js';
 export * from './http/operations.js';
 export * from './http/restorable.js';
+export * from './http/restore-tests.js';
 export * from './http/retry-after.js';
 export * from './http/schedule-previews.js';
 export * from './http/schedules.js';

@@ -28,6 +28,7 @@ export const refusalCodes = [
   'copy-unknown',
   'copy-already-ended',
   'copy-deleted',
+  'copy-not-there',
   'webhook-unknown',
   'webhook-unchanged',
   'webhook-quota-reached',

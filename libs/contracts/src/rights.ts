@@ -21,6 +21,8 @@ const making = [
   'schedule.run',
   'backup.create',
   'backup.copy',
+  // To say that a restore of a backup was tested, and how that ended.
+  'backup.restore-test',
   'restore',
   'instance.register',
   'instance.update',

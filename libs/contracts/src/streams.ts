@@ -73,6 +73,8 @@ export const aggregateOfEvent = {
   AnotherServerFound: 'backup',
   BackupCompleted: 'backup',
   BackupFailed: 'backup',
+  RestoreTested: 'backup',
+  RestoreTestFailed: 'backup',
   BackupDeletionMarked: 'backup',
   BackupDeletionReverted: 'backup',
   BackupDeletionApproved: 'backup',

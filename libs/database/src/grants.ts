@@ -38,6 +38,7 @@ const ofEach = {
   backup_view: whole,
   copy_view: whole,
   instance_view: whole,
+  restore_test_view: whole,
   run_view: whole,
   schedule_view: whole,
   webhook_view: whole,

@@ -69,6 +69,7 @@ import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-p
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
 import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 import { OutcomesByStatement1700000000130 } from './migrations/0130-outcomes-by-statement.js';
+import { RestoreTests1700000000131 } from './migrations/0131-restore-tests.js';
 import { DueWebhooks1700000000134 } from './migrations/0134-due-webhooks.js';
 import { AuditedWebhooks1700000000135 } from './migrations/0135-audited-webhooks.js';
 
@@ -143,6 +144,7 @@ export const migrations = [
   Webhooks1700000000123,
   ReasonsOfPauses1700000000128,
   OutcomesByStatement1700000000130,
+  RestoreTests1700000000131,
   DueWebhooks1700000000134,
   AuditedWebhooks1700000000135,
 ] as const;

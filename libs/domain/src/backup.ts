@@ -86,6 +86,17 @@ export type BackupCommand =
   | { type: 'FailBackup'; backupId: string; attempt: number; code: string; reason: string }
   /** Ends a backup that waits for its next attempt. One that a runner is at is not ended. */
   | { type: 'GiveUpBackup'; backupId: string; code: string; reason: string }
+  /** Somebody has tested a restore of the backup from the region. */
+  | {
+      type: 'TellRestoreTest';
+      accountId: string;
+      backupId: string;
+      region: string;
+      /** The state of its copy in the region. */
+      copy: { is: string };
+      seconds: number;
+      result: Pick<EventData<'RestoreTested'>, 'proof'> | Pick<EventData<'RestoreTestFailed'>, 'code' | 'reason'>;
+    }
   | DeletionCommand;
 
 const claimOn = (instanceId: string) => [{ kind: 'running-backup-of-instance' as const, key: instanceId }];
@@ -193,6 +204,26 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         releases: claimOn(instanceId),
       };
     },
+    TellRestoreTest({ accountId, backupId, region, copy, seconds, result }, state) {
+      const found = completedBackup({ accountId, backupId, otherwise: 'there is nothing to restore' }, state);
+      if ('refused' in found) return found;
+      const { instanceId, scheduleId } = found.request;
+      // Where it was made it lies without a copy, until a copy is owed to that place.
+      const isThere = copy.is === 'completed' || (copy.is === 'absent' && region === found.completed.region);
+      if (!isThere)
+        return refuse(
+          'copy-not-there',
+          `Backup ${backupId} is not in ${region}: no restore from there can be told of.`,
+        );
+      const data = { backupId, instanceId, scheduleId, region, seconds };
+      return {
+        events: [
+          'proof' in result
+            ? { type: 'RestoreTested', data: { ...data, proof: result.proof } }
+            : { type: 'RestoreTestFailed', data: { ...data, code: result.code, reason: storable(result.reason) } },
+        ],
+      };
+    },
     ...decideDeletion,
   },
   evolve: {
@@ -232,6 +263,8 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
       completed: data,
     }),
     BackupFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
+    RestoreTested: (state) => state,
+    RestoreTestFailed: (state) => state,
     ...evolveDeletion,
   },
   claimed: {

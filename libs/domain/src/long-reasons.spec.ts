@@ -7,6 +7,7 @@ import {
   eventTypes,
   type NewEvent,
 } from '@strongroom/contracts';
+import { historyOfCompleted } from '../fixtures/completed-backup.js';
 import { type BackupCommand, backupDecider } from './backup.js';
 import { type CopyCommand, copyDecider } from './copy.js';
 import type { Decision } from './decider.js';
@@ -111,6 +112,11 @@ const decisions: Partial<Record<EventType, () => Decision>> = {
   BackupMadeFull: () => onBackup(begun, { type: 'MakeFull', ...attempt, ground: 'parent-not-there', reason }),
   AnotherServerFound: () => onBackup(begun, { type: 'CompleteBackup', ...attempt, identity, result }),
   BackupFailed: () => onBackup(waiting, { type: 'GiveUpBackup', backupId, ...told }),
+  RestoreTestFailed: () =>
+    onBackup(historyOfCompleted(backupId), {
+      ...{ type: 'TellRestoreTest', accountId: account, backupId, region: 'DFW', copy: { is: 'absent' }, seconds: 1 },
+      result: told,
+    }),
   BackupHeld: () => onBackup([requested], { type: 'HoldBackup', backupId, accountId: account, reason }),
   BackupDeletionFailed: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told }),
   BackupDeletionPutOff: () => onBackup(deleting, { type: 'FailDeletion', backupId, ...told, waitsFor: [instanceId] }),

@@ -63,6 +63,7 @@ const textOfBackup = objectText<BackupResource>({
   whole_in: `array_to_json(array(select region from unnest(copies.regions || b.region) as whole(region) order by region collate "C"))::text`,
   verified_at: utcText('greatest(b.ended_at, bv.verified_at)'),
   verified_by: verifierText('b', 'bv'),
+  restore_tests: `'[]'`,
   datastore: objectText<BackupResource['datastore']>({
     type: escapedText('b.datastore_type'),
     version: escapedText('b.datastore_version'),
@@ -110,6 +111,7 @@ function verifierText(row: string, verification: string): string {
 const settled = `b.status = 'COMPLETED' and b.sha256 is not null
   and b.fault is null and b.made_full is null and b.another_server is null and b.put_off is null and b.hold is null
   and b.facts->'warnings' is null and b.failed_attempts = '[]' and b.delays = '[]' and b.retry_at is null and b.retry_until is null
+  and not exists (select from restore_test_view t where t.id = b.id)
   and copies.are_complete and b.copy_to <@ (copies.regions || b.region)`;
 
 const last = { createdAt: 'infinity', id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' };

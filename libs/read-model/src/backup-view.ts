@@ -323,6 +323,8 @@ export const backupView: View<'backup', BackupRow> = {
       fault: { code, reason },
       endedAt: new Date(at),
     })),
+    RestoreTested: change<'RestoreTested'>(() => ({})),
+    RestoreTestFailed: change<'RestoreTestFailed'>(() => ({})),
     BackupDeletionPutOff: change<'BackupDeletionPutOff'>(({ at, data: { ground, reason, waitsFor } }) => ({
       putOff: { at, ground, reason, waitsFor },
     })),

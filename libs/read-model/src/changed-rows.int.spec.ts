@@ -5,7 +5,7 @@ import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { requested, writeEvent } from '../fixtures/written-events.js';
-import { Views, viewTables } from './index.js';
+import { RestoreTests, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
 const sha256 = 'a'.repeat(64);
@@ -51,6 +51,9 @@ function historyOf(backupId: string): [type: string, data: object][] {
     ],
     ['BackupHeld', { ...owner, reason: 'an audit' }],
     ['BackupHoldLifted', owner],
+    ['RestoreTested', { ...owner, region: 'DFW', seconds: 2, proof: 'tables-read' }],
+    ['RestoreTestFailed', { ...owner, region: 'IAD', seconds: 2, ...trouble }],
+    ['RestoreTested', { ...owner, region: 'DFW', seconds: 1, proof: 'tables-read' }],
   ];
 }
 
@@ -93,6 +96,13 @@ it('a row is the same in whatever pieces its events come, and whoever folds them
     size_bytes: 5_000_000_000,
   });
   for (const each of rest) expect(each).toEqual(first);
+  const tests = await new RestoreTests(dataSource).ofBackups(backups);
+  const ofEach = backups.map((id) => tests.get(id)?.map(({ test }) => [test.region, test.seconds, test.fault]));
+  for (const each of ofEach)
+    expect(each).toEqual([
+      ['DFW', 1, null],
+      ['IAD', 2, expect.anything()],
+    ]);
   expect(await dataSource.query('select id, reason from set_aside')).toEqual([]);
 });
 

@@ -5,7 +5,7 @@ import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { Backups, Views, viewTables } from './index.js';
+import { Backups, RestoreTests, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
 const [accountId, instanceId] = ['acme', ids.next()];
@@ -136,6 +136,19 @@ describe('a deleted backup', () => {
     expect(await backups.findDeleted(accountId, full)).toEqual(held);
     await record(full, 'two', { type: 'BackupHoldLifted', data: of(full) });
     expect(await backups.findDeleted(accountId, full)).toMatchObject({ hold: null, status: 'MARKED' });
+  });
+
+  it('leaves its tested restores when it is gone, also when the views were built anew', async () => {
+    const test = { region: 'DFW', seconds: 240, proof: 'tables-read' } as const;
+    await record(full, 'anna', { type: 'RestoreTested', data: { ...of(full), ...test } });
+    await record(full, 'spec', { type: 'BackupDeletionRequested', data: { ...of(full), trigger: 'request' } });
+    await record(full, 'spec', { type: 'BackupDeleted', data: of(full) });
+    const tests = async () => (await new RestoreTests(dataSource).ofBackups([full, child])).get(full);
+    const before = await tests();
+    expect(before).toEqual([{ backupId: full, test: { ...test, at: expect.any(String), by: 'anna', fault: null } }]);
+    await views.rebuild();
+    await views.catchUp(accountId);
+    expect(await tests()).toEqual(before);
   });
 
   it('is not found any more when its removal was asked for', async () => {

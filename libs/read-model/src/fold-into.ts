@@ -4,6 +4,7 @@ import { type EntityManager, type EntitySchema, In } from 'typeorm';
 import { backupView } from './backup-view.js';
 import { copyView } from './copy-view.js';
 import { instanceView } from './instance-view.js';
+import { restoreTestView } from './restore-test-view.js';
 import { runView } from './run-view.js';
 import { scheduleView } from './schedule-view.js';
 import { type Change, unchanged, type View, type ViewRow } from './view.js';
@@ -21,7 +22,8 @@ interface FoldedView {
 }
 
 /** The rules of a view are exactly those of the events of its aggregate, so a rule only gets events of its own type. */
-const views = [instanceView, scheduleView, backupView, runView, copyView, webhookView].map((view): FoldedView => {
+const all = [instanceView, scheduleView, backupView, runView, restoreTestView, copyView, webhookView];
+const views = all.map((view): FoldedView => {
   const table = view.table as EntitySchema;
   const rules = Object.entries(view.fold).filter(([, rule]) => rule !== unchanged);
   return {

@@ -8,6 +8,7 @@ export { viewTables } from './fold-into.js';
 export * from './instance-view.js';
 export * from './lineages.js';
 export * from './restorable-points.js';
+export * from './restore-test-view.js';
 export * from './run-view.js';
 export * from './schedule-outcomes.js';
 export * from './schedule-texts.js';

@@ -10,7 +10,10 @@ import { Backups, Instances, type RebuildProgress, Schedules, Views, viewTables 
 
 const ids = new RandomIds();
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
-const views = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'copy_view', 'webhook_view', 'view_head'];
+const views = [
+  ...['instance_view', 'schedule_view', 'backup_view', 'run_view', 'restore_test_view', 'copy_view', 'webhook_view'],
+  'view_head',
+];
 
 let database: TestDatabase;
 let dataSource: DataSource;

@@ -97,6 +97,8 @@ export const runView: View<'backup', RunRow> = {
     },
     // The version stays, as it did before the row had a fault: the rows of older versions got theirs without another fold.
     BackupFailed: (row, { data: { code, reason } }) => row && { ...row, fault: { code, reason } },
+    RestoreTested: unchanged,
+    RestoreTestFailed: unchanged,
     BackupDeletionMarked: unchanged,
     BackupDeletionReverted: unchanged,
     BackupDeletionApproved: unchanged,

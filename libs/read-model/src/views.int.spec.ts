@@ -156,7 +156,8 @@ async function history() {
 }
 
 async function everyRow(): Promise<unknown> {
-  const tables = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'copy_view', 'view_head'];
+  const views = ['instance_view', 'schedule_view', 'backup_view', 'run_view', 'restore_test_view', 'copy_view'];
+  const tables = [...views, 'view_head'];
   return Promise.all(tables.map((table) => dataSource.query(`select * from ${table} order by 1`)));
 }
 

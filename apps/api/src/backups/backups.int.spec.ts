@@ -81,6 +81,7 @@ describe('a new backup', () => {
       whole_in: [],
       verified_at: null,
       verified_by: null,
+      restore_tests: [],
       datastore: { type: 'postgresql', version: '18', version_id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
       is_automated: 0,
       type: 'full',

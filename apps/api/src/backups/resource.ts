@@ -22,7 +22,9 @@ import {
   type LineageRow,
   newestOf,
   type PageRequest,
+  RestoreTests,
   type ShownBackup,
+  type TestedRestore,
   type TextOfBackups,
   type Verification,
   Verifications,
@@ -55,8 +57,10 @@ import {
   notDeletedBecause,
   planned,
 } from './reasons.js';
+import { restoreTestResource } from './restore-tests.js';
 
 export { delays, failedAttempts, faultResource, fullBecause, madeFullResource } from './reasons.js';
+export { restoreTestResource } from './restore-tests.js';
 
 const bytesOfGb = 1_000_000_000;
 
@@ -71,6 +75,7 @@ export class BackupResources {
     @Inject(SetAside) private readonly setAside: SetAside,
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Verifications) private readonly verifications: Verifications,
+    @Inject(RestoreTests) private readonly restoreTests: RestoreTests,
   ) {}
 
   /** @throws {HttpFault} itemNotFound */
@@ -180,6 +185,7 @@ export class BackupResources {
     const verified = await this.verifications.ofBackups([...shown.keys()]);
     const copies = await this.copies.ofBackups([...shown.values()], verified);
     const progress = await this.jobs.progress('backup', [...shown.keys()]);
+    const tests = await this.restoreTests.ofBackups([...shown.keys()]);
     const failed = rows.filter(({ status }) => status === 'DELETE_FAILED');
     const aside = await this.setAside.among(failed.map(({ id }) => ({ kind: 'backup', id })));
     const reasons = new Map(aside.map((each) => [each.id, toldWhy(each)]));
@@ -189,6 +195,7 @@ export class BackupResources {
         copies: copies.get(row.id) ?? [],
         progress: progress.get(row.id),
         verification: verified.get(`${row.id} ${row.region}`),
+        tests: tests.get(row.id),
       }),
       not_deleted_because: notDeletedBecause(row, reasons.get(row.id)),
       deleted: isMarked(row) ? this.deletedResource(row, mustApprove.has(row.accountId)) : null,
@@ -234,9 +241,11 @@ interface Beside {
   progress?: JobProgress | undefined;
   /** The newest one in the region where it was made. */
   verification?: Verification | undefined;
+  /** The newest first. */
+  tests?: readonly TestedRestore[] | undefined;
 }
 
-function backupResource(row: ShownBackup, { copies, progress, verification }: Beside): BackupResource {
+function backupResource(row: ShownBackup, { copies, progress, verification, tests = [] }: Beside): BackupResource {
   return {
     id: row.id,
     name: row.name,
@@ -252,6 +261,7 @@ function backupResource(row: ShownBackup, { copies, progress, verification }: Be
     locationRef: whereItLies(row, copies),
     whole_in: wholeRegions(row, copies),
     ...homeProven(row, copies, verification),
+    restore_tests: tests.map(restoreTestResource),
     datastore: {
       type: row.datastoreType,
       version: row.datastoreVersion,

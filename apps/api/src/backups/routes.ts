@@ -15,6 +15,7 @@ import {
   postBackups,
   postBackupsIdAction,
   restoreDeletedRequest,
+  restoreTestedRequest,
 } from '@strongroom/contracts';
 import { type BackupFilter, backupStatuses } from '@strongroom/read-model';
 import type { FastifyRequest } from 'fastify';
@@ -30,6 +31,7 @@ import { BackupCommands } from './commands.js';
 import { Copying } from './copying.js';
 import { DeletionCommands } from './deletion-commands.js';
 import { BackupResources } from './resource.js';
+import { RestoreTesting } from './restore-testing.js';
 
 @Controller()
 export class BackupRoutes {
@@ -37,6 +39,7 @@ export class BackupRoutes {
     @Inject(BackupCommands) private readonly commands: BackupCommands,
     @Inject(Copying) private readonly copying: Copying,
     @Inject(DeletionCommands) private readonly deletions: DeletionCommands,
+    @Inject(RestoreTesting) private readonly testing: RestoreTesting,
     @Inject(BackupResources) private readonly resources: BackupResources,
     @Inject(InstanceResources) private readonly instances: InstanceResources,
     @Inject(Paging) private readonly paging: Paging,
@@ -85,6 +88,8 @@ export class BackupRoutes {
       case 'lift-hold':
         parseBody(liftHoldRequest, body);
         return this.deletions.liftHold(caller, backupId);
+      case 'restore-tested':
+        return this.testing.tell(caller, backupId, parseBody(restoreTestedRequest, body)['restore-tested']);
       default: {
         const { target_backup_region: region } = parseBody(copyBackupRequest, body)['copy-backup'];
         return this.copying.request(caller, backupId, region);

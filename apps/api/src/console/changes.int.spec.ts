@@ -16,9 +16,9 @@ import { Webhook } from 'standardwebhooks';
 import { chromiumHere } from '../../../../test/services/chromium.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
-import { withWebhookTimings } from '../../fixtures/webhook-timings.js';
 import { soon, WatchedBrowser } from '../../fixtures/watched-browser.js';
 import { type AnswerOfReceiver, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
+import { withWebhookTimings } from '../../fixtures/webhook-timings.js';
 
 const program = chromiumHere();
 const describeWithBrowser = program === undefined ? describe.skip : describe;

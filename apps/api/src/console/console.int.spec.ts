@@ -11,7 +11,7 @@ import { scheduledBackupId } from '@strongroom/domain';
 import type { BrowserContext, Page } from 'playwright-core';
 import { chromiumHere } from '../../../../test/services/chromium.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { copied } from '../../fixtures/copies.js';
+import { copied, tested } from '../../fixtures/copies.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { soon, WatchedBrowser } from '../../fixtures/watched-browser.js';
 
@@ -96,6 +96,9 @@ describeWithBrowser('the console, in a browser', () => {
     expect(await cell('orders', 'DFW')).toContain(`${minute(shown.completed)} (now)`);
     expect(await cell('orders', 'DFW')).toContain(`verified ${minute(shown.verified_at)}`);
     await eventually(async () => expect(await cell('orders', 'IAD')).toMatch(/^Nothing to restore\s+1 owed$/), soon);
+    expect(await cell('orders', 'DFW')).toContain('No restore tested');
+    await tested(gateway, full, 'DFW', 'passed');
+    await eventually(async () => expect(await cell('orders', 'DFW')).toMatch(/Restore tested\s.*took 4 min/s), soon);
     expect(await faults()).toEqual([]);
   });
 
@@ -263,6 +266,7 @@ describeWithBrowser('the console, in a browser', () => {
 
   it('shows one backup: its chain, where it is, what happened, and the command that restores it', async () => {
     await copied(gateway, { backupId: full, instanceId: orders, region: 'IAD' }, 'completed');
+    await tested(gateway, full, 'IAD', 'failed');
     const second = await gateway.backup(orders, { incremental: 1, copy_to: ['IAD'] });
     await gateway.run(second, orders, 'completed', { lineage: full, facts: null });
     await copied(gateway, { backupId: second, instanceId: orders, region: 'IAD' }, 'waits');
@@ -290,6 +294,7 @@ describeWithBrowser('the console, in a browser', () => {
     }, soon);
     await page.keyboard.press('Enter');
     await page.getByRole('img', { name: 'One backup: full' }).waitFor();
+    expect(await cell('IAD', 'Restore from there')).toMatch(/^Restore test failed\s.*An object is altered\.$/s);
     await tabTo('Restore');
     await page.keyboard.press('Enter');
     await page.getByLabel('From').focus();

@@ -96,6 +96,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'copy-unknown': 'itemNotFound',
   'copy-already-ended': 'unprocessableEntity',
   'copy-deleted': 'unprocessableEntity',
+  'copy-not-there': 'unprocessableEntity',
   'webhook-unknown': 'itemNotFound',
   'webhook-unchanged': 'badRequest',
   'webhook-quota-reached': 'overLimit',

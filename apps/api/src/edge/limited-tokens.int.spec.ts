@@ -112,6 +112,12 @@ describe('what is asked', () => {
       postBackupsIdAction,
       () => ({ id: nothing, body: { 'approve-deletion': {} } }),
     ],
+    [
+      'to tell of a tested restore',
+      'backup.restore-test',
+      postBackupsIdAction,
+      () => ({ id: nothing, body: { 'restore-tested': { region: 'IAD', seconds: 1, proof: 'tables-read' } } }),
+    ],
     ['to delete a backup', 'backup.delete', deleteBackupsId, () => ({ id: nothing })],
     [
       'to make a schedule',

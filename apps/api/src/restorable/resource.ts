@@ -8,11 +8,13 @@ import {
   type PageRequest,
   type PointRow,
   RestorablePoints,
+  RestoreTests,
   type ScheduleRow,
   Schedules,
   Views,
 } from '@strongroom/read-model';
 import { type AppConfig, Clock, configToken } from '@strongroom/runtime';
+import { restoreTestResource } from '../backups/resource.js';
 import type { Reach } from '../edge/caller.js';
 import { utc, utcWithoutZone } from '../edge/times.js';
 
@@ -21,6 +23,7 @@ export class RestorableResources {
     @Inject(Views) private readonly views: Views,
     @Inject(Schedules) private readonly schedules: Schedules,
     @Inject(RestorablePoints) private readonly found: RestorablePoints,
+    @Inject(RestoreTests) private readonly restoreTests: RestoreTests,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(configToken) private readonly config: AppConfig,
   ) {}
@@ -41,7 +44,7 @@ export class RestorableResources {
     return schedule !== undefined && among?.includes(schedule.instanceId) !== false;
   }
 
-  /** Four statements, however many schedules there are. */
+  /** Five statements, however many schedules there are. */
   private async of(rows: readonly ScheduleRow[]): Promise<RestorableResource[]> {
     const ids = rows.map(({ id }) => id);
     const regions = [...this.config.vaults.keys()].sort();
@@ -51,6 +54,7 @@ export class RestorableResources {
     const points = byPlace(await this.found.points(ids, regions, mostLookedThrough));
     const missing = byPlace(await this.found.missing(ids, mostLookedThrough));
     const outcomes = bySchedule(await this.found.outcomes(ids, mostOutcomes));
+    const tests = bySchedule(await this.restoreTests.ofSchedules(ids, mostLookedThrough));
     const now = this.clock.now();
     return rows.map((row) => {
       const { id, instanceId, paused, copyTo } = row;
@@ -67,7 +71,9 @@ export class RestorableResources {
         regions: regions.map((region) => {
           const { owed = 0, lost = 0, failed = 0 } = missing.get(`${id} ${region}`) ?? {};
           const wanted = region === this.config.homeRegion || copyTo.includes(region);
-          return { region, wanted, newest: pointResource(points.get(`${id} ${region}`)), owed, lost, failed };
+          const newest = pointResource(points.get(`${id} ${region}`));
+          const ofRegion = (tests.get(id) ?? []).filter(({ test }) => test.region === region);
+          return { region, wanted, newest, owed, lost, failed, restore_tests: ofRegion.map(restoreTestResource) };
         }),
       };
     });
@@ -78,8 +84,8 @@ function byPlace<Row extends { scheduleId: string; region: string }>(rows: reado
   return new Map(rows.map((row) => [`${row.scheduleId} ${row.region}`, row]));
 }
 
-function bySchedule(rows: readonly OutcomeRow[]): Map<string, OutcomeRow[]> {
-  const found = new Map<string, OutcomeRow[]>();
+function bySchedule<Row extends { scheduleId: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  const found = new Map<string, Row[]>();
   for (const row of rows) {
     const list = found.get(row.scheduleId);
     if (list) list.push(row);

@@ -41,7 +41,7 @@ async function server() {
 describe('what is restorable', () => {
   it('is nothing for a schedule that has no backup yet, which is told with all regions', async () => {
     const { instanceId, scheduleId } = await server();
-    const nothing = { newest: null, owed: 0, lost: 0, failed: 0 };
+    const nothing = { newest: null, owed: 0, lost: 0, failed: 0, restore_tests: [] };
     expect(await of(instanceId)).toEqual({
       id: scheduleId,
       instance_id: instanceId,

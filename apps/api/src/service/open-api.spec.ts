@@ -140,6 +140,8 @@ describe('the document of the API', () => {
       'hold',
       'lift',
       'approve',
+      'tested',
+      'test-failed',
       'register',
       'restore',
       'rename',

@@ -22,6 +22,7 @@ export interface Told {
 const wanted: readonly EventType[] = [
   ...(['SlotMissed', 'BackupFailed', 'BackupDelayed', 'CopyFailed', 'CopyLost', 'CopyStranded'] as const),
   ...(['AnotherServerFound', 'InstanceServerDown', 'InstanceBuildFailed', 'BackupDeletionFailed'] as const),
+  ...(['RestoreTestFailed'] as const),
   ...(['BackupDeletionMarked', 'WebhookDisabled'] as const),
 ];
 

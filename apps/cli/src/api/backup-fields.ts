@@ -1,5 +1,5 @@
 /** How a backup is shown. */
-import type { BackupResource, CopyResource } from '@strongroom/contracts';
+import type { BackupResource, CopyResource, RestoreTest } from '@strongroom/contracts';
 import type { PrintOptions } from './api-options.js';
 import { type Column, printOne, sizeOf } from './printing.js';
 
@@ -27,6 +27,7 @@ const fields: readonly Column<BackupResource>[] = [
     of: ({ encrypted_for }) => (encrypted_for === null ? '(not encrypted)' : encrypted_for.join(', ')),
   },
   { title: 'COPIES', of: ({ copies }) => copies.map(copyInShort).join(', ') },
+  { title: 'RESTORE TESTED', of: ({ restore_tests }) => restore_tests.map(testInShort).join(', ') },
   { title: 'ON HOLD', of: ({ hold }) => hold?.reason },
   {
     title: 'DELETED',
@@ -39,6 +40,10 @@ const fields: readonly Column<BackupResource>[] = [
 function copyInShort({ region, status, state, progress }: CopyResource): string {
   if (state === 'LOST') return `${region} LOST`;
   return status === 'COPYING' ? `${region} ${status} ${progress} %` : `${region} ${status}`;
+}
+
+function testInShort({ region, outcome, at, seconds, by }: RestoreTest): string {
+  return `${region} ${outcome} ${at} after ${seconds} s, by ${by}`;
 }
 
 export function showBackup(document: { backup: BackupResource }, options: PrintOptions): void {

@@ -11,6 +11,7 @@ const asked: BackupResource = {
   ...{ id: '01a215f5-024d-71e2-8f62-5d8c74389f2c', name: 'nightly', description: null, status: 'NEW' },
   ...{ created: at, updated: at, instance_id: 'orders', source: { id: 'orders', type: 'instance' }, parent_id: null },
   ...{ size: null, size_bytes: null, locationRef: null, whole_in: [], verified_at: null, verified_by: null },
+  restore_tests: [],
   ...{ datastore: { type: 'postgresql', version: '18', version_id: '18' }, is_automated: 0, type: 'full' },
   ...{ schedule_id: null, checksum: null, made_full: null, full_because: null, lineage: null, another_server: null },
   ...{ encrypted_for: null, warnings: [], progress: 0, attempt: 0, fault: null, retry_at: null, retry_until: null },

@@ -9,6 +9,7 @@ import { Instant } from '../parts/instant.js';
 import { Mark, type Tone } from '../parts/mark.js';
 import { Problem, useRead } from '../parts/reading.js';
 import { Scrolled } from '../parts/scrolled.js';
+import { Tested } from '../parts/tested.js';
 import { scheduleAddress } from '../route.js';
 import type { Shown } from '../shown.js';
 import { bytesOf, left } from '../sizes.js';
@@ -114,6 +115,7 @@ function Copies({ backup, now }: { backup: BackupResource; now: Date }) {
             <th scope="col">Bytes</th>
             <th scope="col">Verified</th>
             <th scope="col">By</th>
+            <th scope="col">Restore from there</th>
           </tr>
         </thead>
         <tbody>
@@ -125,6 +127,7 @@ function Copies({ backup, now }: { backup: BackupResource; now: Date }) {
               </td>
               <td>{bytesOf(backup.size_bytes)}</td>
               <Verified at={backup.verified_at} by={backup.verified_by} now={now} />
+              <TestedFrom region={region} backup={backup} now={now} />
             </tr>
           ))}
           {backup.copies.map((copy) => (
@@ -135,6 +138,7 @@ function Copies({ backup, now }: { backup: BackupResource; now: Date }) {
               </td>
               <td>{bytesOf(copy.size_bytes)}</td>
               <Verified at={copy.verified_at} by={copy.verified_by} now={now} />
+              <TestedFrom region={copy.region} backup={backup} now={now} />
             </tr>
           ))}
         </tbody>
@@ -149,6 +153,14 @@ function Verified({ at, by, now }: { at: string | null; by: CopyResource['verifi
       <td>{at ? <Instant at={at} now={now} /> : <span class="quiet">not proven</span>}</td>
       <td>{by === null ? '' : by === 'read' ? 'reading it back' : 'the store alone'}</td>
     </>
+  );
+}
+
+function TestedFrom({ region, backup, now }: { region: string; backup: BackupResource; now: Date }) {
+  return (
+    <td>
+      <Tested tests={backup.restore_tests.filter((test) => test.region === region)} now={now} />
+    </td>
   );
 }
 

@@ -6,7 +6,8 @@ import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
 import { Scrolled } from '../parts/scrolled.js';
 import { Search } from '../parts/search.js';
-import { inOrder, nameOf, type Stand, sought, standOf, standWords } from '../restorable.js';
+import { Tested } from '../parts/tested.js';
+import { inOrder, nameOf, type Stand, sought, standOf, standWords, testStandOf, testWords } from '../restorable.js';
 import { backupAddress, scheduleAddress } from '../route.js';
 import { FirstSchedule } from './first-schedule.js';
 
@@ -31,7 +32,7 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
           ? 'Looking for backups…'
           : `Restorable in ${restorable + old} of ${restorable + old + nothing} places, in ${old} of these from an old backup.`}
       </p>
-      <Search label="Search" hint="name, old, nothing, owed" typed={setText} />
+      <Search label="Search" hint="name, old, nothing, owed, tested" typed={setText} />
       <Scrolled label="What can be restored, by schedule and region">
         <table>
           <caption>The newest backup that can be restored, by schedule and region. Times are in UTC.</caption>
@@ -78,7 +79,12 @@ export function Restorable({ known, accountId, now }: { known: Known; accountId:
 /** What is sought in. */
 function textOf(row: RestorableResource, now: Date): string {
   const regions = row.regions.map((region) =>
-    [region.region, standWords[standOf(region, now)][1], missingWords(region)].join(' '),
+    [
+      region.region,
+      standWords[standOf(region, now)][1],
+      testWords[testStandOf(region.restore_tests)][1],
+      missingWords(region),
+    ].join(' '),
   );
   return [nameOf(row), row.id, row.paused ? 'paused' : '', ...regions].join(' ');
 }
@@ -86,7 +92,7 @@ function textOf(row: RestorableResource, now: Date): string {
 function Cell({ region, row, now }: { region: RestorableRegion | undefined; row: RestorableResource; now: Date }) {
   if (!region) return <Mark tone="quiet">Not told</Mark>;
   const [tone, word] = standWords[standOf(region, now)];
-  const { newest, owed, lost, failed } = region;
+  const { newest, owed, lost, failed, restore_tests: tests } = region;
   const missing = missingWords(region);
   return (
     <>
@@ -105,6 +111,7 @@ function Cell({ region, row, now }: { region: RestorableRegion | undefined; row:
           </p>
         </>
       )}
+      {(newest || tests.length > 0) && <Tested tests={tests} now={now} />}
       {!newest && row.has_older && <p class="quiet">None of the newest 400 backups is here.</p>}
       {owed + lost + failed > 0 && <Mark tone={lost + failed > 0 ? 'bad' : 'busy'}>{missing}</Mark>}
     </>

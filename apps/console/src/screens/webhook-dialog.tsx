@@ -98,7 +98,7 @@ function Inputs({ webhook }: { webhook: WebhookResource | null }) {
       <p id={hintId} class="quiet">
         {webhook
           ? `Empty, it stays the one at ${webhook.url_origin}. A URL is never shown again.`
-          : 'It begins with https. It may be a secret, so it is never shown again.'}
+          : 'It begins with https; for mail it is smtps://USER:PASSWORD@HOST?from=A@B&to=C@D. It may be a secret, so it is never shown again.'}
       </p>
       <label for={formatId}>What is sent</label>
       <select id={formatId} name="format">

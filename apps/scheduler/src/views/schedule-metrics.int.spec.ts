@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { streamOf } from '@strongroom/contracts';
+import { type NewEvent, streamOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
-import { ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
+import { RestoreTests, ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
 import { Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
@@ -14,6 +14,7 @@ const context = { requestId: 'request', correlationId: 'request', causationId: n
 let database: TestDatabase;
 let dataSource: DataSource;
 let late: string;
+let instanceOfLate = '';
 
 beforeAll(async () => {
   database = await createTestDatabase();
@@ -32,7 +33,30 @@ beforeAll(async () => {
       ...{ claims: [], releases: [] },
     });
     late = scheduleId;
+    instanceOfLate = instanceId;
   }
+  const backupId = ids.next();
+  const ofBackup = { backupId, instanceId: instanceOfLate, scheduleId: late, region: 'IAD' };
+  const test = (seconds: number): NewEvent => ({
+    type: 'RestoreTested',
+    data: { ...ofBackup, seconds, proof: 'tables-read' },
+  });
+  const fault = { code: 'object-altered', reason: 'altered' };
+  const events: NewEvent[] = [
+    test(4),
+    test(2),
+    { type: 'RestoreTestFailed', data: { ...ofBackup, seconds: 1, ...fault } },
+  ];
+  await ledger.append({
+    ...{
+      stream: streamOf('backup', backupId),
+      expectedVersion: 0,
+      accountId: 'acme',
+      instanceId: instanceOfLate,
+      context,
+    },
+    ...{ events: events.map((event) => ({ id: ids.next(), ...event })), claims: [], releases: [] },
+  });
   await new Views(dataSource, ledger).catchUp('acme');
   await dataSource.query(
     `update schedule_outcome set active_since = active_since - interval '2 days' where schedule_id = $1`,
@@ -47,7 +71,8 @@ afterAll(async () => {
 function measured(metricSchedules: number): Metrics {
   const metrics = new Metrics();
   const outcomes = new ScheduleOutcomes(dataSource);
-  measureSchedules({ metrics, outcomes, config: { alarms: { metricSchedules }, homeRegion: 'DFW' } });
+  const restoreTests = new RestoreTests(dataSource);
+  measureSchedules({ metrics, outcomes, restoreTests, config: { alarms: { metricSchedules }, homeRegion: 'DFW' } });
   return metrics;
 }
 const shownIn = (text: string) => [
@@ -63,6 +88,9 @@ it('no more schedules than the limit have series, the late one has, and it is to
   for (const region of ['DFW', 'IAD']) {
     expect(text).toContain(`last_restorable_seconds{account="acme",schedule="${late}",region="${region}"}`);
   }
+  const tested = text.match(/^strongroom_schedule_restore_tested_seconds\{.*$/gm) ?? [];
+  expect(tested).toEqual([expect.stringContaining(`{account="acme",schedule="${late}",region="IAD"} `)]);
+  expect(Number(tested[0]?.split(' ')[1])).toBeGreaterThan(Date.now() / 1_000 - 600);
 });
 
 it('with a limit of 0 no schedule has a series, and those that are late are counted all the same', async () => {

@@ -4,12 +4,19 @@
  * late come before all others: an alarm that goes by them is not lost among a million schedules.
  */
 import { slotIntervalMs } from '@strongroom/domain';
-import type { Restorable, ScheduleOutcome, ScheduleOutcomes } from '@strongroom/read-model';
+import type {
+  Restorable,
+  RestoreTests,
+  ScheduleOutcome,
+  ScheduleOutcomes,
+  TestOfSchedule,
+} from '@strongroom/read-model';
 import type { Metrics } from '@strongroom/runtime';
 
 export interface ScheduleMetricsParts {
   metrics: Metrics;
   outcomes: ScheduleOutcomes;
+  restoreTests: RestoreTests;
   config: { alarms: { metricSchedules: number }; homeRegion: string };
 }
 
@@ -18,11 +25,14 @@ const firstFrom = 1.25 * slotIntervalMs;
 const alarmFrom = 1.5 * slotIntervalMs;
 /** All schedules are counted no more often. */
 const countedEveryMs = 60_000;
+/** Of so many backups of an instance the tested restores are looked through, those that were tested last. */
+const mostTested = 400;
 const endings = ['completed', 'failed', 'skipped', 'missed'] as const;
 
 interface Reading {
   outcomes: ScheduleOutcome[];
   restorable: Restorable[];
+  tests: TestOfSchedule[];
 }
 
 export function measureSchedules(parts: ScheduleMetricsParts): void {
@@ -67,6 +77,21 @@ export function measureSchedules(parts: ScheduleMetricsParts): void {
       }
     },
   });
+  metrics.gauge({
+    name: 'strongroom_schedule_restore_tested_seconds',
+    help: "When a restore of a schedule's instance from a region was tested last and passed, in seconds since 1970, as somebody has told it; absent before the first.",
+    labels: [...perSchedule, 'region'],
+    measure: async (gauge) => {
+      const { outcomes: shown, tests } = await read();
+      const accounts = new Map(shown.map(({ scheduleId, accountId }) => [scheduleId, accountId]));
+      gauge.reset();
+      for (const { scheduleId, test } of tests) {
+        const account = accounts.get(scheduleId);
+        if (account !== undefined && test.fault === null)
+          gauge.set({ account, schedule: scheduleId, region: test.region }, Date.parse(test.at) / 1_000);
+      }
+    },
+  });
   metrics.counter({
     name: 'strongroom_schedule_runs_total',
     help: 'Runs of a schedule by how they ended. They are counted in the database, so every scheduler tells the same.',
@@ -101,12 +126,13 @@ function labelsOf({ accountId, scheduleId }: ScheduleOutcome): { account: string
 }
 
 /** All metrics of one answer share one reading. */
-function sharedReading({ outcomes, config }: ScheduleMetricsParts): () => Promise<Reading> {
+function sharedReading({ outcomes, restoreTests, config }: ScheduleMetricsParts): () => Promise<Reading> {
   let reading: Promise<Reading> | undefined;
   const read = async (): Promise<Reading> => {
     const shown = await outcomes.first(config.alarms.metricSchedules, firstFrom);
     const ids = shown.map(({ scheduleId }) => scheduleId);
-    return { outcomes: shown, restorable: await outcomes.restorable(ids, config.homeRegion) };
+    const restorable = await outcomes.restorable(ids, config.homeRegion);
+    return { outcomes: shown, restorable, tests: await restoreTests.ofSchedules(ids, mostTested) };
   };
   return () => {
     reading ??= read().finally(() => {

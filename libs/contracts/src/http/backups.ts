@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
 import type { Right } from '../rights.js';
-import { addedLater, idInBody, links, optional, regions, text, utcTime } from './fields.js';
+import { addedLater, fault, idInBody, links, optional, regions, text, utcTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
+import { restoreTest, restoreTestedRequest } from './restore-tests.js';
 
 const name = text(1, 64).refine((value) => /[\p{L}\p{N}]/u.test(value), {
   error: 'must have at least one letter or digit',
@@ -49,6 +50,7 @@ export const backupActionRequest = z.union([
   approveDeletionRequest,
   holdRequest,
   liftHoldRequest,
+  restoreTestedRequest,
 ]);
 
 /** The right that each action needs. An action is the one field of its body. */
@@ -58,6 +60,7 @@ const rightOfAction = {
   'approve-deletion': 'backup.approve-deletion',
   hold: 'backup.hold',
   'lift-hold': 'backup.hold',
+  'restore-tested': 'backup.restore-test',
 } as const satisfies Record<string, Right>;
 export type BackupAction = keyof typeof rightOfAction;
 
@@ -70,9 +73,6 @@ export function backupActionIn(body: unknown): BackupAction {
 function isBackupAction(name: string): name is BackupAction {
   return Object.hasOwn(rightOfAction, name);
 }
-
-/** Why something failed: `code` is for programs, `message` is for people. */
-export const fault = z.object({ code: z.string(), message: z.string() });
 
 /** Why a backup does not continue the history of the one before it: its server is another one, or was set back. */
 export const anotherServer = z.object({
@@ -184,6 +184,8 @@ export const backupResource = z.object({
   /** When the bytes in the region where it was made were last proven; null before it is completed, and while they are lost. */
   verified_at: utcTime.nullable(),
   verified_by: verifiedBy.nullable(),
+  /** For each region, the newest restore of this backup that was tested and passed, and the newest that failed; the newest first. */
+  restore_tests: z.array(restoreTest),
   datastore: z.object({ type: z.string(), version: z.string(), version_id: z.string() }),
   is_automated: z.union([z.literal(0), z.literal(1)]),
   type: z.enum(['full', 'incremental']),
@@ -299,13 +301,14 @@ export const deleteBackupsId = {
 
 export const postBackupsIdAction = {
   name: 'postBackupsIdAction',
-  rights: ['backup.copy', 'backup.restore-deleted', 'backup.approve-deletion', 'backup.hold'],
+  rights: ['backup.copy', 'backup.restore-deleted', 'backup.approve-deletion', 'backup.hold', 'backup.restore-test'],
   rightsFor: (body) => [rightOfAction[backupActionIn(body)]],
   method: 'POST',
   path: `${accountPath}/backups/{id}/action`,
-  summary: 'Copy a backup to a region, bring a deleted one back, put one on hold, or approve a deletion',
+  summary:
+    'Copy a backup to a region, bring a deleted one back, put one on hold, approve a deletion, or tell of a tested restore',
   notes:
-    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. Each has a right of its own, and all but copy-backup are for an admin by default.',
+    'copy-backup also puts a backup back into the region where it was made. restore-deleted brings a deleted backup back, with what it is built on and with what was deleted together with any of these. hold keeps a backup from being deleted until lift-hold. approve-deletion is for a second person, where the operator wants one for the deletion of many backups; it approves everything that was deleted together. restore-tested tells that the backup was restored from a region for a test: with a `proof` when that went well, with a `fault` when it failed. It is a statement of whoever tells it, and a region that does not hold the backup is a 422. Each has a right of its own, and all but copy-backup and restore-tested are for an admin by default.',
   status: 202,
   request: backupActionRequest,
   faults: ['unprocessableEntity'],
@@ -315,6 +318,17 @@ export const postBackupsIdAction = {
     { name: 'hold', request: { hold: { reason: 'Case 4711' } } },
     { name: 'lift', request: { 'lift-hold': {} } },
     { name: 'approve', request: { 'approve-deletion': {} } },
+    { name: 'tested', request: { 'restore-tested': { region: 'DFW', seconds: 240, proof: 'tables-read' } } },
+    {
+      name: 'test-failed',
+      request: {
+        'restore-tested': {
+          region: 'DFW',
+          seconds: 12,
+          fault: { code: 'object-altered', message: 'An object is not what was stored.' },
+        },
+      },
+    },
   ],
 } as const satisfies Operation;
 

@@ -48,6 +48,9 @@ export const zonelessTime = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/)
 /** Every other time: RFC 3339 in UTC. */
 export const utcTime = z.iso.datetime();
 
+/** Why something failed: `code` is for programs, `message` is for people. */
+export const fault = z.object({ code: z.string(), message: z.string() });
+
 export const link = z.object({ rel: z.string(), href: z.string() });
 
 /** The link to the next page; empty when there is no next page. */

@@ -1,9 +1,10 @@
 /** The schemas and the operation of what can be restored: for each schedule, the newest restorable backup in each region. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { fault, verifiedBy } from './backups.js';
-import { links, utcTime, zonelessTime } from './fields.js';
+import { verifiedBy } from './backups.js';
+import { fault, links, utcTime, zonelessTime } from './fields.js';
 import { accountPath, type Operation } from './operation.js';
+import { restoreTest } from './restore-tests.js';
 
 /** How many of the newest backups of an instance are looked through for one that a region can restore. */
 export const mostLookedThrough = 400;
@@ -41,6 +42,11 @@ export const restorableRegion = z.object({
   lost: z.int(),
   /** How many it was not given, because their copies have failed. */
   failed: z.int(),
+  /**
+   * The newest restore from there that was tested and passed, and the newest that failed; the newest first. It may be of another backup of
+   * the instance than the newest, and of one that is not there any more.
+   */
+  restore_tests: z.array(restoreTest),
 });
 export type RestorableRegion = z.infer<typeof restorableRegion>;
 
@@ -82,7 +88,7 @@ export const getRestorable = {
   path: `${accountPath}/restorable`,
   summary: 'List what can be restored from where, by schedule',
   notes:
-    'For each schedule, and each region, the newest backup of its instance that the region holds with everything that it is built on. `owed`, `lost` and `failed` count what the region does not hold and should. The newest 400 backups of the instance are looked through; `has_older` says that there are more. A page has as many schedules as a page of schedules.',
+    'For each schedule, and each region, the newest backup of its instance that the region holds with everything that it is built on. `owed`, `lost` and `failed` count what the region does not hold and should. The newest 400 backups of the instance are looked through; `has_older` says that there are more. `restore_tests` tells when a restore of the instance from that region was tested last, and how long it took. A page has as many schedules as a page of schedules.',
   status: 200,
   response: restorableResponse,
   query: ['limit', 'marker', 'instance_id'],

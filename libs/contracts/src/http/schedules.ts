@@ -1,8 +1,8 @@
 /** The schemas and the operations of schedules. A response has the fields of the reference page, and `paused` and `version`. */
 import { z } from 'zod';
 import { regionName } from '../primitives.js';
-import { delay, failedAttempt, fault, fullBecause, madeFull, notDeletedBecause } from './backups.js';
-import { hasField, idInBody, integer, links, optional, regions, text, utcTime, zonelessTime } from './fields.js';
+import { delay, failedAttempt, fullBecause, madeFull, notDeletedBecause } from './backups.js';
+import { fault, hasField, idInBody, integer, links, optional, regions, text, utcTime, zonelessTime } from './fields.js';
 import { accountPath, exampleId, type Operation } from './operation.js';
 
 const dayOfWeek = integer(0, 7);

@@ -35,6 +35,8 @@ const usual: { [T in EventType]?: EventData<T> } = {
     ...{ sha256: 'a'.repeat(64), copyTo: ['IAD'], startedAt: slotAt },
   },
   BackupFailed: { ...ids, ...fault, attempt: 1 },
+  RestoreTested: { ...ids, region: 'IAD', seconds: 240, proof: 'tables-read' },
+  RestoreTestFailed: { ...ids, ...fault, region: 'IAD', seconds: 12 },
   BackupDeletionMarked: { ...ids, trigger: 'request', rootId: backupId, purgeAt: retryAt },
   BackupDeletionReverted: { ...ids, rootId: backupId },
   BackupDeletionApproved: { ...ids, rootId: backupId },
@@ -238,6 +240,24 @@ const cases: [reason: string, type: EventType, changes: object, sentence: string
     'BackupHeld',
     {},
     "anna put the backup on hold: nobody can delete it, and retention can't either. The auditors want it.",
+  ],
+  [
+    'restore-tested-files',
+    'RestoreTested',
+    { proof: 'files-compared' },
+    'anna restored the backup from IAD for a test: in 240 s every file was compared with the manifest. No server was started.',
+  ],
+  [
+    'restore-tested',
+    'RestoreTested',
+    {},
+    'anna restored the backup from IAD for a test: in 240 s a server started on it, and every table was read.',
+  ],
+  [
+    'restore-test-failed',
+    'RestoreTestFailed',
+    {},
+    'anna tried to restore the backup from IAD for a test, and that failed after 12 s (server-unreachable). No answer.',
   ],
   ['hold-lifted', 'BackupHoldLifted', {}, 'anna lifted the hold on the backup.'],
   [

@@ -156,6 +156,26 @@ export const reasonsOfBackups: ReasonsOf<'backup'> = {
     },
   ],
   BackupFailed: [{ reason: 'failed', sentence: 'The backup failed, and is not tried again ({code}). {reason}' }],
+  RestoreTested: [
+    {
+      reason: 'restore-tested-files',
+      sentence:
+        '{actor} restored the backup from {region} for a test: in {seconds} s every file was compared with the manifest. No server was started.',
+      holds: ({ proof }) => proof === 'files-compared',
+    },
+    {
+      reason: 'restore-tested',
+      sentence:
+        '{actor} restored the backup from {region} for a test: in {seconds} s a server started on it, and every table was read.',
+    },
+  ],
+  RestoreTestFailed: [
+    {
+      reason: 'restore-test-failed',
+      sentence:
+        '{actor} tried to restore the backup from {region} for a test, and that failed after {seconds} s ({code}). {reason}',
+    },
+  ],
   BackupDeletionMarked: [
     {
       reason: 'deleted-by-retention',
