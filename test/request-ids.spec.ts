@@ -201,8 +201,7 @@ describe('a request that makes a backup and its copies', () => {
       for (const status of await Promise.all(Array.from({ length: 50 }, ask))) statuses.add(status);
     }
     expect(statuses).toEqual(new Set([200]));
-    const metrics = await (await fetch(new URL('/metrics', api.privateUrl))).text();
-    const lost = Number(/^strongroom_spans_lost_total(?:\{[^}]*\})? (\d+)/m.exec(metrics)?.[1]);
+    const lost = Number(/^strongroom_spans_lost_total(?:\{[^}]*\})? (\d+)/m.exec(await api.metrics())?.[1]);
     expect(lost).toBeGreaterThanOrEqual(asked - 2_048);
     collector.hangs = false;
   }, 120_000);
