@@ -66,6 +66,7 @@ const seldom: Readonly<Record<string, string>> = {
   'audit_export update': 'the audit goes to a file or to syslog, too',
   'webhook_secret update': 'what is secret of a webhook is sealed anew',
   'webhook_secret delete': 'what nobody needs is removed after an hour',
+  'restore_test_view delete': 'the views are folded anew, and no event tells of a test that is there',
   'slot_timer delete': 'a schedule is gone',
   'slot_timer update': 'a slot was due',
 };
@@ -97,6 +98,11 @@ it('each service writes what it may write, and nothing is refused to it', async 
   const scheduleId = await deployment.schedule(api, instanceId);
   const first = await deployment.runNow(api, scheduleId);
   await deployment.untilCopied(api, first);
+  for (const seconds of [60, 70]) {
+    await client.backups.tellRestoreTest(first, { region: 'IAD', seconds, proof: 'tables-read' });
+    // The view has it from then on.
+    expect((await client.backups.get(first)).restore_tests).toMatchObject([{ seconds }]);
+  }
   const asked = { name: 'by hand', instance: instanceId, parent_id: first };
   const { id: second } = await client.backups.create(asked, { idempotencyKey: 'the-second' });
   await deployment.until(api, second, ({ status }) => status === 'COMPLETED');
