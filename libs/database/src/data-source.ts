@@ -106,7 +106,8 @@ export async function migrate(dataSource: DataSource): Promise<ServiceName[]> {
       await dataSource.runMigrations();
       return await applyGrants(holder);
     } finally {
-      await holder.query('select pg_advisory_unlock($1)', [migrationLock]);
+      // A connection that was lost has lost its lock, and what stood in the way is thrown already.
+      if (!holder.isReleased) await holder.query('select pg_advisory_unlock($1)', [migrationLock]);
     }
   } finally {
     await holder.release();
