@@ -377,7 +377,7 @@ async function main() {
       ],
       isQuiet,
       notes: [
-        'An event waits until a batch before it is at the broker, for the relay’s look at the ledger, at most 10 ms, and for its own batch. The broker, PostgreSQL, the relay, the appends and the subscriber share two cores, so the slowest of a hundred events are those that meet a collection of garbage, or a turn of another process, in one of the five.',
+        'An event waits until a batch before it is at the broker, for the relay’s look at the ledger, at most 10 ms, and for its own batch. The broker, PostgreSQL, the relay, the appends and the subscriber share two cores.',
         `The subscriber got ${verdict.more} messages more than once; the backlog is sent again in each round.`,
       ],
       raw: { drained, fast, took: { p50, p99, count: took.length }, statements },

@@ -69,7 +69,10 @@ export class WebhookCursors {
     private readonly leaseMs: number,
   ) {}
 
-  /** Has webhooks delivered to from now on. One that was stopped goes on where it stopped, and one that is under way is left alone. @returns the accounts of those that begin */
+  /**
+   * Has webhooks delivered to from now on. One that was stopped goes on where it stopped, and one that is under way is left alone.
+   * @returns the accounts of those that begin
+   */
   async begin(webhooks: readonly Begun[]): Promise<string[]> {
     const rows: unknown = await this.dataSource.query(
       `insert into webhook_cursor as c (webhook_id, account_id, position)

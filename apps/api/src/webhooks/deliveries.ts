@@ -1,5 +1,5 @@
 /** What became of the newest deliveries of each webhook. It is for people to look at: nothing is decided by it. */
-import type { DeliveryResource, RecordedEvent } from '@strongroom/contracts';
+import { type DeliveryResource, deliveryResource, type RecordedEvent } from '@strongroom/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { PageAsked } from '../edge/paging.js';
@@ -10,18 +10,9 @@ import type { SendOutcome } from './sender.js';
 export const mostDeliveries = 1_000;
 
 const columns = 'event_id, event_type, state, attempts, http_status, fault, duration_ms, first_at, last_at';
-const deliveryRow = z
-  .object({
-    event_id: z.string(),
-    event_type: z.string(),
-    state: z.enum(['waiting', 'delivered', 'failed']),
-    attempts: z.int(),
-    http_status: z.int().nullable(),
-    fault: z.object({ code: z.string(), message: z.string() }).nullable(),
-    duration_ms: z.int(),
-    first_at: z.date(),
-    last_at: z.date(),
-  })
+const deliveryRow = deliveryResource
+  .omit({ id: true, first_attempt: true, last_attempt: true })
+  .extend({ event_id: z.string(), first_at: z.date(), last_at: z.date() })
   .transform(
     ({ event_id: id, first_at, last_at, ...rest }): DeliveryResource => ({
       ...{ id, ...rest, first_attempt: utc(first_at), last_attempt: utc(last_at) },

@@ -37,31 +37,42 @@ export function goTogether(format: WebhookFormat, url: { protocol: string }): bo
 /** @throws {HttpFault} badRequest when nothing is sent to such a URL, as far as that is known without looking up its host */
 export function judgedUrl(text: string, format: WebhookFormat, reach: Pick<Reach, 'whyNot'>): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (format === 'email') return judgedMailUrl(url, reach);
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw refused('must be a URL with https.');
-  if (url.username !== '' || url.password !== '') throw refused('must have no user and no password.');
-  if (url.hash !== '') throw refused('must have no fragment.');
+  const scheme: Scheme = format === 'email' ? mail : http;
+  scheme.mustBe(url);
   const why = reach.whyNot(endpointOf(url));
   if (why?.field === 'host') throw refused(why.why);
-  if (why) throw refused('must begin with https: events are sent in clear to no other machine.');
+  if (why) throw refused(scheme.inClear);
   return url;
 }
 
-function judgedMailUrl(url: URL | undefined, reach: Pick<Reach, 'whyNot'>): URL {
-  if (!url) throw refused('must be a URL with smtps: or smtp:, such as smtps://mail.example.com?from=A@B&to=C@D.');
-  let endpoint: ReturnType<typeof endpointOf>;
-  try {
-    mailRouteOf(url);
-    endpoint = endpointOf(url);
-  } catch (error) {
-    if (error instanceof RangeError) throw refused(`${error.message}.`);
-    throw error;
-  }
-  const why = reach.whyNot(endpoint);
-  if (why?.field === 'host') throw refused(why.why);
-  if (why) throw refused('must not have tls=disable: mail is sent in clear to no other machine.');
-  return url;
+interface Scheme {
+  /** @throws {HttpFault} */
+  mustBe: (url: URL | undefined) => asserts url is URL;
+  /** What is said of a URL that would be sent to without TLS. */
+  inClear: string;
 }
+
+const http: Scheme = {
+  mustBe(url) {
+    if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw refused('must be a URL with https.');
+    if (url.username !== '' || url.password !== '') throw refused('must have no user and no password.');
+    if (url.hash !== '') throw refused('must have no fragment.');
+  },
+  inClear: 'must begin with https: events are sent in clear to no other machine.',
+};
+
+const mail: Scheme = {
+  mustBe(url) {
+    if (!url) throw refused('must be a URL with smtps: or smtp:, such as smtps://mail.example.com?from=A@B&to=C@D.');
+    try {
+      mailRouteOf(url);
+    } catch (error) {
+      if (error instanceof RangeError) throw refused(`${error.message}.`);
+      throw error;
+    }
+  },
+  inClear: 'must not have tls=disable: mail is sent in clear to no other machine.',
+};
 
 function refused(why: string): HttpFault {
   return new HttpFault('badRequest', `webhook.url: ${why}`);

@@ -27,3 +27,27 @@ export function Dialog({
     </dialog>
   );
 }
+
+/** What ends a dialog. @param act what the first button does; without it, it submits the form around it */
+export function DialogButtons({
+  word,
+  isBusy = false,
+  act,
+  closed,
+}: {
+  word: string;
+  isBusy?: boolean;
+  act?: () => void;
+  closed: () => void;
+}) {
+  return (
+    <p class="buttons">
+      <button type={act ? 'button' : 'submit'} class="main" disabled={isBusy} onClick={act}>
+        {word}
+      </button>
+      <button type="button" onClick={closed}>
+        Cancel
+      </button>
+    </p>
+  );
+}

@@ -3,7 +3,7 @@ import type { WebhookResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
 import { call, whyNotChanged } from '../api/call.js';
 import { deleteWebhooksId } from '../api/operations.js';
-import { Dialog } from '../parts/dialog.js';
+import { Dialog, DialogButtons } from '../parts/dialog.js';
 import { Problem } from '../parts/reading.js';
 import { webhooksAddress } from '../route.js';
 
@@ -43,14 +43,7 @@ export function DeleteDialog({ accountId, webhook, closed }: Asked) {
           onInput={({ currentTarget }) => setTyped(currentTarget.value)}
         />
         <Problem of={problem} />
-        <p class="buttons">
-          <button type="submit" class="main">
-            Delete
-          </button>
-          <button type="button" onClick={closed}>
-            Cancel
-          </button>
-        </p>
+        <DialogButtons word="Delete" closed={closed} />
       </form>
     </Dialog>
   );

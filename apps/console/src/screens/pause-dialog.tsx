@@ -3,7 +3,7 @@ import type { ScheduleResource } from '@strongroom/contracts';
 import { useId, useState } from 'preact/hooks';
 import { call, whyNotChanged } from '../api/call.js';
 import { putSchedulesId } from '../api/operations.js';
-import { Dialog } from '../parts/dialog.js';
+import { Dialog, DialogButtons } from '../parts/dialog.js';
 
 export interface NamedSchedule {
   schedule: ScheduleResource;
@@ -78,14 +78,7 @@ export function PauseDialog({ accountId, asked, pauses, changed, closed }: Asked
             <p key={each}>{each}</p>
           ))}
         </div>
-        <p class="buttons">
-          <button type="submit" class="main" disabled={isBusy}>
-            {doing}
-          </button>
-          <button type="button" onClick={() => closed(false)}>
-            Cancel
-          </button>
-        </p>
+        <DialogButtons word={doing} isBusy={isBusy} closed={() => closed(false)} />
       </form>
     </Dialog>
   );

@@ -3,7 +3,7 @@ import type { RotatedSecret, WebhookResource } from '@strongroom/contracts';
 import { useRef, useState } from 'preact/hooks';
 import { call, messageOf } from '../api/call.js';
 import { postWebhooksIdSecret } from '../api/operations.js';
-import { Dialog } from '../parts/dialog.js';
+import { Dialog, DialogButtons } from '../parts/dialog.js';
 import { Problem } from '../parts/reading.js';
 import { Secret } from '../parts/secret.js';
 import { utcMinute } from '../times.js';
@@ -47,14 +47,7 @@ export function RotateDialog({ accountId, webhook: { id, name }, changed, closed
             receiver can change it.
           </p>
           <Problem of={problem} />
-          <p class="buttons">
-            <button type="button" class="main" disabled={isBusy} onClick={() => void rotate()}>
-              Make a new secret
-            </button>
-            <button type="button" onClick={closed}>
-              Cancel
-            </button>
-          </p>
+          <DialogButtons word="Make a new secret" isBusy={isBusy} act={() => void rotate()} closed={closed} />
         </>
       )}
     </Dialog>

@@ -3,7 +3,7 @@ import type { EventType, UpdateWebhookRequest, WebhookFormat, WebhookResource } 
 import { useId, useRef, useState } from 'preact/hooks';
 import { call, whyNotChanged } from '../api/call.js';
 import { eventTypes, patchWebhooksId, postWebhooks } from '../api/operations.js';
-import { Dialog } from '../parts/dialog.js';
+import { Dialog, DialogButtons } from '../parts/dialog.js';
 import { Problem } from '../parts/reading.js';
 import { Secret } from '../parts/secret.js';
 import { formatWords } from '../webhooks.js';
@@ -65,14 +65,7 @@ export function WebhookDialog({ accountId, webhook: current, changed, closed }: 
         >
           <Inputs webhook={webhook} />
           <Problem of={problem} />
-          <p class="buttons">
-            <button type="submit" class="main" disabled={isBusy}>
-              {webhook ? 'Change' : 'Create'}
-            </button>
-            <button type="button" onClick={closed}>
-              Cancel
-            </button>
-          </p>
+          <DialogButtons word={webhook ? 'Change' : 'Create'} isBusy={isBusy} closed={closed} />
         </form>
       )}
     </Dialog>

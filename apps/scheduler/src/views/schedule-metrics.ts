@@ -3,6 +3,7 @@
  * this process, so that every scheduler tells the same. There are series for a limited number of schedules, and those whose success is
  * late come before all others: an alarm that goes by them is not lost among a million schedules.
  */
+import { mostLookedThrough } from '@strongroom/contracts';
 import { slotIntervalMs } from '@strongroom/domain';
 import type {
   Restorable,
@@ -25,8 +26,6 @@ const firstFrom = 1.25 * slotIntervalMs;
 const alarmFrom = 1.5 * slotIntervalMs;
 /** All schedules are counted no more often. */
 const countedEveryMs = 60_000;
-/** Of so many backups of an instance the tested restores are looked through, those that were tested last. */
-const mostTested = 400;
 const endings = ['completed', 'failed', 'skipped', 'missed'] as const;
 
 interface Reading {
@@ -132,7 +131,7 @@ function sharedReading({ outcomes, restoreTests, config }: ScheduleMetricsParts)
     const shown = await outcomes.first(config.alarms.metricSchedules, firstFrom);
     const ids = shown.map(({ scheduleId }) => scheduleId);
     const restorable = await outcomes.restorable(ids, config.homeRegion);
-    return { outcomes: shown, restorable, tests: await restoreTests.ofSchedules(ids, mostTested) };
+    return { outcomes: shown, restorable, tests: await restoreTests.ofSchedules(ids, mostLookedThrough) };
   };
   return () => {
     reading ??= read().finally(() => {
