@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 
 const idLine = Buffer.from('\nid: ');
 const idLength = 36;
+const lineFeed = 10;
 let streams = [];
 
 class Subscriber {
@@ -32,8 +33,8 @@ class Subscriber {
     for (let at = text.indexOf(idLine); at !== -1; at = text.indexOf(idLine)) {
       const end = at + idLine.length + idLength;
       if (text.length < end + 2) break;
-      // The first id of a stream is that of the place where it begins.
-      if (text.toString('latin1', end, end + 6) === '\nevent') {
+      // The first id of a stream is that of the place where it begins: an empty line follows. A part may end after any byte.
+      if (text[end + 1] !== lineFeed) {
         this.events += 1;
         this.digest.update(text.subarray(at + idLine.length, end));
       }

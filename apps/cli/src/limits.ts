@@ -10,7 +10,7 @@ const mebibyte = 1_048_576;
 
 export function list({ json = false }: { json?: boolean }): Promise<void> {
   return onLimits(async (limits) => {
-    const [rates, caps] = [await limits.read(), await limits.readCaps()];
+    const { rates, caps } = await limits.read();
     if (json) return sayJson({ bytesPerSecond: Object.fromEntries(rates), atATime: Object.fromEntries(caps) });
     if (rates.size + caps.size === 0)
       say(

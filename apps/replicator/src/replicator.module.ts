@@ -81,8 +81,9 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       intervalMs: transferLimitsMs,
       log,
       pass: async () => {
-        parts.traffic.setLimits(await parts.limits.read());
-        parts.traffic.setCaps(await parts.limits.readCaps());
+        const { rates, caps } = await parts.limits.read();
+        parts.traffic.setLimits(rates);
+        parts.traffic.setCaps(caps);
       },
     }),
     ...work,

@@ -24,7 +24,7 @@ it('limits of transfers are set, changed, lifted and unset', async () => {
   await limits.set('DFW:ORD', 5_000);
   await limits.set('ORD', 10_000_000);
   await limits.set('IAD', null);
-  expect(await limits.read()).toEqual(
+  expect((await limits.read()).rates).toEqual(
     new Map([
       ['DFW:ORD', 5_000],
       ['IAD', null],
@@ -33,7 +33,7 @@ it('limits of transfers are set, changed, lifted and unset', async () => {
   );
   expect(await limits.unset('ORD')).toBe(true);
   expect(await limits.unset('ORD')).toBe(false);
-  expect([...(await limits.read()).keys()]).toEqual(['DFW:ORD', 'IAD']);
+  expect([...(await limits.read()).rates.keys()]).toEqual(['DFW:ORD', 'IAD']);
 });
 
 it('numbers of transfers at a time are set beside them, changed, lifted and unset', async () => {
@@ -44,12 +44,12 @@ it('numbers of transfers at a time are set beside them, changed, lifted and unse
     ['LON', null],
     ['ORD', 2],
   ]);
-  expect(await limits.readCaps()).toEqual(set);
-  expect((await limits.read()).has('ORD')).toBe(false);
+  expect((await limits.read()).caps).toEqual(set);
+  expect((await limits.read()).rates.has('ORD')).toBe(false);
   await expect(limits.setCap('ORD', 0)).rejects.toThrow('check constraint');
   expect(await limits.unsetCap('LON')).toBe(true);
   expect(await limits.unsetCap('LON')).toBe(false);
-  expect([...(await limits.readCaps()).keys()]).toEqual(['ORD']);
+  expect([...(await limits.read()).caps.keys()]).toEqual(['ORD']);
 });
 
 it('processes that share a limit are given pieces of time one after the other, and what nobody asked for is not made up for', async () => {

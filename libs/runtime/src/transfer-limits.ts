@@ -7,30 +7,31 @@ import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { within } from './metrics.js';
 
-const limitRows = z.array(
-  z.object({
-    scope: z.string(),
-    bytes_per_second: z.coerce.number().positive().nullable(),
-  }),
+/** What operators have set. null: no limit, whatever the settings say. */
+export interface SetLimits {
+  /** Bytes a second, by what they limit. */
+  rates: Map<string, number | null>;
+  /** How many transfers of a process at a time, by region. */
+  caps: Map<string, number | null>;
+}
+
+const setRows = z.array(
+  z.object({ is_rate: z.boolean(), scope: z.string(), most: z.coerce.number().positive().nullable() }),
 );
-const capRows = z.array(z.object({ region: z.string(), at_a_time: z.int().positive().nullable() }));
 const grantRows = z.array(z.object({ in_ms: z.coerce.number() })).length(1);
 
 export class TransferLimits {
   constructor(protected readonly dataSource: DataSource) {}
 
-  /** Bytes a second, by what they limit. null: no limit, whatever the settings say. */
-  async read(): Promise<Map<string, number | null>> {
+  async read(): Promise<SetLimits> {
     const found: unknown = await this.dataSource.query(
-      'select scope, bytes_per_second from transfer_limit order by scope',
+      `select true as is_rate, scope, bytes_per_second as most from transfer_limit
+       union all select false, region, at_a_time from transfer_cap order by is_rate, scope`,
     );
-    return new Map(limitRows.parse(found).map((row) => [row.scope, row.bytes_per_second]));
-  }
-
-  /** How many transfers of a process at a time, by region. null: as many as there are, whatever the settings say. */
-  async readCaps(): Promise<Map<string, number | null>> {
-    const found: unknown = await this.dataSource.query('select region, at_a_time from transfer_cap order by region');
-    return new Map(capRows.parse(found).map((row) => [row.region, row.at_a_time]));
+    const rows = setRows.parse(found);
+    const of = (isRate: boolean) =>
+      new Map(rows.filter((row) => row.is_rate === isRate).map(({ scope, most }) => [scope, most]));
+    return { rates: of(true), caps: of(false) };
   }
 
   /**
