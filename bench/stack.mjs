@@ -1,5 +1,6 @@
 /** The stack of `npm start`, for measurements: without a demo, with its data on the disk. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,8 @@ import { freePort } from '../dist/libs/server-processes/src/index.js';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const apps = ['api', 'scheduler', 'replicator'];
 const sampleMs = 250;
+/** The first start may build an S3 server. */
+const longestStartMs = 600_000;
 
 /** A tool of PostgreSQL's own, where the tests have fetched them. */
 export function postgresTool(name) {
@@ -45,17 +48,19 @@ export class Workplace {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+    const ended = once(stack, 'exit');
     this.undo.push(async () => {
       stack.kill('SIGTERM');
-      await new Promise((resolve) => stack.once('exit', resolve));
+      await ended;
     });
-    for (let waited = 0; waited < 120_000; waited += sampleMs) {
+    for (let waited = 0; waited < longestStartMs; waited += sampleMs) {
+      if (stack.exitCode !== null) throw new Error(`the stack ended with ${stack.exitCode}`);
       const file = join(data, 'stack.json');
       const known = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { pids: {} };
       if (apps.every((app) => known.pids[app])) return known;
       await delay(sampleMs);
     }
-    throw new Error('the stack did not start within two minutes');
+    throw new Error(`the stack did not start within ${longestStartMs / 60_000} minutes`);
   }
 }
 
