@@ -83,6 +83,7 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       pass: async () => {
         parts.traffic.setLimits(await parts.limits.read());
         parts.traffic.setCaps(await parts.limits.readCaps());
+        await parts.inForce.tell(parts.replicator, parts.traffic.inForce());
       },
     }),
     ...work,
