@@ -22,6 +22,8 @@ const runners: readonly [RegExp, readonly ServiceName[]][] = [
   [/^libs\/runtime\/src\/server-logins/, ['api', 'scheduler']],
   // Copies alone find out that a region is away.
   [/^libs\/runtime\/src\/region-outages/, ['replicator']],
+  // They alone make copies.
+  [/^libs\/runtime\/src\/limits-in-force/, ['replicator']],
   // The command line does it with the role of the owner.
   [/^libs\/runtime\/src\/set-transfer-limits/, []],
   [/^libs\/runtime\//, workers],

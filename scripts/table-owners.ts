@@ -43,6 +43,7 @@ export const ownerOfTable: Readonly<Record<string, string>> = {
   set_aside: 'libs/runtime/',
   transfer_budget: 'libs/runtime/',
   transfer_cap: 'libs/runtime/',
+  transfer_in_force: 'libs/runtime/',
   transfer_limit: 'libs/runtime/',
 
   changed_credential: 'libs/credentials/',

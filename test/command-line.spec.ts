@@ -303,7 +303,7 @@ describe('a backup', () => {
 
 it("lists the regions, and sends a request of one's own", async () => {
   expect((await run(['region', 'list', '--plain'])).out).toBe(
-    'DFW\tyes\tno\t-\t-\nIAD\tno\tyes\t-\t-\nORD\tno\tyes\t-\t-\n',
+    'DFW\tyes\tno\t-\t-\t0\t0 B/s\t-\nIAD\tno\tyes\t-\t-\t0\t0 B/s\t-\nORD\tno\tyes\t-\t-\t0\t0 B/s\t-\n',
   );
   expect(await document('region', 'list')).toEqual(await document('api', 'regions'));
   expect(await document('api', '/')).toMatchObject({ versions: [{ status: 'CURRENT' }] });

@@ -311,6 +311,17 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
     ...rulesOfExplanations,
     ...rulesOfPreviews,
     ...rulesOfRestorable,
+    {
+      rule: '`GET /regions` (+) has for each region `copying`, the copies that bring bytes there now with the bytes a second of the last ten seconds, and `limits`, what holds them back as the replicators have told it within the last minute.',
+      shown: [
+        api('service/regions.int.spec.ts', 'tell how many copies of the account come there now, and how fast'),
+        api('service/regions.int.spec.ts', 'tell a token of some instances of the copies of these instances alone'),
+        api(
+          'service/regions.int.spec.ts',
+          'tell what holds copies to them back, as the replicators have told it, and null when none has',
+        ),
+      ],
+    },
     ...rulesOfWebhooks,
     {
       rule: 'Events are listed by marker, and streamed live. A stream goes on after `Last-Event-ID`.',

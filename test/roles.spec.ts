@@ -54,6 +54,7 @@ const seldom: Readonly<Record<string, string>> = {
   'region_outage delete': 'a region is back',
   'transfer_rate insert': 'a copy of 16 MiB or more was made',
   'transfer_rate update': 'another one was made between the same regions',
+  'transfer_in_force update': 'twenty seconds have gone by, or its limits are others',
   'transfer_budget insert': 'a limit of transfers is set',
   'transfer_budget update': 'a limit of transfers is set',
   'server_login insert': 'the other service has logged in there first',

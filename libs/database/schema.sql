@@ -278,6 +278,8 @@ create table job (
   -- The readers, which are versions, that could not read a stream of the job. They leave it to the others until passed_until.
   passed_by text[],
   passed_until timestamp with time zone,
+  -- How fast the job has moved bytes lately, as its holder tells with each renewal. Null: it has moved none yet.
+  bytes_per_second bigint,
   constraint job_pkey PRIMARY KEY (kind, id)
 );
 CREATE INDEX job_held ON job USING btree (kind, account_id, lease_owner) WHERE (lease_owner IS NOT NULL);
@@ -606,6 +608,15 @@ create table transfer_cap (
   constraint transfer_cap_at_a_time_check CHECK (((at_a_time >= 1) AND (at_a_time <= 1000)))
 );
 
+-- The limits of transfers that each replicator keeps to: of its settings, of operators, and of stores that are busy. A process without limits has a row too.
+create table transfer_in_force (
+  process text not null,
+  limits jsonb not null,
+  -- A row that is a minute old is of a process that has ended.
+  told_at timestamp with time zone not null default now(),
+  constraint transfer_in_force_pkey PRIMARY KEY (process)
+);
+
 -- What operators have set for transfers by "strongroom limits": of a region, of a pair of regions as DFW:ORD, or of each process. It counts before STRONGROOM_TRANSFER_LIMITS.
 create table transfer_limit (
   scope text not null,
@@ -902,7 +913,8 @@ begin
   ), leased as (
     -- A lease that is still there has lapsed: one that is given back is taken off.
     update job set attempt = job.attempt + 1, failures = job.failures + (job.lease_until is not null)::integer,
-      lease_owner = by_owner, lease_until = now() + for_ms * interval '1 ms', lease_ms = for_ms, done_bytes = 0
+      lease_owner = by_owner, lease_until = now() + for_ms * interval '1 ms', lease_ms = for_ms, done_bytes = 0,
+      bytes_per_second = null
     from free where job.kind = free.kind and job.id = free.id
     returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.passed_by, free.rank, free.place
   ), turned as (

@@ -3,7 +3,14 @@ import { expect } from '@jest/globals';
 import { createDataSource } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
 import { wakeReaders } from '@strongroom/ledger';
-import { type ConfigOf, openService, type Service, type ServiceOptions, SetTransferLimits } from '@strongroom/runtime';
+import {
+  type ConfigOf,
+  LimitsInForce,
+  openService,
+  type Service,
+  type ServiceOptions,
+  SetTransferLimits,
+} from '@strongroom/runtime';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually } from './eventually.js';
@@ -81,6 +88,19 @@ export class ReadyService {
       await this.measures((text) => expect(text).toEqual(expect.stringContaining(`${cap} 1\n`)));
       await limits.unsetCap('DFW');
       await this.measures((text) => expect(text).not.toContain(cap));
+    } finally {
+      await operator.destroy();
+    }
+  }
+
+  /** Has an operator limit the process while it runs, and waits until it has told that it keeps to that. */
+  async tellsLimits(): Promise<void> {
+    const operator = await createDataSource({ url: this.database.url, applicationName: 'operator' }).initialize();
+    const limits = new LimitsInForce(operator);
+    const ofProcess = { scope: 'process', bytesPerSecond: 7_000_000, atATime: null, requestsAtATime: null };
+    try {
+      await new SetTransferLimits(operator).set('process', 7_000_000);
+      await eventually(async () => expect(await limits.known()).toContainEqual(ofProcess), { withinMs: 30_000 });
     } finally {
       await operator.destroy();
     }

@@ -32,8 +32,10 @@ import {
   type IdentityConfig,
   Jobs,
   keyRingOf,
+  LimitsInForce,
   type Logger,
   loggerToken,
+  MovingJobs,
   messageOfOutage,
   RegionOutages,
   type RuntimeParts,
@@ -90,6 +92,7 @@ import { ScheduleRoutes } from './schedules/routes.js';
 import { Runs } from './schedules/runs.js';
 import { Housekeeping } from './service/housekeeping.js';
 import { Readable } from './service/readable.js';
+import { RegionResources } from './service/regions.js';
 import { ServiceRoutes } from './service/routes.js';
 import { WebhookCommands } from './webhooks/commands.js';
 import { ofWebhooks } from './webhooks/module.js';
@@ -126,7 +129,7 @@ const ofEdge = [
 ];
 const ofSchedules = [ScheduleChecks, ScheduleCommands, SchedulePreviews, ScheduleResources, Runs, RestorableResources];
 const ofBackups = [BackupCommands, Copying, DeletionCommands, RestoreTesting, BackupResources, StorageQuota];
-const ofCopies = [CopyResources, Regions];
+const ofCopies = [CopyResources, Regions, RegionResources];
 const ofInstances = [InstanceCommands, InstanceResources];
 const ofStreams: Provider[] = [
   LiveStreams,
@@ -162,6 +165,8 @@ const ofDatabase: Provider[] = [
   Ledger,
   ExplainingEvents,
   Jobs,
+  MovingJobs,
+  LimitsInForce,
   Schedules,
   ScheduleTexts,
   SlotRuns,

@@ -2,16 +2,20 @@
  * What the console knows of the account. It is read once, page by page, and then kept up to date by the stream of events: an event says what has
  * changed, and that is read again. Requests do not grow with schedules times regions.
  */
-import type { EventResource, InstanceResource, RestorableResource, ScheduleResource } from '@strongroom/contracts';
+import type {
+  EventResource,
+  InstanceResource,
+  RegionResource,
+  RestorableResource,
+  ScheduleResource,
+} from '@strongroom/contracts';
 import { call, messageOf, pagesOf, Refused } from './api/call.js';
 import { listen } from './api/live.js';
 import { getInstances, getRegions, getRestorable, getSchedules } from './api/operations.js';
 
-export type Region = { name: string; home: boolean; outage: { message: string; since: string } | null };
-
 export interface Known {
   /** The home region first. */
-  regions: readonly Region[];
+  regions: readonly RegionResource[];
   /** What can be restored, by schedule. */
   restorable: ReadonlyMap<string, RestorableResource>;
   schedules: ReadonlyMap<string, ScheduleResource>;
@@ -39,6 +43,8 @@ const nothingKnown: Known = {
 
 /** No more pages of a list are read. */
 export const mostPages = 50;
+/** So many rows are asked for at first, which is more than a screen shows: a large page is there later. */
+const firstRows = 20;
 /** So many of the events that were heard are kept. */
 const mostEvents = 500;
 /** Events that come close together are read for together. */
@@ -118,9 +124,9 @@ export class Account {
 
   private async readAll(): Promise<void> {
     const parts = { accountId: this.id };
-    const { regions } = await call(getRegions, { parts });
-    this.learn({ regions: [...regions].sort((a, b) => Number(b.home) - Number(a.home) || (a.name < b.name ? -1 : 1)) });
-    await this.readLists();
+    // The first rows need both, so nobody waits for one of them before the other is asked for.
+    const regions = this.readRegions();
+    await Promise.all([regions, this.readLists(regions)]);
     if (this.known.restorable.size === 0) {
       const { instances } = await call(getInstances, { parts, query: { limit: 1 } });
       this.learn({ anInstance: instances[0] ?? null });
@@ -128,10 +134,17 @@ export class Account {
     this.learn({ reading: 'done' });
   }
 
-  private async readLists(): Promise<void> {
+  private async readRegions(): Promise<void> {
+    const { regions } = await call(getRegions, { parts: { accountId: this.id } });
+    this.learn({ regions: homeFirst(regions) });
+  }
+
+  /** @param before what must be known before anything of the lists is shown */
+  private async readLists(before?: Promise<void>): Promise<void> {
     const parts = { accountId: this.id };
     const restorable = new Map<string, RestorableResource>();
-    for await (const page of pagesOf(getRestorable, { parts }, mostPages)) {
+    for await (const page of pagesOf(getRestorable, { parts }, mostPages, firstRows)) {
+      await before;
       for (const each of page.restorable) restorable.set(each.id, each);
       if (this.known.reading !== 'done') this.learn({ restorable: new Map(restorable) });
     }
@@ -177,6 +190,11 @@ export class Account {
     this.known = { ...this.known, ...news };
     this.told();
   }
+}
+
+/** The regions by name, the home region first. */
+export function homeFirst(regions: readonly RegionResource[]): RegionResource[] {
+  return [...regions].sort((a, b) => Number(b.home) - Number(a.home) || (a.name < b.name ? -1 : 1));
 }
 
 /** The map with these in the place of what belongs to the instance. */

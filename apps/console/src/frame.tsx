@@ -1,6 +1,6 @@
 /** What every screen is in: where one can go, whether what is shown is live, the theme, and the way out. */
 import type { ConsoleSession } from '@strongroom/contracts';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Account, type Known } from './account.js';
 import { Mark } from './parts/mark.js';
 import { nameOf } from './restorable.js';
@@ -27,7 +27,8 @@ export function Frame({ session, signedOut }: { session: ConsoleSession; signedO
   const [now, setNow] = useState(() => new Date());
   const account = useRef<Account>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  // Reading begins before anything is drawn.
+  useLayoutEffect(() => {
     const opened = new Account(
       accountId,
       () => setKnown(opened.known),

@@ -2,8 +2,8 @@
 import './console.css';
 import type { ConsoleSession } from '@strongroom/contracts';
 import { render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { call, Refused } from './api/call.js';
+import { useLayoutEffect, useState } from 'preact/hooks';
+import { call, messageOf, Refused } from './api/call.js';
 import { deleteConsoleSession, getConsoleSession } from './api/operations.js';
 import { Frame } from './frame.js';
 import { SignIn } from './screens/sign-in.js';
@@ -11,17 +11,15 @@ import { chooseTheme, chosenTheme } from './theme.js';
 
 type State = { is: 'asking' } | { is: 'out'; why: string | null } | { is: 'in'; session: ConsoleSession };
 
+/** It is asked before anything is drawn. */
+const atFirst: Promise<State> = call(getConsoleSession).then(
+  ({ session }) => ({ is: 'in', session }),
+  (error: unknown) => ({ is: 'out', why: error instanceof Refused && error.status === 401 ? null : messageOf(error) }),
+);
+
 function Console() {
   const [state, setState] = useState<State>({ is: 'asking' });
-  useEffect(() => {
-    call(getConsoleSession).then(
-      ({ session }) => setState({ is: 'in', session }),
-      (error: unknown) => {
-        const isOut = error instanceof Refused && error.status === 401;
-        setState({ is: 'out', why: isOut ? null : error instanceof Refused ? error.message : String(error) });
-      },
-    );
-  }, []);
+  useLayoutEffect(() => void atFirst.then(setState), []);
   const signOut = async (why: string | null) => {
     // Whatever comes of it, this page forgets what it has shown.
     setState({ is: 'out', why });

@@ -67,6 +67,7 @@ export function inOrder(restorable: Iterable<RestorableResource>): RestorableRes
 /** Those that have every word that is sought. */
 export function sought<T>(rows: readonly T[], text: string, textOf: (row: T) => string): T[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return [...rows];
   return rows.filter((row) => {
     const has = textOf(row).toLowerCase();
     return words.every((word) => has.includes(word));

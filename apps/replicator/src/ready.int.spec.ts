@@ -20,4 +20,6 @@ describe('a replicator', () => {
   });
 
   it('takes the limits of transfers that an operator sets while it runs', () => service.takesLimits());
+
+  it('tells which limits of transfers it keeps to', () => service.tellsLimits());
 });

@@ -8,6 +8,7 @@ import {
   Jobs,
   type JobWorkParts,
   KnownVaults,
+  LimitsInForce,
   PutBack,
   processName,
   RegionOutages,
@@ -36,6 +37,7 @@ export interface ReplicatorParts extends Omit<Runtime, 'health'>, JobWorkParts {
   vaults: Vaults;
   /** The limits of transfers that operators set, and what keeps to them. */
   limits: TransferLimits;
+  inForce: LimitsInForce;
   traffic: Traffic;
   away: AwayRegions;
   verifications: Verifications;
@@ -89,6 +91,7 @@ export async function replicatorParts(runtime: Runtime, dataSource: DataSource):
     views,
     vaults,
     limits,
+    inForce: new LimitsInForce(dataSource),
     traffic,
     replicator,
     owner: replicator,

@@ -84,6 +84,7 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
         const { rates, caps } = await parts.limits.read();
         parts.traffic.setLimits(rates);
         parts.traffic.setCaps(caps);
+        await parts.inForce.tell(parts.replicator, parts.traffic.inForce());
       },
     }),
     ...work,

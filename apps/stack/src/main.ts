@@ -10,7 +10,7 @@ import { FolderTaken, LauncherLock } from './launcher-lock.js';
 import { parseOptions, type StackOptions, UsageFault } from './options.js';
 import { Stack } from './stack.js';
 import { Terminal } from './terminal.js';
-import { tryRestore } from './trial.js';
+import { type Trial, tryRestore } from './trial.js';
 
 const exitFault = 1;
 const exitUsage = 2;
@@ -72,7 +72,7 @@ async function demonstrate(running: Stack, options: StackOptions, stop: AbortSig
     const backup = await runDemo(running.file, terminal, stop);
     if (!backup) return;
     report(backup, running.file.current.homeRegion, terminal);
-    if (isFirst) await tellTrial(running, backup, stop);
+    if (isFirst) await tellTrials(running, backup, stop);
     howToGoOn(running, options, backup.id);
   } catch (error) {
     if (stop.aborted) return;
@@ -82,31 +82,48 @@ async function demonstrate(running: Stack, options: StackOptions, stop: AbortSig
   }
 }
 
-/** Later starts show the same demo, and what was restored once is not tried at each of them. */
-async function tellTrial({ file, keys }: Stack, { id, copies }: BackupResource, stop: AbortSignal): Promise<void> {
-  const region = copies.find(({ verified }) => verified)?.region;
-  const vault = region && file.current.vaults[region];
-  if (region === undefined || vault === undefined) return;
-  terminal.draw([dim(`  The copy in ${region} is restored for a trial …`)]);
+/**
+ * Restores the backup from each region that has it, one after the other: each needs a server for itself. Later starts show the same demo, and
+ * what was restored once is not tried at each of them.
+ */
+async function tellTrials(running: Stack, { id, whole_in }: BackupResource, stop: AbortSignal): Promise<void> {
+  terminal.say('');
+  let isShown = false;
+  for (const region of whole_in) {
+    const vault = running.file.current.vaults[region];
+    if (vault === undefined) continue;
+    const isTold = await tellTrial(running, { backupId: id, region, vault }, stop);
+    if (stop.aborted) return;
+    isShown ||= isTold;
+  }
+  if (isShown)
+    terminal.say(dim('    By strongroom verify --restore --tell: the console shows that a restore was tested.'));
+}
+
+/** @returns whether the service was told of it */
+async function tellTrial(
+  { file, keys }: Stack,
+  place: Pick<Trial, 'backupId' | 'region' | 'vault'>,
+  stop: AbortSignal,
+): Promise<boolean> {
+  const { region } = place;
+  terminal.draw([dim(`  The backup is restored from ${region} for a trial …`)]);
   const { api: url, accountId: account, tokens } = file.current;
   const service = { url, account, token: tokens.admin };
-  const trial = { backupId: id, region, vault, identity: keys.backupKeyFile, service };
-  const outcome = await tryRestore(projectFolder, trial, stop);
-  if (stop.aborted) return;
-  terminal.settle();
+  const outcome = await tryRestore(projectFolder, { ...place, identity: keys.backupKeyFile, service }, stop);
+  if (stop.aborted) return false;
+  terminal.draw([]);
   if ('notTested' in outcome) {
-    terminal.say('', `  ${yellow('!')} The restore could not be tried: ${outcome.notTested}`);
-    return;
+    terminal.say(`  ${yellow('!')} The restore from ${region} could not be tried: ${outcome.notTested}`);
+    return false;
   }
   const { tables, rows, seconds, notTold } = outcome;
   const read = `a server started on it, and all ${tables} tables with ${rows.toLocaleString('en')} rows were read`;
   terminal.say(
-    '',
     `  ${green('✓')} Restored from ${region} for a trial in ${seconds} s: ${read}. Nothing of it is left.`,
-    notTold === undefined
-      ? dim('    By strongroom verify --restore --tell: the console shows that a restore was tested.')
-      : `  ${yellow('!')} The console does not show it: ${notTold}`,
+    ...(notTold === undefined ? [] : [`  ${yellow('!')} The console does not show it: ${notTold}`]),
   );
+  return notTold === undefined;
 }
 
 function howToGoOn({ file, logs, keys }: Stack, { data }: StackOptions, backupId: string): void {

@@ -90,6 +90,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
       refused_login: ['select', 'insert', 'delete'],
       server_login: whole,
       region_outage: read,
+      transfer_in_force: read,
       verification: read,
       webhook_secret: whole,
       webhook_cursor: whole,
@@ -118,7 +119,7 @@ export const grants: Readonly<Record<ServiceName, Granted>> = {
     appends: ['instance', 'backup', 'copy'],
   },
   replicator: {
-    tables: { ...ofWorkers, region_outage: whole, transfer_rate: kept, verification: whole },
+    tables: { ...ofWorkers, region_outage: whole, transfer_in_force: whole, transfer_rate: kept, verification: whole },
     functions: appending,
     appends: ['copy'],
   },

@@ -68,8 +68,10 @@ import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js
 import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
 import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
+import { SpeedsOfJobs1700000000129 } from './migrations/0129-speeds-of-jobs.js';
 import { OutcomesByStatement1700000000130 } from './migrations/0130-outcomes-by-statement.js';
 import { RestoreTests1700000000131 } from './migrations/0131-restore-tests.js';
+import { LimitsInForce1700000000132 } from './migrations/0132-limits-in-force.js';
 import { DueWebhooks1700000000134 } from './migrations/0134-due-webhooks.js';
 import { AuditedWebhooks1700000000135 } from './migrations/0135-audited-webhooks.js';
 
@@ -143,8 +145,10 @@ export const migrations = [
   ReadsByOneProcess1700000000122,
   Webhooks1700000000123,
   ReasonsOfPauses1700000000128,
+  SpeedsOfJobs1700000000129,
   OutcomesByStatement1700000000130,
   RestoreTests1700000000131,
+  LimitsInForce1700000000132,
   DueWebhooks1700000000134,
   AuditedWebhooks1700000000135,
 ] as const;

@@ -237,6 +237,16 @@ export class Copies {
     return copies;
   }
 
+  /** Those of the copies that are of backups of one of the instances. */
+  async ofInstances(ids: readonly string[], instanceIds: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await this.dataSource.manager.find(copyTable, {
+      where: { id: In(ids), instanceId: In(instanceIds) },
+      select: { id: true },
+    });
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** The regions of every copy of the backup, also of those that are being deleted. */
   async regionsOf(backupId: string): Promise<string[]> {
     const rows = await this.dataSource.manager.find(copyTable, { where: { backupId }, select: { region: true } });

@@ -16,8 +16,11 @@ export interface CopyOptions {
   attempt: number;
   /** The backup's SHA-256 as it is in the ledger. */
   expectedSha256: string;
-  /** Called with the number of bytes written since the last call. */
-  progress?: (bytes: number) => void;
+  /**
+   * Called with the number of bytes that are there since the last call.
+   * @param isBrought false when an earlier attempt has brought them, or the store has copied them by itself
+   */
+  progress?: (bytes: number, isBrought: boolean) => void;
   /** Called whenever bytes move. The copy goes on when what it returns has come true. */
   moves?: (bytes: number) => Promise<void> | undefined;
   signal: AbortSignal;
@@ -70,7 +73,7 @@ async function transfer(upload: VaultUpload, options: CopyOptions): Promise<Seal
       inside,
       read: (range) => passing(from.readLent(backupId, object.name, range), options, between),
       skipped: (bytes) => {
-        options.progress?.(bytes);
+        options.progress?.(bytes, false);
         // What the store does by itself can't be held up. A permit that is over ends the copy elsewhere.
         options.moves?.(bytes)?.catch(() => {});
       },
@@ -121,7 +124,7 @@ async function* passing(
     await between(chunk.length);
     await moves?.(chunk.length);
     yield chunk;
-    progress?.(chunk.length);
+    progress?.(chunk.length, true);
   }
 }
 

@@ -83,6 +83,32 @@ describe('the number of transfers at a time', () => {
   });
 });
 
+it('what holds transfers back is told by what it limits, as long as it counts', () => {
+  const traffic = new Traffic({ first: new Map([['DFW:ORD', 5_000]]), atATime: new Map([['DFW', 4]]) });
+  const none = { bytesPerSecond: null, atATime: null, requestsAtATime: null };
+  const first = [
+    { ...none, scope: 'DFW', atATime: 4 },
+    { ...none, scope: 'DFW:ORD', bytesPerSecond: 5_000 },
+  ];
+  expect(traffic.inForce()).toEqual(first);
+  traffic.setLimits(
+    new Map([
+      ['process', 70],
+      ['DFW:ORD', null],
+      ['ORD', 60],
+    ]),
+  );
+  traffic.setCaps(new Map([['ORD', 2]]));
+  expect(traffic.inForce()).toEqual([
+    { ...none, scope: 'DFW', atATime: 4 },
+    { ...none, scope: 'ORD', bytesPerSecond: 60, atATime: 2 },
+    { ...none, scope: 'process', bytesPerSecond: 70 },
+  ]);
+  traffic.setLimits(new Map());
+  traffic.setCaps(new Map());
+  expect(traffic.inForce()).toEqual(first);
+});
+
 describe.each(kinds)('a limit of transfers in %s', (_, open) => {
   it('holds for backups, copies, verifications and restores, and for the region that each of them is in', async () => {
     const { given, budgetOf } = counted();

@@ -55,6 +55,7 @@ describeWithBrowser('the console, in a browser', () => {
     await page.goto(`${gateway.url}${getConsole.path}`);
     await page.getByLabel('Token').waitFor();
     expect(await faults()).toEqual([]);
+    await picture('sign-in');
     await page.getByLabel('Token').fill('wrong');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').filter({ hasText: 'This token is not known here.' }).waitFor();
@@ -302,15 +303,6 @@ describeWithBrowser('the console, in a browser', () => {
     expect(await command()).toBe(`npx strongroom restore ${full} --from IAD --to ./restored`);
     await page.keyboard.press('Escape');
     expect(await focused()).toBe('Restore');
-  });
-
-  it('shows what the regions are owed, and what the API does not tell of them', async () => {
-    await page.getByRole('link', { name: 'Regions' }).click();
-    expect(await cell('IAD', 'Owed')).toBe('1');
-    expect(await cell('DFW', 'State')).toBe('Reached');
-    await page.getByText('The API tells neither').waitFor();
-    expect(await faults()).toEqual([]);
-    await picture('regions');
   });
 
   it('tests whether an instance is reached, and tells what is missing', async () => {

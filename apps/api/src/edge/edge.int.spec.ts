@@ -364,11 +364,12 @@ describe('the service', () => {
       [since],
     );
     const outage = { code: 'vault-unavailable', message: 'It is away.', since: since.toISOString() };
+    const idle = { copying: { copies: 0, bytes_per_second: 0 }, limits: null };
     expect((await gateway.call(getRegions, { as: 'observer' })).body).toEqual({
       regions: [
-        { name: 'DFW', home: true, copies: false, outage: null },
-        { name: 'IAD', home: false, copies: true, outage: null },
-        { name: 'ORD', home: false, copies: true, outage },
+        { name: 'DFW', home: true, copies: false, outage: null, ...idle },
+        { name: 'IAD', home: false, copies: true, outage: null, ...idle },
+        { name: 'ORD', home: false, copies: true, outage, ...idle },
       ],
     });
     await gateway.dataSource.query('delete from region_outage');

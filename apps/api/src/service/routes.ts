@@ -10,13 +10,13 @@ import {
   getV10,
   getVersions,
 } from '@strongroom/contracts';
-import { type AppConfig, configToken, type QuotaKind, quotaOf, RegionOutages } from '@strongroom/runtime';
+import { type AppConfig, configToken, type QuotaKind, quotaOf } from '@strongroom/runtime';
 import type { Asked } from '../edge/asked.js';
 import { asJson, Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
-import { utc } from '../edge/times.js';
 import { docsPage, docsPolicy, docsScript } from './docs-page.js';
 import { openApiDocument } from './open-api.js';
+import { RegionResources } from './regions.js';
 
 const released = '2026-11-24T00:00:00Z';
 const mayBeKept = { 'cache-control': 'public, max-age=300' };
@@ -26,7 +26,7 @@ export class ServiceRoutes {
   constructor(
     @Inject(configToken) private readonly config: AppConfig,
     @Inject(Paging) private readonly paging: Paging,
-    @Inject(RegionOutages) private readonly outages: RegionOutages,
+    @Inject(RegionResources) private readonly regionResources: RegionResources,
   ) {}
 
   @Handles(getVersions)
@@ -40,21 +40,8 @@ export class ServiceRoutes {
   }
 
   @Handles(getRegions)
-  async regions() {
-    const { vaults, homeRegion, copyRegions } = this.config;
-    const outages = await this.outages.known();
-    const outageOf = (region: string) => {
-      const found = outages.get(region);
-      return found ? { code: found.code, message: found.reason, since: utc(found.since) } : null;
-    };
-    return {
-      regions: [...vaults.keys()].map((name) => ({
-        name,
-        home: name === homeRegion,
-        copies: copyRegions.includes(name),
-        outage: outageOf(name),
-      })),
-    };
+  async regions({ caller }: Asked) {
+    return { regions: await this.regionResources.all(caller) };
   }
 
   @Handles(getLimits)

@@ -81,20 +81,30 @@ function messageIn(text: string): string | undefined {
   }
 }
 
+/** No service makes larger pages. */
+const mostItems = 1_000;
+
 interface Page {
   links: readonly { rel: string; href: string }[];
 }
 
-/** The pages of a list, each as large as the service makes them. No more than `most` are asked for. @throws {Refused} */
+/**
+ * The pages of a list, each as large as the service makes them.
+ * @param most no more pages are asked for
+ * @param first how many items the first page has at most
+ * @throws {Refused}
+ */
 export async function* pagesOf<A extends Page>(
   operation: Pick<Called, 'method' | 'path'> & { readonly of?: { readonly response: z.ZodType<A> } },
   { parts, query: filter, body }: Sent,
   most: number,
+  first = mostItems,
 ): AsyncGenerator<A, void, undefined> {
   const { method, path } = operation;
   let marker: string | undefined;
   for (let count = 0; count < most; count += 1) {
-    const query = { limit: 1_000, ...filter, ...(marker !== undefined && { marker }) };
+    const limit = count === 0 ? first : mostItems;
+    const query = { limit, ...filter, ...(marker !== undefined && { marker }) };
     const page: A = JSON.parse(await textOf({ method, path }, { parts, query, body }));
     yield page;
     const next = page.links.find(({ rel }) => rel === 'next');

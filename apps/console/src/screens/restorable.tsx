@@ -1,6 +1,6 @@
 /** Can I restore, from where? A row for each schedule, a column for each region. */
 import type { RestorableRegion, RestorableResource } from '@strongroom/contracts';
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Known } from '../account.js';
 import { Instant } from '../parts/instant.js';
 import { Mark } from '../parts/mark.js';
@@ -17,14 +17,14 @@ const firstRows = 100;
 export function Restorable({ known, accountId, now }: { known: Known; accountId: string; now: Date }) {
   const [text, setText] = useState('');
   const [most, setMost] = useState(firstRows);
+  const all = useMemo(() => inOrder(known.restorable.values()), [known.restorable]);
   if (known.restorable.size === 0 && known.reading !== 'restorable') {
     return <FirstSchedule known={known} accountId={accountId} />;
   }
-  const all = [...known.restorable.values()];
   const counts: Record<Stand, number> = { restorable: 0, old: 0, nothing: 0, 'not-wanted': 0 };
   for (const { regions } of all) for (const region of regions) counts[standOf(region, now)] += 1;
   const { restorable, old, nothing } = counts;
-  const rows = sought(inOrder(all), text, (row) => textOf(row, now));
+  const rows = sought(all, text, (row) => textOf(row, now));
   return (
     <>
       <p role="status" class="summary">

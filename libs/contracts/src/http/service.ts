@@ -16,11 +16,37 @@ export const versionResponse = z.object({ version });
 /** An outage that goes on: copies to the region wait until it is over. */
 export const regionOutage = z.object({ code: z.string(), message: z.string(), since: utcTime });
 
-export const regionsResponse = z.object({
-  regions: z.array(
-    z.object({ name: regionName, home: z.boolean(), copies: z.boolean(), outage: regionOutage.nullable() }),
-  ),
+/** The copies of the account to a region that bring bytes now, and how many bytes a second they bring together. */
+export const regionCopying = z.object({ copies: z.int().nonnegative(), bytes_per_second: z.int().nonnegative() });
+
+/** Null: it is not limited in this way. */
+const limited = z.int().positive().nullable();
+/** A limit of transfers that is in force. */
+export const transferLimit = z.object({
+  /** A region (`ORD`), what copies bring from one region to another (`DFW:ORD`), or each process (`process`). */
+  scope: z.string(),
+  bytes_per_second: limited,
+  /** How many transfers of a process move bytes there at a time. */
+  at_a_time: limited,
+  /** How many requests a process makes at a time to the store, which has answered that it is busy. */
+  requests_at_a_time: limited,
 });
+export type TransferLimit = z.infer<typeof transferLimit>;
+
+export const regionResource = z.object({
+  name: regionName,
+  home: z.boolean(),
+  /** Whether copies may be asked for to there. */
+  copies: z.boolean(),
+  outage: regionOutage.nullable(),
+  /** Null from an older service. */
+  copying: regionCopying.nullable(),
+  /** What holds copies to the region back. Null when no replicator has told its limits within a minute. */
+  limits: z.array(transferLimit).nullable(),
+});
+export type RegionResource = z.infer<typeof regionResource>;
+
+export const regionsResponse = z.object({ regions: z.array(regionResource) });
 
 const most = z.int().nonnegative();
 /** As in Trove, -1 is no limit. */
@@ -118,6 +144,8 @@ export const getRegions = {
   method: 'GET',
   path: `${accountPath}/regions`,
   summary: 'List the regions',
+  notes:
+    "`outage` is there while a region is away or full. `copying` has the copies of the account to the region that bring bytes now, and how many bytes a second they have brought together in the last ten seconds; what a store copies by itself, and what is read back, is not in it. `limits` has what holds copies to the region back, as the replicators have told within the last minute: the limit of the region's vault (`ORD`), of what copies bring from one region to it (`DFW:ORD`), and of each `process`. A limit has a number of bytes a second, of transfers at a time in each process, or of requests at a time to a store that has answered that it is busy. Where replicators keep to different limits, the lowest is shown. null: no replicator has told its limits.",
   status: 200,
   response: regionsResponse,
 } as const satisfies Operation;

@@ -112,7 +112,8 @@ begin
   ), leased as (
     -- A lease that is still there has lapsed: one that is given back is taken off.
     update job set attempt = job.attempt + 1, failures = job.failures + (job.lease_until is not null)::integer,
-      lease_owner = by_owner, lease_until = now() + for_ms * interval '1 ms', lease_ms = for_ms, done_bytes = 0
+      lease_owner = by_owner, lease_until = now() + for_ms * interval '1 ms', lease_ms = for_ms, done_bytes = 0,
+      bytes_per_second = null
     from free where job.kind = free.kind and job.id = free.id
     returning job.id, job.account_id, job.attempt, job.failures, job.asked, job.passed_by, free.rank, free.place
   ), turned as (

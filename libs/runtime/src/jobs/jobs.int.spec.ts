@@ -5,6 +5,7 @@ import { v7 } from 'uuid';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Jobs, type LeasedJob, type NewJob } from './jobs.js';
+import { MovingJobs } from './moving-jobs.js';
 
 describe('jobs', () => {
   let database: TestDatabase;
@@ -307,6 +308,30 @@ describe('jobs', () => {
     await jobs.retryIn(job, 0);
     await leaseOne('b');
     expect(await told()).toEqual({ doneBytes: 0, totalBytes: terabyte });
+  });
+
+  it('tell how fast they move bytes while they are held, and nothing of it when they begin again', async () => {
+    const moving = new MovingJobs(dataSource);
+    const told = () => moving.of('copy', '1234');
+    const { id } = copy();
+    await add(copy({ id }), copy({ accountId: '5678' }));
+    const [job, others] = await lease('a');
+    if (!job || !others) throw new Error('there was no job to lease');
+    const [own, other] = job.id === id ? [job, others] : [others, job];
+    expect(await told()).toEqual([]);
+    await jobs.renew(own, minute, { doneBytes: 10, bytesPerSecond: 5_000_000_000 });
+    await jobs.renew(other, minute, { doneBytes: 10, bytesPerSecond: 7 });
+    expect(await told()).toEqual([{ id, lane: 'IAD', bytesPerSecond: 5_000_000_000 }]);
+    await lapse(id);
+    expect(await told()).toEqual([]);
+    const again = await leaseOne('b');
+    expect(await told()).toEqual([]);
+    await jobs.renew(again, minute);
+    expect(await told()).toEqual([]);
+    await jobs.renew(again, minute, { doneBytes: 0, bytesPerSecond: 0 });
+    expect(await told()).toEqual([{ id, lane: 'IAD', bytesPerSecond: 0 }]);
+    await jobs.retryIn(again, 0);
+    expect(await told()).toEqual([]);
   });
 
   it('are counted lane by lane: waiting, held, deferred', async () => {

@@ -251,13 +251,13 @@ export class Jobs {
   async renew(
     job: LeasedJob,
     leaseMs: number,
-    progress?: { doneBytes: number; totalBytes?: number | null } | undefined,
+    progress?: { doneBytes: number; totalBytes?: number | null; bytesPerSecond?: number } | undefined,
   ): Promise<boolean> {
     return this.touch(
       job,
       `update job set lease_until = now() + $5 * interval '1 ms', lease_ms = $5,
-         done_bytes = coalesce($6::bigint, done_bytes), total_bytes = coalesce($7::bigint, total_bytes)`,
-      [leaseMs, progress?.doneBytes ?? null, progress?.totalBytes ?? null],
+         done_bytes = coalesce($6::bigint, done_bytes), total_bytes = coalesce($7::bigint, total_bytes), bytes_per_second = $8::bigint`,
+      [leaseMs, progress?.doneBytes ?? null, progress?.totalBytes ?? null, progress?.bytesPerSecond ?? null],
     );
   }
 

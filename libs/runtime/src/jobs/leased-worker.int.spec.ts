@@ -9,6 +9,7 @@ import { createLogger } from '../log.js';
 import { Jobs, type LeasedJob } from './jobs.js';
 import { LaneLooks } from './lane-looks.js';
 import { type Hold, type LeasedWork, LeasedWorker, type Performed } from './leased-worker.js';
+import { MovingJobs } from './moving-jobs.js';
 
 describe('a worker of leased jobs', () => {
   let database: TestDatabase;
@@ -221,6 +222,30 @@ describe('a worker of leased jobs', () => {
     finish();
     await eventually(async () => expect(await left()).toBe(0), soon);
     expect(holders).toHaveLength(1);
+  });
+
+  it('tells with each renewal how fast its work moves bytes, and not how fast what was there already is counted', async () => {
+    const [id = ''] = await add(1);
+    let finish = () => {};
+    const over = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    start(
+      'a',
+      async (_job, { progress }) => {
+        progress(9_000_000_000, null, 0);
+        await over;
+        return 'finished';
+      },
+      { leaseMs: Math.round(1_000 * patienceNow({ measured: true })) },
+    );
+    const moving = new MovingJobs(dataSource);
+    await eventually(
+      async () => expect(await moving.of('copy', '1')).toEqual([{ id, lane: '', bytesPerSecond: 0 }]),
+      soon,
+    );
+    finish();
+    await eventually(async () => expect(await left()).toBe(0), soon);
   });
 
   it('ends work whose lease was lost, and changes nothing of what the new holder does', async () => {

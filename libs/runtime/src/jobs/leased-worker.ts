@@ -8,13 +8,17 @@ import { outsideSpans } from '../tracing/spans.js';
 import { WorkLoop } from '../work-loop.js';
 import type { JobQuota, Jobs, LeasedJob } from './jobs.js';
 import { LaneLooks } from './lane-looks.js';
+import { RecentRate } from './recent-rate.js';
 
 /** What each work is given with its job. */
 export interface Hold {
   /** Aborted when the lease is lost or the process is to stop: the work ends as soon as it can and records nothing. */
   signal: AbortSignal;
-  /** Tells how far the work is. It is stored with the next renewal. */
-  progress(doneBytes: number, totalBytes: number | null): void;
+  /**
+   * Tells how far the work is. It is stored with the next renewal, and with it how fast bytes move.
+   * @param movedBytes how many of those that are done have moved. Default: all
+   */
+  progress(doneBytes: number, totalBytes: number | null, movedBytes?: number): void;
 }
 
 /**
@@ -161,13 +165,19 @@ export class LeasedWorker {
 
   private async hold(job: LeasedJob, stop: AbortController): Promise<void> {
     const over = new AbortController();
-    let at: { doneBytes: number; totalBytes: number | null } | undefined;
-    const renewing = this.renew(job, stop, over.signal, () => at);
+    let at: { doneBytes: number; totalBytes: number | null; movedBytes: number } | undefined;
+    const rate = new RecentRate(performance.now());
+    const renewing = this.renew(
+      job,
+      stop,
+      over.signal,
+      () => at && { ...at, bytesPerSecond: rate.at(performance.now(), at.movedBytes) },
+    );
     try {
       const performed = await this.work.perform(job, {
         signal: stop.signal,
-        progress: (doneBytes, totalBytes) => {
-          at = { doneBytes, totalBytes };
+        progress: (doneBytes, totalBytes, movedBytes = doneBytes) => {
+          at = { doneBytes, totalBytes, movedBytes };
         },
       });
       if (performed === 'finished') await this.jobs.finish(job);
@@ -200,7 +210,7 @@ export class LeasedWorker {
     job: LeasedJob,
     stop: AbortController,
     over: AbortSignal,
-    progress: () => { doneBytes: number; totalBytes: number | null } | undefined,
+    progress: () => { doneBytes: number; totalBytes: number | null; bytesPerSecond: number } | undefined,
   ): Promise<void> {
     const intervalMs = Math.min(1_000, this.work.leaseMs / 3);
     try {

@@ -2,7 +2,7 @@
  * What passes between this process and the vaults: counted, and within the limits of the operator. There are limits of a vault, of a pair
  * of regions and of the process. They may be changed while everything runs. Without any, nothing waits.
  */
-import type { Logger, Metrics } from '@strongroom/runtime';
+import type { LimitInForce, Logger, Metrics } from '@strongroom/runtime';
 import { StorePace } from '../object/store-pace.js';
 import { type Budget, OwnBudget, TokenBucket } from './token-bucket.js';
 import { type CapsByRegion, TransferPermits } from './transfer-permits.js';
@@ -129,6 +129,20 @@ export class Traffic {
     return [...this.paces.values()].flatMap(({ pace: { limit }, regions }) =>
       limit === undefined ? [] : [...regions].map((region): [string, number] => [region, limit]),
     );
+  }
+
+  /** All that holds transfers back in this process now, in order of scope. */
+  inForce(): LimitInForce[] {
+    const rates = new Map(this.limits());
+    const caps = this.permits.limits();
+    const requests = new Map(this.requestLimits());
+    const scopes = new Set([...rates.keys(), ...caps.keys(), ...requests.keys()]);
+    return [...scopes].sort().map((scope) => ({
+      scope,
+      bytesPerSecond: rates.get(scope) ?? null,
+      atATime: caps.get(scope) ?? null,
+      requestsAtATime: requests.get(scope) ?? null,
+    }));
   }
 
   /** So many bytes were read from the vault of a region, or written to it. */

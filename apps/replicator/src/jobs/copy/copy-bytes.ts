@@ -111,6 +111,7 @@ export class CopyBytes {
   private transfer(from: Vault, attempt: number): Promise<CopiedBackup> {
     const { backupId, region, sha256, sizeBytes } = this.request;
     let doneBytes = 0;
+    let broughtBytes = 0;
     return copyBackup({
       from,
       to: this.parts.vaults.of(region),
@@ -118,9 +119,10 @@ export class CopyBytes {
       attempt,
       expectedSha256: sha256,
       signal: this.hold.signal,
-      progress: (bytes) => {
+      progress: (bytes, isBrought) => {
         doneBytes += bytes;
-        this.hold.progress(doneBytes, sizeBytes);
+        if (isBrought) broughtBytes += bytes;
+        this.hold.progress(doneBytes, sizeBytes, broughtBytes);
       },
       moves: (bytes) => this.parts.permit?.moves(bytes),
     });
