@@ -49,6 +49,8 @@ export class Catalog {
     if (isRefusal(outcome)) return notRecorded(found, known, outcome);
     const [event] = outcome.events;
     if (event?.type === 'BackupCatalogued') return 'backup';
+    // Another run has recorded it meanwhile, maybe from another region.
+    if (!event && known.backup.is === 'absent') return this.record(found);
     const isElsewhere = known.backup.is === 'completed' && known.backup.completed.region !== found.data.region;
     const copied = isElsewhere ? await this.recordCopy(found, known) : { events: [] };
     if (isRefusal(copied)) return { backupId, code: copied.refused, reason: copied.message };
