@@ -61,7 +61,10 @@ async function newKey(file: string): Promise<{ recipient: string; key: string }>
 
 /** What the command of an operator of the new deployment records of a vault. */
 async function catalog(vaults: string, region: string, ...more: string[]) {
-  const env = { STRONGROOM_DATABASE_URL: urlOfService(anew?.databaseUrl ?? '', 'scheduler'), STRONGROOM_VAULTS: vaults };
+  const env = {
+    STRONGROOM_DATABASE_URL: urlOfService(anew?.databaseUrl ?? '', 'scheduler'),
+    STRONGROOM_VAULTS: vaults,
+  };
   const { code, stdout, output } = await run(['catalog', 'rebuild', '--from', region, '--json', ...more], env);
   if (stdout === '') throw new Error(output);
   return { code, ...result.parse(JSON.parse(stdout)) };
@@ -104,7 +107,11 @@ it('what a lost ledger knew is there again in a new one that has its vaults, and
   const shown = new Map((await anew.backups(api)).map((backup) => [backup.id, backup]));
   expect([...shown.keys()].sort()).toEqual([full, child, clear].sort());
   for (const backup of shown.values())
-    expect(backup).toMatchObject({ status: 'COMPLETED', whole_in: ['DFW', 'IAD'], datastore: { version: before.datastore.version } });
+    expect(backup).toMatchObject({
+      status: 'COMPLETED',
+      whole_in: ['DFW', 'IAD'],
+      datastore: { version: before.datastore.version },
+    });
   expect(shown.get(child)).toMatchObject({ type: 'incremental', parent_id: full, encrypted_for: ['office safe'] });
   const { checksum, size_bytes, locationRef, started } = before;
   expect(shown.get(clear)).toMatchObject({

@@ -71,7 +71,10 @@ const rebuild = (region: string, ...more: string[]) => runStrongroom(callOf(regi
 async function rebuilt(region: string, ...more: string[]) {
   const { code, stdout, output } = await rebuild(region, '--json', ...more);
   // How far it is, is told on a slow machine alone.
-  const told = output.slice(stdout.length).split('\n').filter((line) => line.startsWith('strongroom: '));
+  const told = output
+    .slice(stdout.length)
+    .split('\n')
+    .filter((line) => line.startsWith('strongroom: '));
   return { code, ...result.parse(JSON.parse(stdout)), told: told.join('\n') };
 }
 
@@ -145,7 +148,9 @@ async function* objectsOf(names: readonly string[]) {
 
 /** How many events there are of each type. */
 async function events(): Promise<Record<string, number>> {
-  const rows = counts.parse(await dataSource.query('select type, count(*)::int as count from ledger_event group by type'));
+  const rows = counts.parse(
+    await dataSource.query('select type, count(*)::int as count from ledger_event group by type'),
+  );
   return Object.fromEntries(rows.map(({ type, count }) => [type, count]));
 }
 
@@ -175,7 +180,14 @@ describe('strongroom catalog rebuild', () => {
     });
     expect(rows.find(({ id }) => id === child)).toMatchObject({ type: 'incremental', parentId: full });
     expect((await listed('other')).map(({ id }) => id)).toEqual([others]);
-    expect(await rebuilt('DFW')).toMatchObject({ code: 0, backups: 0, copies: 0, versions: 0, known: 3, notRecorded: [] });
+    expect(await rebuilt('DFW')).toMatchObject({
+      code: 0,
+      backups: 0,
+      copies: 0,
+      versions: 0,
+      known: 3,
+      notRecorded: [],
+    });
     expect(await events()).toEqual({ BackupCatalogued: 3 });
     expect(await dataSource.query('select kind from job')).toEqual([]);
     await views.rebuild();
@@ -218,7 +230,8 @@ describe('strongroom catalog rebuild', () => {
     }
     expect(await rebuilt('IAD')).toMatchObject({ backups: 2, copies: 0 });
     expect(await rebuilt('DFW')).toMatchObject({ backups: 0, copies: 2, known: 0 });
-    for (const region of ['IAD', 'DFW']) expect(await rebuilt(region)).toMatchObject({ backups: 0, copies: 0, known: 2 });
+    for (const region of ['IAD', 'DFW'])
+      expect(await rebuilt(region)).toMatchObject({ backups: 0, copies: 0, known: 2 });
     await views.catchUp('acme');
     const copies = await new Copies(dataSource).ofBackups([full, child]);
     for (const id of [full, child]) {
@@ -226,7 +239,10 @@ describe('strongroom catalog rebuild', () => {
       const copy = { region: 'DFW', sourceRegion: 'IAD', status: 'COMPLETED', attempt: 1, location, fault: null };
       expect(copies.get(id)).toMatchObject([copy]);
     }
-    expect(await listed()).toMatchObject([{ region: 'IAD', attempt: 2 }, { region: 'IAD', attempt: 2 }]);
+    expect(await listed()).toMatchObject([
+      { region: 'IAD', attempt: 2 },
+      { region: 'IAD', attempt: 2 },
+    ]);
   });
 
   it('says whose key an encrypted backup needs, and tells the version of its server when it is given that key', async () => {

@@ -109,7 +109,14 @@ describe('a backup that a vault was found to hold', () => {
 
   it('is never deleted by retention', () => {
     const row = { trigger: 'catalogued', scheduleId: null, slotAt: null, isKeptByHand: false, fault: null } as const;
-    const held = { id: backupId, type: 'full', parentId: null, copyTo: [], status: 'COMPLETED', madeFull: null } as const;
+    const held = {
+      id: backupId,
+      type: 'full',
+      parentId: null,
+      copyTo: [],
+      status: 'COMPLETED',
+      madeFull: null,
+    } as const;
     const ofRow = { ...row, ...held, lineage: null, region: 'DFW', putOff: null };
     expect(whyNotCounted(ofRow, parentId)).toBe('catalogued');
   });
@@ -141,7 +148,9 @@ describe('a copy that a vault was found to hold', () => {
     const lost = given(copyDecider, [event]).when({ type: 'LoseCopy', code: 'object-missing', reason: 'It is gone.' });
     expect(lost.gives).toMatchObject([{ type: 'CopyLost' }]);
     const owed = given(copyDecider, [event, ...lost.decision.events]);
-    expect(owed.when({ type: 'StartCopy', copyId: id, attempt: 2, replicator: 'spec' }).gives).toBe('attempt-superseded');
+    expect(owed.when({ type: 'StartCopy', copyId: id, attempt: 2, replicator: 'spec' }).gives).toBe(
+      'attempt-superseded',
+    );
     expect(owed.when({ type: 'StartCopy', copyId: id, attempt: 3, replicator: 'spec' }).gives).toHaveLength(1);
   });
 

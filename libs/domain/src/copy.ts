@@ -237,7 +237,10 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
       // Where the ledger has the backup itself, it lies without a copy.
       if (state.is !== 'absent' || completed.region === region) return nothing;
       if (completed.sha256 !== sha256) {
-        return refuse('backup-exists', `What ${region} holds as backup ${backupId} has other bytes than the ledger knows.`);
+        return refuse(
+          'backup-exists',
+          `What ${region} holds as backup ${backupId} has other bytes than the ledger knows.`,
+        );
       }
       return { events: [{ type: 'CopyCatalogued', data: { ...copyRequest(completed, region), ...there } }] };
     },

@@ -2,7 +2,14 @@
  * Records in the ledger what a vault was found to hold: a backup that the ledger does not know, or a copy of one that it knows from another
  * region. Each is recorded by itself, and what is known stays as it is. So it can be stopped at any point, run again, and run twice at once.
  */
-import { begunBy, type EventContext, isRefusal, type RecordedEvent, type Refusal, streamOf } from '@strongroom/contracts';
+import {
+  begunBy,
+  type EventContext,
+  isRefusal,
+  type RecordedEvent,
+  type Refusal,
+  streamOf,
+} from '@strongroom/contracts';
 import { type BackupState, backupDecider, copyDecider, copyId, fold } from '@strongroom/domain';
 import { type Executed, execute, type Ledger } from '@strongroom/ledger';
 import type { Ids } from '@strongroom/runtime';

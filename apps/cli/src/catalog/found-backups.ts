@@ -68,7 +68,8 @@ async function judgedOrFault(
     const sealed = await vault.glance(held.backupId);
     return sealed && (await judged(vault, identities, held, sealed));
   } catch (error) {
-    const isOfBackup = error instanceof EncryptionFault || (error instanceof VaultFault && !isOutageOfVault(error.code));
+    const isOfBackup =
+      error instanceof EncryptionFault || (error instanceof VaultFault && !isOutageOfVault(error.code));
     if (isOfBackup) return notRecorded(held.backupId, error);
     throw error;
   }

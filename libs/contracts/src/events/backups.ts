@@ -1,6 +1,15 @@
 /** The events of backups, from their request to their end, and of slots that no backup came of. */
 import { z } from 'zod';
-import { backupType, byteCount, datastore, datastoreType, instant, regionName, sha256Hex, uuid } from '../primitives.js';
+import {
+  backupType,
+  byteCount,
+  datastore,
+  datastoreType,
+  instant,
+  regionName,
+  sha256Hex,
+  uuid,
+} from '../primitives.js';
 import { copyTo } from '../schedule-timing.js';
 import { engineFacts } from '../vault-manifest.js';
 import { attempt, ground, reason } from './forms.js';

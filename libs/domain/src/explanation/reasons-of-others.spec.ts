@@ -143,7 +143,16 @@ const cases: [reason: string, type: EventType, data: object, sentence: string, s
     'copy-catalogued',
     'CopyCatalogued',
     {
-      ...{ ...ofCopy, instanceId, sourceRegion: 'DFW', parentId: null, attempt: 1, location: 'x', sizeBytes: 5, sha256 },
+      ...{
+        ...ofCopy,
+        instanceId,
+        sourceRegion: 'DFW',
+        parentId: null,
+        attempt: 1,
+        location: 'x',
+        sizeBytes: 5,
+        sha256,
+      },
       ...{ startedAt, completedAt: startedAt },
     },
     'The vault of IAD was found to hold a copy that the ledger did not know: 5 bytes, as its manifest says.',

@@ -114,7 +114,15 @@ describe('the answer in short about a backup', () => {
     const found: NewEvent = {
       type: 'BackupCatalogued',
       data: {
-        ...{ ...ids, scheduleId: null, instanceName: 'orders', type: 'full', parentId: null, name: 'orders', datastore },
+        ...{
+          ...ids,
+          scheduleId: null,
+          instanceName: 'orders',
+          type: 'full',
+          parentId: null,
+          name: 'orders',
+          datastore,
+        },
         ...{ region: 'DFW', location: 'x', attempt: 1, sizeBytes: 5, rawBytes: 9, sha256: 'a'.repeat(64) },
         ...{ startedAt: slotAt, completedAt: slotAt, encryptedFor: null, facts: null },
       },
