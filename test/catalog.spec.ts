@@ -113,9 +113,9 @@ it('what a lost ledger knew is there again in a new one that has its vaults, and
       datastore: { version: before.datastore.version },
     });
   expect(shown.get(child)).toMatchObject({ type: 'incremental', parent_id: full, encrypted_for: ['office safe'] });
-  const { checksum, size_bytes, locationRef, started } = before;
+  const { checksum, size_bytes, locationRef } = before;
   expect(shown.get(clear)).toMatchObject({
-    ...{ instance_id: bills, checksum, size_bytes, locationRef, started, encrypted_for: null },
+    ...{ instance_id: bills, checksum, size_bytes, locationRef, encrypted_for: null },
     full_because: { ground: 'catalogued' },
   });
 
