@@ -133,6 +133,14 @@ it('what a lost ledger knew is there again in a new one that has its vaults, and
 
   await anew.client(api).backups.copy(clear, 'ORD');
   await inRegions(anew, api, clear, 'ORD');
+  await anew.client(api).backups.copy(clear, 'IAD');
+  await eventually(
+    async () => {
+      const checked = "select data->>'region' as region from ledger_event where type = 'CopyChecked'";
+      expect(await anew?.query(checked)).toEqual([{ region: 'IAD' }]);
+    },
+    { withinMs: 60_000 },
+  );
   await lost.vaults.damage(clear, 'IAD', 'altered');
   await replicator.kill();
   await anew.start('replicator', { STRONGROOM_SCRUB_DAYS: '0' });
