@@ -174,7 +174,7 @@ module.exports = {
       // These are loaded when their commands are called.
       from: {
         path: '^(apps/cli|libs/(vault|engines))/',
-        pathNot: [tests, '^apps/cli/src/(limits|doctor/(doctor|kafka-checks))\\.ts$'],
+        pathNot: [tests, '^apps/cli/src/(limits|catalog/rebuild|doctor/(doctor|kafka-checks))\\.ts$'],
       },
       to: { path: '^libs/runtime/', pathNot: [beforeAll, light], dependencyTypesNot: ['type-only'] },
     },

@@ -5,7 +5,7 @@ import { eventSchemas } from '@strongroom/contracts';
 import { openApiDocument } from '../apps/api/src/service/open-api.js';
 import { apiPage } from './api-page.js';
 import { decisionsPage } from './decisions-page.js';
-import { eventsPage, meaningsIn } from './events-page.js';
+import { eventsPage, meaningsIn, sourceOfEvents } from './events-page.js';
 import { fieldsTable } from './fields-table.js';
 
 const root = join(__dirname, '..');
@@ -17,7 +17,7 @@ describe('the pages that `npm run docs` writes', () => {
   });
 
   it('have the events as their schemas have them, each with what it means', () => {
-    const source = textOf('libs', 'contracts', 'src', 'events.ts');
+    const source = sourceOfEvents(root);
     expect(textOf('docs', 'events.md')).toBe(eventsPage(source));
     const meanings = meaningsIn(source);
     expect(Object.keys(eventSchemas).filter((type) => !meanings.get(type))).toEqual([]);

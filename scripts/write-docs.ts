@@ -10,7 +10,7 @@ import { apiPage } from './api-page.js';
 import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
 import { decisionsPage } from './decisions-page.js';
-import { eventsPage } from './events-page.js';
+import { eventsPage, sourceOfEvents } from './events-page.js';
 import { manPage } from './man-page.js';
 import { metricsOfSources } from './metrics-on-page.js';
 import { metricsPage } from './metrics-page.js';
@@ -26,7 +26,7 @@ const pages = {
   'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
   'docs/configuration.md': configurationPage(settings),
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
-  'docs/events.md': eventsPage(readFileSync(resolve('libs/contracts/src/events.ts'), 'utf8')),
+  'docs/events.md': eventsPage(sourceOfEvents(resolve('.'))),
   'docs/metrics.md': metricsPage(metricsOfSources(resolve('.'))),
   'docs/reasons.md': reasonsPage(everyReason()),
   'docs/strongroom.1': manPage(strongroomProgram(), exitCodeList),

@@ -12,6 +12,7 @@ import { addRegion } from './api/region-command.js';
 import { addRequest } from './api/request-command.js';
 import { addSchedule } from './api/schedule-command.js';
 import { addWebhook } from './api/webhook-command.js';
+import { addCatalog } from './catalog-command.js';
 import { addCompletion } from './completion-command.js';
 import { addDoctor } from './doctor-command.js';
 import { codesInShort, exitCodeOf } from './exit-codes.js';
@@ -49,7 +50,7 @@ const groups: readonly { title: string; adds: readonly ((program: Command) => vo
   { title: 'With a vault alone; every service may be down:', adds: [addList, addShow, addVerify, addRestore] },
   {
     title: 'For operators, with the database or the disk:',
-    adds: [addDoctor, addMigrate, addKeys, addLedger, addLetters, addLimits, addViews, addVault],
+    adds: [addDoctor, addMigrate, addKeys, addLedger, addCatalog, addLetters, addLimits, addViews, addVault],
   },
   { title: 'For the shell:', adds: [addCompletion] },
 ];

@@ -31,6 +31,9 @@ export type DatastoreType = z.infer<typeof datastoreType>;
 export const datastore = z.strictObject({ type: datastoreType, version: z.string().min(1).max(32) });
 export type Datastore = z.infer<typeof datastore>;
 
+/** Stands for the version of a server that nobody knows: its backup was found in a vault, and is encrypted. */
+export const unknownVersion = 'unknown';
+
 /** A full backup stands alone; an incremental is built on its parent. */
 export const backupType = z.enum(['full', 'incremental']);
 export type BackupType = z.infer<typeof backupType>;

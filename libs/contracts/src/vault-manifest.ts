@@ -56,6 +56,17 @@ export function warningsInFacts(facts: EngineFacts | null | undefined): string[]
   return warnings.safeParse(facts?.warnings).data?.map(({ said }) => said) ?? [];
 }
 
+/** The facts of a server are shorter than this. Longer ones are not kept with an event. */
+const mostOfFacts = 65_536;
+
+/** The facts without characters that the ledger's database can't store. Null when there is more than an event should hold. */
+export function tellableFacts(facts: EngineFacts): EngineFacts | null {
+  const text = JSON.stringify(facts, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,
+  );
+  return text.length > mostOfFacts ? null : engineFacts.parse(JSON.parse(text));
+}
+
 /** No server gives more. */
 const mostObjects = 20_000;
 

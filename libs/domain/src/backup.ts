@@ -8,10 +8,10 @@ import {
   type Datastore,
   type EventData,
   type NewEvent,
-  type Refusal,
   refuse,
   versionInFacts,
 } from '@strongroom/contracts';
+import { type CatalogBackup, decideCatalog, evolveCatalog } from './backup-catalog.js';
 import { type DeletionCommand, decideDeletion, evolveDeletion } from './backup-deletion.js';
 import {
   lostReason,
@@ -26,7 +26,6 @@ import type { NextTry } from './backup-retries.js';
 import {
   type BackupIdentity,
   type BackupState,
-  type CompletedBackup,
   type Delay,
   isOpen,
   isRequested,
@@ -34,6 +33,7 @@ import {
   requested,
 } from './backup-state.js';
 import { retriesWaitedFor } from './backup-words.js';
+import { completedBackup, whyNotBuiltOn } from './completed-backup.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
 
@@ -97,6 +97,7 @@ export type BackupCommand =
       seconds: number;
       result: Pick<EventData<'RestoreTested'>, 'proof'> | Pick<EventData<'RestoreTestFailed'>, 'code' | 'reason'>;
     }
+  | CatalogBackup
   | DeletionCommand;
 
 const claimOn = (instanceId: string) => [{ kind: 'running-backup-of-instance' as const, key: instanceId }];
@@ -224,6 +225,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
         ],
       };
     },
+    ...decideCatalog,
     ...decideDeletion,
   },
   evolve: {
@@ -265,6 +267,7 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
     BackupFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
     RestoreTested: (state) => state,
     RestoreTestFailed: (state) => state,
+    ...evolveCatalog,
     ...evolveDeletion,
   },
   claimed: {
@@ -277,53 +280,4 @@ export const backupDecider: Decider<'backup', BackupState, BackupCommand> = {
             `Backup ${holder} of instance ${instanceId} is still running. Wait until it has ended, then ask again.`,
           ),
   },
-};
-
-/**
- * Why no incremental of an instance can be built on a backup; undefined when one can.
- * @param wanted its account is left out where it is known to be the right one
- */
-export function whyNotBuiltOn(
-  { parentId, instanceId, ...account }: { parentId: string; instanceId: string; accountId?: string },
-  parent: BackupState = { is: 'absent' },
-): Refusal | undefined {
-  const found = completedBackup({ backupId: parentId, ...account, otherwise: 'nothing can be built on it' }, parent);
-  if ('request' in found && found.request.instanceId !== instanceId) {
-    return refuse(
-      'backup-not-completed',
-      `Backup ${parentId} is of another instance: nothing can be built on it here.`,
-    );
-  }
-  return 'refused' in found ? found : undefined;
-}
-
-function backupUnknown(backupId: string): Refusal {
-  return refuse('backup-unknown', `Backup ${backupId} was not found in this account.`);
-}
-
-interface WantedBackup {
-  backupId: string;
-  /** To any other account the backup is unknown. Default: its account is known to be the right one. */
-  accountId?: string;
-  /** What can't be done with a backup that has not completed: the end of the refusal's sentence. */
-  otherwise: string;
-}
-
-/** The completed backup, or the refusal of one that can't be used. */
-export function completedBackup(
-  { backupId, accountId, otherwise }: WantedBackup,
-  state: BackupState,
-): CompletedBackup | Refusal {
-  if (!isRequested(state)) return backupUnknown(backupId);
-  if (state.is === 'marked' || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
-  if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
-  if (state.is === 'completed') return state;
-  return refuse('backup-not-completed', `Backup ${backupId} ${notCompleted[state.is]}: ${otherwise}.`);
-}
-
-const notCompleted = {
-  requested: 'has not begun',
-  running: 'is still running',
-  failed: 'has failed',
-  'delete-failed': 'may be deleted in part',
 };

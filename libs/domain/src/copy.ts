@@ -5,8 +5,8 @@
  * copy, and it counts as deleted only when the region has been emptied.
  */
 import { type EventData, type NewEvent, refuse } from '@strongroom/contracts';
-import { completedBackup } from './backup.js';
 import type { BackupState } from './backup-state.js';
+import { completedBackup } from './completed-backup.js';
 import { copyRequest } from './copy-request.js';
 import type { Decider } from './decider.js';
 import { storable } from './reason.js';
@@ -58,6 +58,17 @@ export type CopyCommand =
   | { type: 'LoseCopy'; code: string; reason: string }
   /** A region does not hold what it should, whether the backup was made there or copied there: it is owed to the region from now on. */
   | { type: 'FindLost'; request: EventData<'CopyRequested'>; code: string; reason: string }
+  /** A vault was found to hold the backup whole. */
+  | {
+      type: 'CatalogCopy';
+      /** The account that its manifest names. */
+      accountId: string;
+      backup: BackupState;
+      found: Pick<
+        EventData<'CopyCatalogued'>,
+        'backupId' | 'region' | 'attempt' | 'location' | 'sha256' | 'startedAt' | 'completedAt'
+      >;
+    }
   | { type: 'RequestCopyDeletion' }
   | { type: 'ConfirmCopyDeletion' };
 
@@ -119,6 +130,12 @@ function sourceChanged(
 function requested(state: CopyState): Requested {
   if (state.is === 'absent') throw new TypeError('a copy that was never requested cannot move on');
   return state;
+}
+
+/** What would have asked for a copy that was found. */
+function requestIn(data: EventData<'CopyCatalogued'>): EventData<'CopyRequested'> {
+  const { copyId, backupId, instanceId, region, sourceRegion, parentId, sizeBytes, sha256 } = data;
+  return { copyId, backupId, instanceId, region, sourceRegion, parentId, sizeBytes, sha256 };
 }
 
 export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
@@ -213,6 +230,20 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
       if (state.is !== 'absent') return nothing;
       return { events: [{ type: 'CopyRequested', data: request }, lostEvent(request, lost)] };
     },
+    CatalogCopy({ accountId, backup, found: { backupId, region, sha256, ...there } }, state) {
+      const known = completedBackup({ accountId, backupId, otherwise: 'no copy of it is known' }, backup);
+      if ('refused' in known) return known;
+      const { completed } = known;
+      // Where the ledger has the backup itself, it lies without a copy.
+      if (state.is !== 'absent' || completed.region === region) return nothing;
+      if (completed.sha256 !== sha256) {
+        return refuse(
+          'backup-exists',
+          `What ${region} holds as backup ${backupId} has other bytes than the ledger knows.`,
+        );
+      }
+      return { events: [{ type: 'CopyCatalogued', data: { ...copyRequest(completed, region), ...there } }] };
+    },
     RequestCopyDeletion: (_, state) =>
       state.is === 'absent' || state.is === 'deleting' || state.is === 'deleted'
         ? nothing
@@ -238,6 +269,14 @@ export const copyDecider: Decider<'copy', CopyState, CopyCommand> = {
       failures: requested(state).failures + 1,
     }),
     CopyCompleted: (state, { data }) => ({ ...requested(state), is: 'completed', attempt: data.attempt }),
+    CopyCatalogued: (_, { accountId, data }) => ({
+      is: 'completed',
+      accountId,
+      attempt: data.attempt,
+      failures: 0,
+      isCheckAsked: false,
+      request: requestIn(data),
+    }),
     CopyFailed: (state, { data }) => ({ ...requested(state), is: 'failed', attempt: data.attempt }),
     CopySourceChanged: (state) => state,
     CopyStranded: (state) => ({ ...requested(state), is: 'failed' }),

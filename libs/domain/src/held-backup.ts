@@ -4,6 +4,7 @@
  */
 import type { RecordedEvent } from '@strongroom/contracts';
 import { backupDecider } from './backup.js';
+import { isCopyCompletion } from './completions.js';
 import { copyDecider } from './copy.js';
 import { fold } from './decider.js';
 import { attemptsByRegion } from './regions.js';
@@ -44,7 +45,7 @@ export function verdictOn({ region, backup: ofBackup, copy: ofCopy }: HeldHistor
     // An attempt began there when this region was the home region.
     return attempted > 0 ? { is: 'ended', attempt: attempted, forGood: false } : { is: 'unknown' };
   }
-  const completed = ofCopy.findLast(isCopyCompleted);
+  const completed = ofCopy.findLast(isCopyCompletion);
   if (copy.is === 'completed') {
     return completed ? { is: 'kept', attempt, location: completed.data.location } : inHand;
   }
@@ -54,8 +55,4 @@ export function verdictOn({ region, backup: ofBackup, copy: ofCopy }: HeldHistor
     return { is: 'ended', attempt, forGood: copy.is === 'deleted' };
   }
   return inHand;
-}
-
-function isCopyCompleted(event: RecordedEvent): event is RecordedEvent<'CopyCompleted'> {
-  return event.type === 'CopyCompleted';
 }

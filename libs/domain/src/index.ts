@@ -7,6 +7,8 @@ export type { BackupIdentity, BackupState, CompletedBackup, Delay, MadeFull, Put
 export { whatItDoes, whySkipped } from './backup-words.js';
 export { ApartFault, isCopyId, isCopyOf, mustBelong } from './belonging.js';
 export * from './chains.js';
+export * from './completed-backup.js';
+export * from './completions.js';
 export * from './copy.js';
 export * from './copy-request.js';
 export * from './decider.js';

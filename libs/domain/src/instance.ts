@@ -6,10 +6,11 @@ import {
   type NewEvent,
   type Refusal,
   refuse,
+  unknownVersion,
 } from '@strongroom/contracts';
-import { completedBackup } from './backup.js';
 import type { BackupState, CompletedBackup } from './backup-state.js';
 import { failBuildAttempt, tellServerDown, tellServerUp } from './built-instance.js';
+import { completedBackup } from './completed-backup.js';
 import { type Decider, noLimit, type Quota, type QuotaKind } from './decider.js';
 import type { InstanceState, RegisteredInstance } from './instance-state.js';
 import { shortVersion, storable } from './reason.js';
@@ -262,7 +263,12 @@ export function serverToBackUp(
 /** The backup as one of the account that a server can be built from, or why it is none. */
 export function backupToBuildFrom(accountId: string, backupId: string, state: BackupState): CompletedBackup | Refusal {
   const otherwise = 'only one that has completed can be restored';
-  return completedBackup({ accountId, backupId, otherwise }, state);
+  const found = completedBackup({ accountId, backupId, otherwise }, state);
+  if ('refused' in found || found.request.datastore.version !== unknownVersion) return found;
+  return refuse(
+    'backup-not-completed',
+    `Backup ${backupId} is encrypted, and the version of its server is not known yet, so no server is built from it. Restore it with: strongroom restore. The operator can tell the version with: strongroom catalog rebuild --from ${found.completed.region} --identity FILE`,
+  );
 }
 
 const notBuilt = { building: 'is being built', 'build-failed': 'could not be built' };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NewEvent, RecordedEvent } from '@strongroom/contracts';
 import { workAskedBy } from './asked-work.js';
-import { backupDecider, completedBackup, whyNotBuiltOn } from './backup.js';
+import { backupDecider } from './backup.js';
+import { completedBackup, whyNotBuiltOn } from './completed-backup.js';
 import { decide, fold } from './decider.js';
 import { account, given, recorded } from './given.js';
 

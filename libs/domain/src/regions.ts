@@ -35,13 +35,13 @@ export function isWhereOwed(
 }
 
 /**
- * The number of the newest attempt at the backup itself, for each region where one began. In the vault of such a region the
+ * The number of the newest attempt at the backup itself, for each region where one began or where the backup was found. In the vault of such a region the
  * attempts at a copy go on with the next numbers. So the later of any two attempts has the higher number.
  */
 export function attemptsByRegion(history: readonly RecordedEvent[]): Map<string, number> {
   const attempts = new Map<string, number>();
   for (const event of history) {
-    if (event.type !== 'BackupStarted') continue;
+    if (event.type !== 'BackupStarted' && event.type !== 'BackupCatalogued') continue;
     const { region, attempt } = event.data;
     attempts.set(region, Math.max(attempt, attempts.get(region) ?? 0));
   }

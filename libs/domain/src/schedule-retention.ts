@@ -17,7 +17,7 @@ export interface HeldBackup {
   id: string;
   scheduleId: string | null;
   slotAt: Date | null;
-  trigger: 'slot' | 'run-now' | 'request';
+  trigger: 'slot' | 'run-now' | 'request' | 'catalogued';
   type: BackupType;
   parentId: string | null;
   copyTo: readonly string[];
@@ -88,12 +88,13 @@ export function judgeHeld(held: readonly HeldBackup[], by: ScheduleRetention): R
 }
 
 /** Why retention never counts or deletes a backup; undefined when it is one that the schedule has made from a slot. */
-export type NotCounted = 'other-schedule' | 'asked-for' | 'brought-back' | 'region-retired';
+export type NotCounted = 'other-schedule' | 'asked-for' | 'catalogued' | 'brought-back' | 'region-retired';
 
 export function whyNotCounted(
   { scheduleId, slotAt, trigger, isKeptByHand, fault }: HeldBackup,
   ofSchedule: string,
 ): NotCounted | undefined {
+  if (trigger === 'catalogued') return 'catalogued';
   if (trigger !== 'slot' || slotAt === null) return 'asked-for';
   if (scheduleId !== ofSchedule) return 'other-schedule';
   // What somebody has brought back is kept as what somebody has asked for.

@@ -2,7 +2,7 @@
 import { regionRetired } from '@strongroom/contracts';
 import { type DataSource, type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, Not } from 'typeorm';
 import { z } from 'zod';
-import { type BackupRow, backupTable, isShownStatus, type MarkOfRow, type ShownStatus } from './backup-view.js';
+import { type BackupRow, backupTable, isShownStatus, type MarkOfRow, type ShownStatus } from './backup-row.js';
 import { cut, type Page, type PageRequest } from './view.js';
 
 /** The same condition as in the index. */

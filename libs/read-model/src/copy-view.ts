@@ -2,7 +2,7 @@
 import { type RecordedEvent, regionRetired } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In } from 'typeorm';
 import { z } from 'zod';
-import type { FaultOfRow } from './backup-view.js';
+import type { FaultOfRow } from './backup-row.js';
 import { bigintAsNumber, changing, type View, type ViewRow } from './view.js';
 
 export const copyStatuses = ['PENDING', 'COPYING', 'COMPLETED', 'FAILED'] as const;
@@ -114,6 +114,27 @@ export const copyView: View<'copy', CopyRow> = {
       fault: null,
       endedAt: new Date(at),
     })),
+    CopyCatalogued: (_, { accountId, at, version, data }) => ({
+      id: data.copyId,
+      accountId,
+      instanceId: data.instanceId,
+      backupId: data.backupId,
+      region: data.region,
+      sourceRegion: data.sourceRegion,
+      sizeBytes: data.sizeBytes,
+      sha256: data.sha256,
+      status: 'COMPLETED',
+      attempt: data.attempt,
+      location: data.location,
+      fault: null,
+      retryAt: null,
+      createdAt: new Date(at),
+      owedAt: new Date(at),
+      startedAt: new Date(data.startedAt),
+      endedAt: new Date(data.completedAt),
+      updatedAt: new Date(at),
+      version,
+    }),
     CopyFailed: change<'CopyFailed'>(({ at, data: { code, reason } }) => ({
       status: 'FAILED',
       fault: { code, reason, since: at },

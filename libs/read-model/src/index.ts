@@ -1,4 +1,5 @@
 /** The read model. Each view has a file with its table, its fold and its queries; many queries have a file of their own. */
+export * from './backup-row.js';
 export * from './backup-texts.js';
 export * from './backup-view.js';
 export * from './backups.js';

@@ -1,7 +1,7 @@
 /** The view of an account's instances. */
 import type { DatastoreType, Endpoint, EventData, RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema, In, MoreThan } from 'typeorm';
-import type { FaultOfRow } from './backup-view.js';
+import type { FaultOfRow } from './backup-row.js';
 import { changing, cut, type Page, type PageRequest, type View, type ViewRow } from './view.js';
 
 /** Whether there is a server. In `BUILD` it is still to be built from a backup, and in `ERROR` that has failed. */

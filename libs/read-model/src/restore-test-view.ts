@@ -65,6 +65,7 @@ export const restoreTestView: View<'backup', RestoreTestRow> = {
     AnotherServerFound: unchanged,
     BackupCompleted: unchanged,
     BackupFailed: unchanged,
+    BackupCatalogued: unchanged,
     BackupDeletionMarked: unchanged,
     BackupDeletionReverted: unchanged,
     BackupDeletionApproved: unchanged,

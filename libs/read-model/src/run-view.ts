@@ -2,14 +2,8 @@
 import { type BackupType, idOf, type RecordedEvent } from '@strongroom/contracts';
 import { type DataSource, EntitySchema } from 'typeorm';
 import { z } from 'zod';
-import {
-  type DelayOfRow,
-  type FailedAttemptOfRow,
-  type FaultOfRow,
-  type MadeFullOfRow,
-  withDelay,
-  withFailure,
-} from './backup-view.js';
+import type { DelayOfRow, FailedAttemptOfRow, FaultOfRow, MadeFullOfRow } from './backup-row.js';
+import { withDelay, withFailure } from './backup-view.js';
 import { cut, type Page, unchanged, type View, type ViewRow } from './view.js';
 
 export type RunOutcome = 'ran' | 'skipped' | 'missed';
@@ -97,6 +91,7 @@ export const runView: View<'backup', RunRow> = {
     },
     // The version stays, as it did before the row had a fault: the rows of older versions got theirs without another fold.
     BackupFailed: (row, { data: { code, reason } }) => row && { ...row, fault: { code, reason } },
+    BackupCatalogued: unchanged,
     RestoreTested: unchanged,
     RestoreTestFailed: unchanged,
     BackupDeletionMarked: unchanged,

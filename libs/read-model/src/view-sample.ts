@@ -1,6 +1,6 @@
 /** One row of each view, of whichever account: for a process that is to show that it can read. */
 import { type DataSource, In, Not } from 'typeorm';
-import { backupTable, isShownStatus } from './backup-view.js';
+import { backupTable, isShownStatus } from './backup-row.js';
 import type { ShownBackup } from './backups.js';
 import { type InstanceRow, instanceTable } from './instance-view.js';
 import { type ScheduleRow, scheduleTable } from './schedule-view.js';

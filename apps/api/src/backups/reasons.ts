@@ -57,6 +57,10 @@ export const planned = {
   slot: { ground: 'planned', reason: 'The schedule plans a full backup for the day of this slot.' },
   'run-now': { ground: 'run-now', reason: 'A run that is asked for by run_now is full.' },
   request: { ground: 'asked-for', reason: 'A full backup was asked for.' },
+  catalogued: {
+    ground: 'catalogued',
+    reason: 'It was found in a vault as a full backup. What asked for it is not known.',
+  },
 } as const;
 
 export function fullBecause({

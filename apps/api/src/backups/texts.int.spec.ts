@@ -41,7 +41,7 @@ async function fillAtRandom(seed: number): Promise<void> {
       instance_id: ids.next(),
       schedule_id: one([null, ids.next()]),
       slot_at: null,
-      trigger: one(['slot', 'run-now', 'request']),
+      trigger: one(['slot', 'run-now', 'request', 'catalogued']),
       type: one(['full', 'incremental']),
       parent_id: one([null, parent]),
       name: one(['nightly', 'a "name" \\ with\nsigns', 'Überblick \u2028 🗄️']),

@@ -1,8 +1,8 @@
 /** Wakes the copies that have waited in a region for what they are built on, when that has come there. */
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
-import type { EventType, RecordedEvent } from '@strongroom/contracts';
-import { copyId } from '@strongroom/domain';
+import type { EventType } from '@strongroom/contracts';
+import { type CopyCompletion, copyId } from '@strongroom/domain';
 import { FeedContext } from '@strongroom/feed';
 import { Backups, bringUpToDate, Views } from '@strongroom/read-model';
 import { Jobs } from '@strongroom/runtime';
@@ -15,9 +15,9 @@ export class WaitingChildren {
     private readonly jobs: Jobs,
   ) {}
 
-  @EventPattern<EventType[]>(['CopyCompleted'])
+  @EventPattern<EventType[]>(['CopyCompleted', 'CopyCatalogued'])
   async wake(
-    @Payload() { accountId, data: { instanceId, backupId, region } }: RecordedEvent<'CopyCompleted'>,
+    @Payload() { accountId, data: { instanceId, backupId, region } }: CopyCompletion,
     @Ctx() { manager }: FeedContext,
   ): Promise<void> {
     await bringUpToDate(this.views, accountId);

@@ -12,6 +12,7 @@ export type ComingGround = (typeof comingGrounds)[number];
 /** Why a backup stays: it is no backup of a slot, something is in the way of its deletion, or nothing replaces it. */
 export const keptGrounds = [
   'asked-for',
+  'catalogued',
   'brought-back',
   'region-retired',
   'on-hold',

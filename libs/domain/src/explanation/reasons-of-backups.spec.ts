@@ -35,6 +35,11 @@ const usual: { [T in EventType]?: EventData<T> } = {
     ...{ sha256: 'a'.repeat(64), copyTo: ['IAD'], startedAt: slotAt },
   },
   BackupFailed: { ...ids, ...fault, attempt: 1 },
+  BackupCatalogued: {
+    ...{ ...ids, scheduleId: null, instanceName: 'orders', type: 'full', parentId: null, name: 'orders', datastore },
+    ...{ region: 'DFW', location: 'x', attempt: 1, sizeBytes: 5, rawBytes: 9, sha256: 'a'.repeat(64) },
+    ...{ startedAt: slotAt, completedAt: retryAt, encryptedFor: null, facts: null },
+  },
   RestoreTested: { ...ids, region: 'IAD', seconds: 240, proof: 'tables-read' },
   RestoreTestFailed: { ...ids, ...fault, region: 'IAD', seconds: 12 },
   BackupDeletionMarked: { ...ids, trigger: 'request', rootId: backupId, purgeAt: retryAt },
@@ -240,6 +245,18 @@ const cases: [reason: string, type: EventType, changes: object, sentence: string
     'BackupHeld',
     {},
     "anna put the backup on hold: nobody can delete it, and retention can't either. The auditors want it.",
+  ],
+  [
+    'catalogued-encrypted',
+    'BackupCatalogued',
+    { encryptedFor: ['anna', 'bob'] },
+    'The backup of 2026-11-14T14:31:00Z was found in the vault of DFW, and the ledger did not know it: 5 bytes, as its manifest says. It is encrypted, and is opened by the key of anna and bob.',
+  ],
+  [
+    'catalogued',
+    'BackupCatalogued',
+    {},
+    'The backup of 2026-11-14T14:31:00Z was found in the vault of DFW, and the ledger did not know it: 5 bytes, as its manifest says.',
   ],
   [
     'restore-tested-files',

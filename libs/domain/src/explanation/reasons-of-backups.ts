@@ -156,6 +156,19 @@ export const reasonsOfBackups: ReasonsOf<'backup'> = {
     },
   ],
   BackupFailed: [{ reason: 'failed', sentence: 'The backup failed, and is not tried again ({code}). {reason}' }],
+  BackupCatalogued: [
+    {
+      reason: 'catalogued-encrypted',
+      sentence:
+        'The backup of {completedAt} was found in the vault of {region}, and the ledger did not know it: {sizeBytes} bytes, as its manifest says. It is encrypted, and is opened by the key of {encryptedFor}.',
+      holds: ({ encryptedFor }) => encryptedFor !== null && encryptedFor.length > 0,
+    },
+    {
+      reason: 'catalogued',
+      sentence:
+        'The backup of {completedAt} was found in the vault of {region}, and the ledger did not know it: {sizeBytes} bytes, as its manifest says.',
+    },
+  ],
   RestoreTested: [
     {
       reason: 'restore-tested-files',

@@ -29,6 +29,13 @@ export const reasonsOfCopies: ReasonsOf<'copy'> = {
       sentence: 'The copy is in {region}: {sizeBytes} bytes were read back there, and are those of the backup.',
     },
   ],
+  CopyCatalogued: [
+    {
+      reason: 'copy-catalogued',
+      sentence:
+        'The vault of {region} was found to hold a copy that the ledger did not know: {sizeBytes} bytes, as its manifest says.',
+    },
+  ],
   CopyFailed: [
     {
       reason: 'not-copied',

@@ -140,6 +140,24 @@ const cases: [reason: string, type: EventType, data: object, sentence: string, s
     'The copy is in IAD: 5 bytes were read back there, and are those of the backup.',
   ],
   [
+    'copy-catalogued',
+    'CopyCatalogued',
+    {
+      ...{
+        ...ofCopy,
+        instanceId,
+        sourceRegion: 'DFW',
+        parentId: null,
+        attempt: 1,
+        location: 'x',
+        sizeBytes: 5,
+        sha256,
+      },
+      ...{ startedAt, completedAt: startedAt },
+    },
+    'The vault of IAD was found to hold a copy that the ledger did not know: 5 bytes, as its manifest says.',
+  ],
+  [
     'not-copied',
     'CopyFailed',
     { ...ofCopy, ...fault, attempt: 1 },

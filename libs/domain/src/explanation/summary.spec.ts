@@ -110,6 +110,36 @@ describe('the answer in short about a backup', () => {
     expect(told([requested, completed])).toContain('A copy to IAD and ORD is owed, and is not asked for yet.');
   });
 
+  it('says that it was found in a vault, where its copies are, and that retention leaves it', () => {
+    const found: NewEvent = {
+      type: 'BackupCatalogued',
+      data: {
+        ...{
+          ...ids,
+          scheduleId: null,
+          instanceName: 'orders',
+          type: 'full',
+          parentId: null,
+          name: 'orders',
+          datastore,
+        },
+        ...{ region: 'DFW', location: 'x', attempt: 1, sizeBytes: 5, rawBytes: 9, sha256: 'a'.repeat(64) },
+        ...{ startedAt: slotAt, completedAt: slotAt, encryptedFor: null, facts: null },
+      },
+    };
+    const copy: NewEvent = {
+      type: 'CopyCatalogued',
+      data: {
+        ...{ ...ofCopy('IAD'), instanceId, sourceRegion: 'DFW', parentId: null, attempt: 1, location: 'x' },
+        ...{ sizeBytes: 5, sha256: 'a'.repeat(64), startedAt: slotAt, completedAt: slotAt },
+      },
+    };
+    const copies = recorded([copy], streamOf('copy', copyId(backupId, 'IAD')));
+    expect(told([found], { copies, schedule: [] })).toBe(
+      'The backup of 2026-11-15T14:30:00Z was found in the vault of DFW, and the ledger did not know it: 5 bytes, as its manifest says. A copy of it is in IAD. Retention does not delete it, because it was found in a vault: it stays until somebody deletes it.',
+    );
+  });
+
   it('names no slot for its deletion that has passed already', () => {
     const late = new Date('2027-01-01T00:00:00.000Z');
     const own = recorded([requested, completed]);

@@ -3,6 +3,7 @@
  * history, and any part of a history gives an answer.
  */
 import type { Aggregate, EventType, RecordedEvent } from '@strongroom/contracts';
+import { isCopyCompletion } from '../completions.js';
 import { nextSlot, plannedType } from '../slots.js';
 import { explainedEvent } from './explained-event.js';
 import { asSentence, definitionInWords, listed, toSecond } from './words.js';
@@ -46,7 +47,7 @@ const serverMeans = [
 /** What tells how a copy stands; the others tell how it came there. */
 const copyMeans = [
   ...(['CopyRequested', 'CopyStarted', 'CopyAttemptFailed', 'CopyCompleted', 'CopyFailed', 'CopyStranded'] as const),
-  ...(['CopyLost', 'CopyDeletionRequested', 'CopyDeleted'] as const),
+  ...(['CopyCatalogued', 'CopyLost', 'CopyDeletionRequested', 'CopyDeleted'] as const),
 ] satisfies EventType[];
 /** What tells whether anything is sent to a webhook. */
 const webhookMeans = [
@@ -105,6 +106,8 @@ function ofSchedule(of: Newest, { pause = [] }: Explained, asOf: Date): string[]
 }
 
 function ofBackup(of: Newest, { copies = [], schedule = [] }: Explained, asOf: Date): string[] {
+  const found = of.lastOf(['BackupCatalogued']);
+  if (found) return [of.sentence(found), ...ofCopies(of, copies, []), whetherItGoes(of, schedule, asOf)];
   const begun = of.lastOf(['SlotSkipped', 'SlotMissed', 'BackupRequested']);
   if (begun?.type !== 'BackupRequested') return [of.sentence(begun)];
   const work = of.lastOf(workMeans);
@@ -126,12 +129,12 @@ function ofCopies(of: Newest, copies: readonly RecordedEvent[], owedTo: readonly
     const ofStream = copies.filter((event) => event.stream === stream);
     return new Newest(ofStream, (name) => name).lastOf(copyMeans) ?? [];
   });
-  const there = newest.flatMap((event) => (event.type === 'CopyCompleted' ? event.data.region : []));
+  const there = newest.flatMap((event) => (isCopyCompletion(event) ? event.data.region : []));
   const told = newest.map(({ data }) => data.region);
   const untold = owedTo.filter((region) => !told.includes(region));
   return [
     there.length > 0 ? `A copy of it is in ${listed(there.toSorted())}.` : '',
-    ...newest.filter(({ type }) => type !== 'CopyCompleted').map((event) => of.sentence(event)),
+    ...newest.filter((event) => !isCopyCompletion(event)).map((event) => of.sentence(event)),
     untold.length > 0 ? `A copy to ${listed(untold)} is owed, and is not asked for yet.` : '',
   ];
 }
@@ -142,6 +145,7 @@ function whetherItGoes(of: Newest, schedule: readonly RecordedEvent[], asOf: Dat
   if (deletion && !isCalledOff) return of.sentence(deletion);
   const hold = of.lastOf(['BackupHeld', 'BackupHoldLifted']);
   if (hold?.type === 'BackupHeld') return of.sentence(hold);
+  if (of.lastOf(['BackupCatalogued'])) return stays('it was found in a vault');
   const completed = of.lastOf(['BackupCompleted']);
   const asked = of.lastOf(['BackupRequested']);
   if (!completed || !asked) return '';

@@ -351,6 +351,7 @@ class ProjectedSchedule {
 /** Why a backup stays that nothing is told of by retention itself. */
 const whyKept = {
   'asked-for': 'It was asked for, so it stays until somebody deletes it.',
+  catalogued: 'It was found in a vault, so it stays until somebody deletes it.',
   'brought-back': 'Somebody has brought it back after its deletion, so it stays until somebody deletes it.',
   'region-retired': 'Its deletion waits for a region that has no vault now.',
   'on-hold': 'It has had its time. It stays because it is on hold, or would be deleted together with a backup that is.',

@@ -20,9 +20,11 @@ export function isOutageTold(history: readonly RecordedEvent[]): boolean {
   return last?.type === 'CopyAttemptFailed' && isOutageOfVault(last.data.code);
 }
 
-/** Whether the event makes the copy owed: it was asked for, or its region has lost it. */
-export function isAsking(event: RecordedEvent): event is RecordedEvent<'CopyRequested' | 'CopyLost'> {
-  return event.type === 'CopyRequested' || event.type === 'CopyLost';
+const asking = ['CopyRequested', 'CopyLost', 'CopyCatalogued'] as const;
+
+/** Whether what becomes of the copy follows from the event: it was asked for, its region has lost it, or it was found there. */
+export function isAsking(event: RecordedEvent): event is RecordedEvent<(typeof asking)[number]> {
+  return asking.some((type) => type === event.type);
 }
 
 /** Whether the region had the backup before, and has lost it. Where the backup was made it lies without a copy, until it is lost. */

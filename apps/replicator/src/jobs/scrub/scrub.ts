@@ -3,8 +3,9 @@
  * made in its place from a region that is whole. It is told only when a second reading says the same, the vault answers, and the ledger
  * still has the backup there: a vault that is away has lost nothing.
  */
-import { type EventData, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
+import { type EventData, isRefusal, streamOf } from '@strongroom/contracts';
 import {
+  type BackupCompletion,
   type BackupState,
   backupDecider,
   type CopyState,
@@ -12,6 +13,7 @@ import {
   copyId,
   copyRequest,
   fold,
+  isBackupCompletion,
   regionsHolding,
 } from '@strongroom/domain';
 import { LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
@@ -41,7 +43,7 @@ export interface ScrubParts extends LeasedLedgerParts {
 /** What a region should hold, as the ledger has it. */
 interface Held {
   backup: EventData<'BackupCompleted'>;
-  completion: RecordedEvent<'BackupCompleted'>;
+  completion: BackupCompletion;
 }
 
 /** How long one holder of the job reads on end; a backup that is begun is read to its end. */
@@ -158,11 +160,11 @@ export class Scrub {
   private async heldIn(ledger: LeasedLedger, region: string, backupId: string): Promise<Held | undefined> {
     const history = await ledger.history(streamOf('backup', backupId));
     const backup: BackupState = fold(backupDecider, history);
-    const completion = history.findLast(isCompletion);
-    if (!completion || (backup.is !== 'completed' && backup.is !== 'marked')) return undefined;
+    const completion = history.findLast(isBackupCompletion);
+    if (!completion || (backup.is !== 'completed' && backup.is !== 'marked') || !backup.completed) return undefined;
     const copy = await ledger.stateOf(copyDecider, copyId(backupId, region));
-    const isThere = copy.is === 'completed' || (copy.is === 'absent' && completion.data.region === region);
-    return isThere ? { backup: completion.data, completion } : undefined;
+    const isThere = copy.is === 'completed' || (copy.is === 'absent' && backup.completed.region === region);
+    return isThere ? { backup: backup.completed, completion } : undefined;
   }
 
   /** A bad read is not always a bad disk, and a disk that was taken away looks empty for a moment. */
@@ -260,8 +262,4 @@ export class Scrub {
 
 function isAsked(state: CopyState): boolean {
   return state.is !== 'absent';
-}
-
-function isCompletion(event: RecordedEvent): event is RecordedEvent<'BackupCompleted'> {
-  return event.type === 'BackupCompleted';
 }

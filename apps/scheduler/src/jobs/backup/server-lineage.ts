@@ -4,7 +4,7 @@
  * A backup from before lineages were recorded is identified first, from its manifest in the home region. When that
  * manifest can't be read, the backup has no lineage: it replaces no other, and no other replaces it.
  */
-import { type DatastoreType, type EngineFacts, type EventContext, engineFacts } from '@strongroom/contracts';
+import { type DatastoreType, type EngineFacts, type EventContext, tellableFacts } from '@strongroom/contracts';
 import { type BackupIdentity, backupDecider } from '@strongroom/domain';
 import { EncryptionFault, type Identity } from '@strongroom/encryption';
 import { type EngineFor, type EngineWithoutBackups, openSealed } from '@strongroom/engines';
@@ -42,9 +42,6 @@ interface Head {
   backupId: string;
   facts: EngineFacts;
 }
-
-/** The facts of a server are shorter than this. Longer ones are not kept with the event. */
-const mostCharacters = 65_536;
 
 export class ServerLineage {
   private readonly lineages: Lineages;
@@ -114,7 +111,7 @@ function judge(
   facts: EngineFacts,
   heads: readonly Head[],
 ): BackupIdentity {
-  const told = tellable(facts);
+  const told = tellableFacts(facts);
   const [newest] = heads;
   if (!newest) return { lineage: backupId, facts: told };
   const reason = engine.whyNoDescendant(newest.facts, facts);
@@ -128,12 +125,4 @@ function putFirst(heads: Head[], head: Head): void {
   const at = heads.findIndex(({ lineage }) => lineage === head.lineage);
   if (at >= 0) heads.splice(at, 1);
   heads.unshift(head);
-}
-
-/** The facts without characters that the ledger's database can't store. Null when there is more than an event should hold. */
-function tellable(facts: EngineFacts): EngineFacts | null {
-  const text = JSON.stringify(facts, (_, value: unknown) =>
-    typeof value === 'string' ? value.replaceAll(/\0|\p{Cs}/gu, '\u{fffd}') : value,
-  );
-  return text.length > mostCharacters ? null : engineFacts.parse(JSON.parse(text));
 }

@@ -1,0 +1,107 @@
+/** The work of `strongroom catalog rebuild`: reads what the vault of a region holds, and has the ledger know it. */
+import { createDataSource } from '@strongroom/database';
+import { Ledger } from '@strongroom/ledger';
+import { KnownVaults, RandomIds } from '@strongroom/runtime';
+import type { Vault } from '@strongroom/vault';
+import type { DataSource } from 'typeorm';
+import { databaseUrl } from '../database-options.js';
+import { exitCodes } from '../exit-codes.js';
+import { type IdentityOptions, identitiesOf } from '../identity-options.js';
+import { inLine, note, say, sayJson } from '../output.js';
+import { type VaultOptions, vaultOf } from '../vault-options.js';
+import { Catalog, parentsFirst, type Recorded } from './catalog.js';
+import { type FoundBackup, foundBackups, type NotRecorded } from './found-backups.js';
+
+export interface RebuildOptions extends VaultOptions, IdentityOptions {
+  json?: true;
+}
+
+/** The result as `--json` prints it. Fields may be added, and none ever changes. */
+interface Result {
+  region: string;
+  /** How many were recorded as backups that the ledger did not know. */
+  backups: number;
+  /** How many were known from another region, and are now known to be copied to this one. */
+  copies: number;
+  /** Of how many only the version of the server was not known before. */
+  versions: number;
+  /** How many were known already. */
+  known: number;
+  notRecorded: NotRecorded[];
+}
+
+const sayEachMs = 5_000;
+
+export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
+  const vault = vaultOf(options);
+  const identities = await identitiesOf(options);
+  const url = databaseUrl();
+  const dataSource = await createDataSource({ url, applicationName: 'strongroom-catalog', poolSize: 2 }).initialize();
+  try {
+    await mustBeOfRegion(vault, dataSource);
+    const tell = telling();
+    const found: FoundBackup[] = [];
+    const notRecorded: NotRecorded[] = [];
+    for await (const each of foundBackups(vault, identities)) {
+      if ('reason' in each) notRecorded.push(each);
+      else found.push(each);
+      tell(`${found.length + notRecorded.length} backups of ${options.from} were read`);
+    }
+    const counts: Record<Recorded, number> = { backup: 0, copy: 0, version: 0, known: 0 };
+    const catalog = new Catalog({ dataSource, ledger: new Ledger(dataSource), ids: new RandomIds() });
+    for (const [index, each] of parentsFirst(found).entries()) {
+      const recorded = await catalog.record(each);
+      if (typeof recorded === 'string') counts[recorded] += 1;
+      else notRecorded.push(recorded);
+      tell(`${index + 1} of ${found.length} backups of ${options.from} are in the ledger`);
+    }
+    const { backup: backups, copy: copies, version: versions, known } = counts;
+    const unopened = found.filter(({ data }) => data.encryptedFor !== null && data.instanceName === null);
+    print({ region: options.from, backups, copies, versions, known, notRecorded }, unopened, options);
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/**
+ * Nothing is recorded of a store that is another region's vault, or not the one that this deployment knows.
+ * @throws {VaultFault}
+ */
+async function mustBeOfRegion(vault: Vault, dataSource: DataSource): Promise<void> {
+  const known = new KnownVaults(dataSource);
+  await vault.identify({
+    vaultIdOf: (region) => known.vaultIdOf(region),
+    remember: (identity) => known.remember(identity),
+    givesNone: true,
+  });
+}
+
+function print(result: Result, unopened: readonly FoundBackup[], { json, from }: RebuildOptions): void {
+  const { backups, copies, versions, known, notRecorded } = result;
+  if (json) sayJson(result, 2);
+  else {
+    const also = versions > 0 ? `, and the versions of the servers of ${versions}` : '';
+    say(
+      `${from}: ${backups} backups and ${copies} copies were recorded${also}. ${known} were known already, and ${notRecorded.length} were not recorded.`,
+    );
+  }
+  if (unopened.length > 0) {
+    const keys = [...new Set(unopened.flatMap(({ data }) => data.encryptedFor ?? []))].map(inLine).sort();
+    note(
+      `strongroom: ${unopened.length} backups are encrypted, and no key was given that tells their servers' names and versions. ${keys.length > 0 ? `They are opened by the key of ${keys.join(', ')}. ` : ''}Run it again with --identity FILE to have the versions recorded too.`,
+    );
+  }
+  for (const { backupId, code, reason } of notRecorded)
+    note(`strongroom: backup ${backupId} is not recorded (${code}). ${inLine(reason)}`);
+  if (notRecorded.length > 0) process.exitCode = exitCodes.incomplete;
+}
+
+/** Tells people how far it is, now and then. */
+function telling(): (text: string) => void {
+  let saidAt = performance.now();
+  return (text) => {
+    if (performance.now() - saidAt < sayEachMs) return;
+    saidAt = performance.now();
+    note(text);
+  };
+}
