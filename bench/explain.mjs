@@ -10,9 +10,8 @@
  */
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { Explanations } from '../dist/apps/api/src/explanations/resource.js';
 import { getExplainId, pathOf } from '../dist/libs/contracts/src/index.js';
-import { ExplainingEvents } from '../dist/libs/ledger/src/index.js';
+import { asksOf, pageSize, small, statementsOf } from './explained-asks.mjs';
 import { ExplainedLedger } from './explained-ledger.mjs';
 import { FoldedExplanations } from './folded-explanations.mjs';
 import { load, quantile, request } from './load.mjs';
@@ -26,78 +25,15 @@ const { values: asked } = parseArgs({ options: { events: { type: 'string' }, rou
 const wanted = Number(asked.events ?? 1_000_000);
 const rounds = Number(asked.rounds ?? 5);
 const clients = 8;
-const things = 200;
 const inOneRound = 400;
 const mostMs = 200;
-const pageSize = 100;
-/** An account that has one schedule. */
-const small = 'small-0';
 const tokens = { [small]: 'bench-small' };
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const place = new Workplace();
 
-/** So many numbers below a limit, the same ones in each run. */
-function spread(below, count = things) {
-  return Array.from(
-    { length: count },
-    (_, at) => Math.floor((at * below) / count) + (at % 2 === 0 ? 0 : Math.floor(below / count / 2)),
-  );
-}
-
-/** What is asked, by kind: the id, the query, and the streams that tell of it. */
-async function asksOf(ledger, client) {
-  const large = spread(ledger.schedules)
-    .map((number) => ledger.schedule(number))
-    .filter((each) => each.accountId === accountId);
-  const ofBackup = ({ backupId, copyId }) => [`backup-${backupId}`, `copy-${copyId}`];
-  const scheduleOf = ({ scheduleId, backups }) => ({
-    ...{ id: scheduleId, kind: 'schedule', own: [`schedule-${scheduleId}`] },
-    others: backups.map(({ backupId }) => `backup-${backupId}`),
-  });
-  const backupOf = (schedule, backup) => ({
-    ...{ id: backup.backupId, kind: 'backup', own: [`backup-${backup.backupId}`] },
-    ...{ others: [`copy-${backup.copyId}`], schedule: [`schedule-${schedule.scheduleId}`] },
-  });
-  const only = (kind, id) => ({ id, kind, own: [`${kind}-${id}`], others: [] });
-  const long = ledger.longSchedule();
-  const { rows } = await client.query(
-    `select id, at from ledger_event where stream = any($1) and type = 'BackupCompleted' order by at`,
-    [spread(long.backups.length).map((at) => ofBackup(long.backups[at])[0])],
-  );
-  const longAsked = (query) => ({ ...scheduleOf(long), query });
-  return {
-    'a schedule': large.map(scheduleOf),
-    'a backup': large.map((each, at) => backupOf(each, each.backups[at % each.backups.length])),
-    'a copy': large.map(({ backups }, at) => only('copy', backups[at % backups.length].copyId)),
-    'an instance': large.map(({ instanceId }) => only('instance', instanceId)),
-    [`a schedule of ${long.backups.length} runs`]: [longAsked({})],
-    'a page of it further back': rows.map(({ id }) => longAsked({ marker: id })),
-    'the same schedule as of a past instant': rows.map(({ at }) => longAsked({ as_of: at.toISOString() })),
-    'a backup of it': spread(long.backups.length).map((at) => backupOf(long, long.backups[at])),
-    'a schedule of a small account': [{ ...scheduleOf(ledger.schedule(0)), account: small }],
-  };
-}
-
 const pathOfAsk = ({ id, query = {}, account = accountId }) =>
   `${pathOf(getExplainId, { accountId: account, id })}?${new URLSearchParams(query)}`;
-
-/** The statements of one answer, with their values. */
-async function statementsOf(client, { id, query = {}, account = accountId }) {
-  const sent = [];
-  const recorder = {
-    query: async (text, values) => {
-      sent.push({ text, values });
-      return (await client.query(text, values)).rows;
-    },
-  };
-  const config = { homeRegion: 'DFW', copyRegions: ['IAD'] };
-  const explanations = new Explanations(new ExplainingEvents(recorder), { now: () => new Date() }, config);
-  const asOf = query.as_of === undefined ? undefined : new Date(query.as_of);
-  const found = await explanations.find({ accountId: account }, id, asOf);
-  await found.sentences({ limit: pageSize, marker: query.marker });
-  return sent;
-}
 
 /** The same statements by sessions of a bare client. @returns how long those of each answer took, in order */
 async function bareClients(sessions, statements, count) {

@@ -351,6 +351,9 @@ CREATE UNIQUE INDEX ledger_event_by_id ON ledger_event USING btree (id);
 CREATE UNIQUE INDEX ledger_event_in_order ON ledger_event USING btree ("position");
 CREATE INDEX ledger_event_of_account ON ledger_event USING btree (account_id, "position");
 CREATE INDEX ledger_event_of_aggregate ON ledger_event USING btree (aggregate, "position");
+CREATE INDEX ledger_event_of_long_pause ON ledger_event USING btree (stream, ((data ->> 'paused'::text)), version) WHERE ((version > 32) AND (type = 'ScheduleUpdated'::text) AND (((data ->> 'paused'::text) = 'false'::text) OR ((context ->> 'reason'::text) IS NOT NULL)));
+CREATE INDEX ledger_event_of_long_stream ON ledger_event USING btree (stream, type, version) WHERE (version > 32);
+CREATE INDEX ledger_event_of_long_stream_in_time ON ledger_event USING btree (stream, at, "position") WHERE (version > 32);
 CREATE INDEX ledger_event_of_schedule ON ledger_event USING btree (((data ->> 'scheduleId'::text)), at, "position") WHERE (type = ANY (ARRAY['ScheduleCreated'::text, 'ScheduleUpdated'::text, 'ScheduleDeleted'::text, 'SlotSkipped'::text, 'SlotMissed'::text, 'BackupRequested'::text, 'BackupDelayed'::text, 'BackupMadeFull'::text, 'BackupCompleted'::text, 'BackupFailed'::text]));
 CREATE TRIGGER ledger_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ledger_event FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuses_change();
 revoke delete, truncate, update on ledger_event from its owner;
@@ -1267,6 +1270,37 @@ begin
   ), 0);
 end $function$;
 
+CREATE OR REPLACE FUNCTION ledger_newest_of_types(streams text[], types text[], known_until timestamp with time zone)
+ RETURNS SETOF ledger_event
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  select distinct on (e.stream, e.type) e.*
+  from (
+    select named.stream, ledger_version_known(named.stream, known_until) as version from unnest(streams) as named(stream) offset 0
+  ) known cross join lateral (
+    select f.* from ledger_event f where f.stream = known.stream and f.version <= least(32, known.version)
+    union all
+    select of_type.* from unnest(types) as asked(type) cross join lateral (
+      select l.* from ledger_event l
+      where l.stream = known.stream and l.version > 32 and l.at <= known_until
+        and (l.type, l.version) <= (asked.type, known.version) and l.type >= asked.type
+      order by l.type desc, l.version desc limit 1
+    ) of_type
+    where known.version > 32
+  ) e
+  where e.at <= known_until
+  order by e.stream, e.type, e.version desc;
+end $function$;
+
 CREATE OR REPLACE FUNCTION ledger_next_of_kind(kind text, after bigint, most integer)
  RETURNS SETOF ledger_event
  LANGUAGE plpgsql
@@ -1278,6 +1312,112 @@ CREATE OR REPLACE FUNCTION ledger_next_of_kind(kind text, after bigint, most int
 AS $function$
 begin
   return query select * from ledger_event e where e.aggregate = kind and e.position > after order by e.position limit most;
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_page_of_schedule(schedule_id text, before_at timestamp with time zone, before_position bigint, most integer)
+ RETURNS SETOF ledger_event
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  select * from ledger_event e
+  where (e.data ->> 'scheduleId') = schedule_id
+    and e.type in ('ScheduleCreated', 'ScheduleUpdated', 'ScheduleDeleted', 'SlotSkipped', 'SlotMissed', 'BackupRequested',
+      'BackupDelayed', 'BackupMadeFull', 'BackupCompleted', 'BackupFailed')
+    and (e.at, e.position) < (before_at, before_position)
+  order by e.at desc, e.position desc limit most;
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_page_of_streams(streams text[], before_at timestamp with time zone, before_position bigint, most integer)
+ RETURNS SETOF ledger_event
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+  select e.*
+  from unnest(streams) as named(stream) cross join lateral (
+    select f.* from ledger_event f where f.stream = named.stream and f.version <= 32
+    union all
+    select newest.* from (
+      select l.* from ledger_event l
+      where l.stream = named.stream and l.version > 32 and (l.at, l.position) < (before_at, before_position)
+      order by l.at desc, l.position desc limit most
+    ) newest
+  ) e
+  where (e.at, e.position) < (before_at, before_position)
+  order by e.at desc, e.position desc limit most;
+end $function$;
+
+CREATE OR REPLACE FUNCTION ledger_pause_of(schedule_stream text, known_until timestamp with time zone)
+ RETURNS SETOF ledger_event
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
+AS $function$
+declare
+  known integer := ledger_version_known(schedule_stream, known_until);
+  ran integer;
+  reasoned integer;
+  begun integer;
+begin
+  if not exists (
+    select from ledger_event e where e.stream = schedule_stream and e.version = known and (e.data ->> 'paused') = 'true'
+  ) then
+    return;
+  end if;
+  if known > 32 then
+    ran := (
+      select e.version from ledger_event e
+      where e.stream = schedule_stream and e.version > 32 and e.type = 'ScheduleUpdated' and e.at <= known_until
+        and ((e.data ->> 'paused') = 'false' or (e.context ->> 'reason') is not null)
+        and ((e.data ->> 'paused'), e.version) <= ('false', known) and (e.data ->> 'paused') >= 'false'
+      order by (e.data ->> 'paused') desc, e.version desc limit 1
+    );
+    reasoned := (
+      select e.version from ledger_event e
+      where e.stream = schedule_stream and e.version > 32 and e.type = 'ScheduleUpdated' and e.at <= known_until
+        and ((e.data ->> 'paused') = 'false' or (e.context ->> 'reason') is not null)
+        and ((e.data ->> 'paused'), e.version) <= ('true', known) and (e.data ->> 'paused') >= 'true'
+      order by (e.data ->> 'paused') desc, e.version desc limit 1
+    );
+  end if;
+  ran := coalesce(ran, (
+    select max(e.version) from ledger_event e
+    where e.stream = schedule_stream and e.version <= least(32, known) and e.at <= known_until
+      and (e.data ->> 'paused') is distinct from 'true'
+  ), 0);
+  reasoned := coalesce(reasoned, (
+    select max(e.version) from ledger_event e
+    where e.stream = schedule_stream and e.version <= least(32, known) and e.at <= known_until
+      and (e.context ->> 'reason') is not null
+  ));
+  begun := (
+    select min(e.version) from ledger_event e
+    where e.stream = schedule_stream and e.version > ran and e.version <= known and e.at <= known_until
+  );
+  return query
+  select * from ledger_event e
+  where e.stream = schedule_stream and e.version in (begun, case when reasoned > ran then reasoned end)
+  order by e.version;
 end $function$;
 
 CREATE OR REPLACE FUNCTION ledger_permitted()
@@ -1354,6 +1494,43 @@ begin
   return found;
 end $function$;
 revoke all on function ledger_take_claim(text,text,text) from public;
+
+CREATE OR REPLACE FUNCTION ledger_version_known(stream_name text, known_until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET max_parallel_workers_per_gather TO '0'
+ SET jit TO 'off'
+AS $function$
+declare
+  known integer;
+  later integer;
+begin
+  if known_until = 'infinity' then
+    return coalesce((select e.version from ledger_event e where e.stream = stream_name order by e.version desc limit 1), 0);
+  end if;
+  later := (
+    select e.version from ledger_event e where e.stream = stream_name and e.version > 32 and e.at <= known_until
+    order by e.at desc, e.position desc limit 1
+  );
+  if later is null then
+    return coalesce((
+      select max(e.version) from ledger_event e where e.stream = stream_name and e.version <= 32 and e.at <= known_until
+    ), 0);
+  end if;
+  while later is not null loop
+    known := later;
+    later := (
+      select max(e.version) from ledger_event e
+      where e.stream = stream_name and e.version > known and e.version <= known + 32 and e.at <= known_until
+    );
+  end loop;
+  return known;
+end $function$;
 
 CREATE OR REPLACE FUNCTION request_find(asked jsonb, clock timestamp with time zone, kept_for interval)
  RETURNS TABLE(place integer, fingerprint bytea, resource_id uuid, status smallint, body json, had_effect boolean, is_old boolean)

@@ -67,6 +67,8 @@ import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-sche
 import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
 import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
+import { LongStreams1700000000126 } from './migrations/0126-long-streams.js';
+import { ExplainedStreams1700000000127 } from './migrations/0127-explained-streams.js';
 import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 import { SpeedsOfJobs1700000000129 } from './migrations/0129-speeds-of-jobs.js';
 import { OutcomesByStatement1700000000130 } from './migrations/0130-outcomes-by-statement.js';
@@ -144,6 +146,8 @@ export const migrations = [
   QuotasOfLanes1700000000121,
   ReadsByOneProcess1700000000122,
   Webhooks1700000000123,
+  LongStreams1700000000126,
+  ExplainedStreams1700000000127,
   ReasonsOfPauses1700000000128,
   SpeedsOfJobs1700000000129,
   OutcomesByStatement1700000000130,

@@ -5,20 +5,25 @@ import { type Decider, type Decision, decide, fold } from './decider.js';
 export const account = 'acme';
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
+/** By place in a stream, what an event of it has. A model test records a hundred million events. */
+const places: Pick<Envelope, 'id' | 'position' | 'version' | 'at'>[] = [];
+
+function placeOf(index: number) {
+  places[index] ??= {
+    id: `00000000-0000-7000-8000-${String(index + 1).padStart(12, '0')}`,
+    position: index + 1,
+    version: index + 1,
+    at: new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString(),
+  };
+  return places[index];
+}
+
 /** Events of one stream, as the ledger would give them back. */
 export function recorded(events: NewEvent[], stream = 'stream', accountId = account): RecordedEvent[] {
   return events.map((event, index) => {
-    const envelope: Envelope = {
-      id: `00000000-0000-7000-8000-${String(index + 1).padStart(12, '0')}`,
-      position: index + 1,
-      stream,
-      version: index + 1,
-      accountId,
-      instanceId: '44b277eb-39be-4921-be31-3d61b43651d7',
-      at: new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString(),
-      context,
-    };
-    return { ...envelope, ...event };
+    const { id, position, version, at } = placeOf(index);
+    const of = '44b277eb-39be-4921-be31-3d61b43651d7';
+    return { id, position, stream, version, accountId, instanceId: of, at, context, ...event };
   });
 }
 

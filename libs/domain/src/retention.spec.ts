@@ -45,6 +45,17 @@ describe('retention', () => {
     expect(goes(often, 2)).toBe('01');
   });
 
+  it('counts one that misses a copy with a whole one that is near, so that its copy keeps nothing that would have gone before', () => {
+    const nearMs = 3.5 * dayMs;
+    const heldWith = (isCopied: boolean) => [
+      backup('a', 0, { nearMs }),
+      backup('b', 10, { nearMs, isCopied }),
+      backup('c', 12, { nearMs }),
+    ];
+    expect([goes(heldWith(false), 1), goes(heldWith(true), 1)]).toEqual(['a', 'a']);
+    expect([goes(heldWith(false), 2), goes(heldWith(true), 2)]).toEqual(['', '']);
+  });
+
   it('deletes nothing while the newest is not in every region where it is owed', () => {
     expect(goes([backup('a', 0), backup('b', 7), backup('c', 14, { isCopied: false })], 1)).toBe('');
   });

@@ -62,8 +62,10 @@ export interface Judgement {
   putOff: PutOffByRetention[];
 }
 
-interface OfSlot extends JudgedBackup {
+interface OfSlot {
+  backup: JudgedBackup;
   slotAt: Date;
+  isCopied: boolean;
   /** The place in the order of making. */
   place: number;
 }
@@ -78,7 +80,11 @@ export function beyondRetention(held: readonly JudgedBackup[], retention: Retent
 
 /** @param held the backups of the instance that the vaults hold or that are running, in the order of their making */
 export function judgeRetention(held: readonly JudgedBackup[], retention: Retention): Judgement {
-  const ofSlots = held.flatMap(({ slotAt, ...backup }, place) => (slotAt ? [{ ...backup, slotAt, place }] : []));
+  const ofSlots: OfSlot[] = [];
+  for (const [place, backup] of held.entries()) {
+    const { slotAt, isCopied } = backup;
+    if (slotAt) ofSlots.push({ backup, slotAt, isCopied, place });
+  }
   const replaced = replacedIn(ofSlots, retention);
   const areAllCopied = ofSlots.every(({ isCopied }) => isCopied);
   const due = areAllCopied
@@ -99,9 +105,9 @@ export function judgeRetention(held: readonly JudgedBackup[], retention: Retenti
     const lineage = due.get(backupId);
     if (lineage === undefined) return [];
     const newer = begunCycles(ofSlots, lineage).filter((each) => !each.isCopied && each.place > place);
-    const told = newer.find((each) => toldWaitsFor.includes(each.backupId));
+    const told = newer.find((each) => toldWaitsFor.includes(each.backup.backupId));
     const awaited = told ?? newer[0];
-    return awaited ? [{ backupId, ground: 'copies-missing', waitsFor: [awaited.backupId] }] : [];
+    return awaited ? [{ backupId, ground: 'copies-missing', waitsFor: [awaited.backup.backupId] }] : [];
   });
   return {
     goes: held.flatMap(({ backupId }) => (replaced.has(backupId) && !needed.has(backupId) ? backupId : [])),
@@ -112,12 +118,12 @@ export function judgeRetention(held: readonly JudgedBackup[], retention: Retenti
 /** The backups that newer cycles replace, each with the lineage of these. Some may be needed by what stays. */
 function replacedIn(ofSlots: readonly OfSlot[], { cycles, accepted }: Retention): Map<string, string> {
   const goes = new Map<string, string>();
-  for (const lineage of new Set(ofSlots.flatMap((backup) => backup.lineage ?? []))) {
+  for (const lineage of new Set(ofSlots.flatMap(({ backup }) => backup.lineage ?? []))) {
     const keptSince = oldestKept(ofSlots, lineage, cycles);
     if (keptSince === undefined) continue;
     const replaced = accepted.get(lineage) ?? [];
-    for (const backup of ofSlots) {
-      const { is, place, backupId } = backup;
+    for (const { backup, place } of ofSlots) {
+      const { is, backupId } = backup;
       const isOwn = backup.lineage === lineage;
       const isCounted = isOwn || (backup.lineage !== null && replaced.includes(backup.lineage));
       // A backup that failed before its server was known, and could not be removed, is of no lineage.
@@ -131,37 +137,50 @@ function replacedIn(ofSlots: readonly OfSlot[], { cycles, accepted }: Retention)
 /** The full backups that begin the cycles of a lineage, the newest first. */
 function begunCycles(ofSlots: readonly OfSlot[], lineage: string): OfSlot[] {
   return ofSlots
-    .filter((each) => each.lineage === lineage && each.is === 'completed')
-    .filter(({ planned, type }) => planned === 'full' && type === 'full')
+    .filter(({ backup }) => backup.lineage === lineage && backup.is === 'completed')
+    .filter(({ backup }) => backup.planned === 'full' && backup.type === 'full')
     .reverse();
 }
 
 /** Where the oldest cycle begins that a lineage keeps; undefined when it has too few cycles, or the newest is not copied. */
-function oldestKept(ofSlots: readonly OfSlot[], lineage: string, cycles: number): number | undefined {
+function oldestKept(ofSlots: readonly OfSlot[], lineage: string, kept: number): number | undefined {
   const begun = begunCycles(ofSlots, lineage);
   if (!begun[0]?.isCopied) return undefined;
   // A slot that a wrong clock ran before its time has run twice. It begins one cycle, where it ran first.
-  const whole = new Map<number, { place: number; nearMs: number }>();
-  for (const { slotAt, place, isCopied, nearMs = 0 } of begun)
-    if (isCopied) whole.set(slotAt.getTime(), { place, nearMs });
-  const apart = asOne([...whole].map(([slotAt, cycle]) => ({ slotAt, ...cycle })));
-  return apart.length < cycles ? undefined : Math.min(...apart.slice(0, cycles));
+  const cycles = new Map<number, Cycle>();
+  for (const { backup, slotAt, place, isCopied } of begun) {
+    const at = slotAt.getTime();
+    const isWhole = isCopied || cycles.get(at)?.isWhole === true;
+    cycles.set(at, { slotAt: at, place, nearMs: backup.nearMs ?? 0, isWhole });
+  }
+  const apart = asOne([...cycles.values()]);
+  return apart.length < kept ? undefined : Math.min(...apart.slice(0, kept));
+}
+
+interface Cycle {
+  slotAt: number;
+  place: number;
+  nearMs: number;
+  /** Whether its full backup is in every region that is owed it. */
+  isWhole: boolean;
 }
 
 /**
- * Counts cycles that are near each other as one.
+ * Counts cycles that are near each other as one. One that is not whole counts with a whole one that is near, and else it does not count: so a copy
+ * that is made at last keeps no backup that would have gone before it.
  * @param cycles the newest first
  * @returns where each begins that counts, the newest first
  */
-function asOne(cycles: readonly { slotAt: number; place: number; nearMs: number }[]): number[] {
+function asOne(cycles: readonly Cycle[]): number[] {
   const places: number[] = [];
   let newest: { slotAt: number; nearMs: number } | undefined;
-  for (const { slotAt, place, nearMs } of cycles) {
+  for (const { slotAt, place, nearMs, isWhole } of cycles) {
     const last = places.length - 1;
     if (newest && Math.abs(newest.slotAt - slotAt) < Math.min(newest.nearMs, nearMs)) {
       places[last] = Math.min(places[last] ?? place, place);
       continue;
     }
+    if (!isWhole) continue;
     places.push(place);
     newest = { slotAt, nearMs };
   }

@@ -69,7 +69,8 @@ export function definitionsOf(told: readonly RecordedEvent[], read?: ReadAt): De
 
 /** The definition in force at a slot. At the exact instant of an edit, it is the former one. @param spans at least one */
 export function definitionAt(spans: readonly DefinedSince[], slotAt: Date): ScheduleDefinition {
-  const span = spans.findLast(({ since }) => since < slotAt) ?? spans[0];
+  const at = slotAt.getTime();
+  const span = spans.findLast(({ since }) => since.getTime() < at) ?? spans[0];
   if (!span) throw new RangeError('a schedule that was never defined has no slots');
   return span.definition;
 }

@@ -1,11 +1,10 @@
 /**
  * Reads from the ledger what explains one thing: the newest event of each type in its streams, and pages of its events, the newest first.
- * Each statement walks an index along the events of that thing alone, whatever the statistics say. Of streams it reads all, as whoever
- * executes a command on them does. A schedule has a run each day for years, so of its events it reads no more than it gives. Their order
- * is that of their times: a past instant is found in the index as the end of the history is.
+ * Each read is bounded, whatever the statistics say: a schedule has a run each day for years, and a stream may have events for as long. So no
+ * more is read than is given, and the first events of each stream. The order of pages is that of the recorded times: a past instant is found in an
+ * index as the end of the history is.
  */
-import type { RecordedEvent, StreamName } from '@strongroom/contracts';
-import { explainedOfSchedules } from '@strongroom/domain';
+import { eventTypes, type RecordedEvent, type StreamName } from '@strongroom/contracts';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { z } from 'zod';
 import { eventColumns } from './event-row.js';
@@ -25,25 +24,15 @@ export interface EventsAsked {
   limit: number;
 }
 
-const typesOfSchedules = explainedOfSchedules.map((type) => `'${type}'`).join(', ');
-const beforeAsked = 'e.at <= $2 and (e.at, e.position) < ($3, $4)';
-const newestFirst = 'order by at desc, position desc limit $5';
-
-const newestOfTypes = `select distinct on (stream, type) ${eventColumns} from ledger_read($1) where at <= $2
-  order by stream, type, version desc`;
-/** Of a schedule that is paused: where its pause begins, and where a reason for it was given at last. */
-const pauseOfSchedule = `with own as materialized (select * from ledger_read(array[$1]) where at <= $2), pause as (
-    select * from own where version > coalesce((select max(version) from own where (data -> 'paused') is distinct from 'true'), 0)
-  )
-  select ${eventColumns} from pause where version in (
-    (select min(version) from pause), (select max(version) from pause where context ->> 'reason' is not null)
-  ) order by version`;
-const pageOfStreams = `select ${eventColumns} from ledger_read($1) e where ${beforeAsked} ${newestFirst}`;
-/** Of a schedule and of its runs. The types are those of the index `ledger_event_of_schedule`. */
-const pageOfSchedule = `select ${eventColumns} from ledger_event e
-  where e.data ->> 'scheduleId' = $1 and e.type in (${typesOfSchedules}) and ${beforeAsked} ${newestFirst}`;
+const newestOfTypes = `select ${eventColumns} from ledger_newest_of_types($1, $2, $3) order by stream, type`;
+const pauseOfSchedule = `select ${eventColumns} from ledger_pause_of($1, $2) order by version`;
+const newestFirst = 'order by at desc, position desc';
+const pageOfStreams = `select ${eventColumns} from ledger_page_of_streams($1, $2, $3, $4) ${newestFirst}`;
+const pageOfSchedule = `select ${eventColumns} from ledger_page_of_schedule($1, $2, $3, $4) ${newestFirst}`;
 
 const ever = 'infinity';
+/** Beyond every position, as a text: it is more than a number of JavaScript can be. */
+const beyondPositions = '9223372036854775807';
 const places = z.array(z.object({ at: z.date(), position: z.coerce.number() }));
 
 export class ExplainingEvents {
@@ -52,7 +41,8 @@ export class ExplainingEvents {
 
   /** The newest event of each type in each of the streams. What this version can't read is left out. */
   async newestOfTypes(streams: readonly StreamName[], asOf: Date | undefined): Promise<RecordedEvent[]> {
-    const rows: unknown = await this.database.query(newestOfTypes, [streams, asOf ?? ever]);
+    if (streams.length === 0) return [];
+    const rows: unknown = await this.database.query(newestOfTypes, [streams, eventTypes, asOf ?? ever]);
     return readEvents(rows).events;
   }
 
@@ -84,9 +74,14 @@ export class ExplainingEvents {
     return places.parse(rows)[0];
   }
 
-  private async page(statement: string, of: unknown, { asOf, before, limit }: EventsAsked): Promise<RecordedEvent[]> {
-    const end = [before?.at ?? ever, before?.position ?? 0];
-    const rows: unknown = await this.database.query(statement, [of, asOf ?? ever, ...end, limit]);
+  private async page(statement: string, of: unknown, asked: EventsAsked): Promise<RecordedEvent[]> {
+    const rows: unknown = await this.database.query(statement, [of, ...endOf(asked), asked.limit]);
     return readEvents(rows).events;
   }
+}
+
+/** The time and the position before which a page is: one place, so that an index is entered there. */
+function endOf({ asOf, before }: EventsAsked): [Date | string, number | string] {
+  if (before && (asOf === undefined || before.at <= asOf)) return [before.at, before.position];
+  return [asOf ?? ever, beyondPositions];
 }

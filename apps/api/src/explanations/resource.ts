@@ -59,11 +59,11 @@ export class Explanations {
     const copyStreams = kind === 'backup' ? this.copyStreams(id, own) : [];
     const definition = definitionIn(own);
     const now = asOf ?? this.clock.now();
+    const others = await this.events.newestOfTypes([...copyStreams, ...scheduleStreams(kind, own)], asOf);
+    const othersOf = (other: Aggregate) => others.filter(({ stream }) => aggregateOf(stream) === other);
     const explained = {
-      ...{ kind, own },
+      ...{ kind, own, copies: othersOf('copy'), schedule: othersOf('schedule') },
       pause: definition?.paused ? await this.events.pauseOf(streamOf(kind, id), asOf) : [],
-      copies: await this.events.newestOfTypes(copyStreams, asOf),
-      schedule: await this.events.newestOfTypes(scheduleStreams(kind, own), asOf),
     };
     return {
       told: {
