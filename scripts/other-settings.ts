@@ -245,6 +245,10 @@ export const otherSettings: readonly OtherGroup[] = [
         meaning: 'How many random histories the test of previews runs. The default is 200.',
       },
       {
+        name: 'STRONGROOM_RECORD_SESSION',
+        meaning: 'With 1, the test of `docs/session.md` writes into that page what its commands print.',
+      },
+      {
         name: 'STRONGROOM_CONSOLE_PICTURES',
         meaning: 'A folder in which the tests of the console keep what its screens show, in both themes.',
       },
