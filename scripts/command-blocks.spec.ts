@@ -18,6 +18,12 @@ describe('the blocks of commands of the pages', () => {
     expect(written.flatMap(unmarkedBlocks)).toEqual([]);
   });
 
+  it('are a session in its own page alone', () => {
+    const text = '```console\n$ ls\n```\n';
+    expect(unmarkedBlocks({ path: 'docs/session.md', text })).toEqual([]);
+    expect(unmarkedBlocks({ path: 'docs/operations.md', text })).toEqual([expect.stringContaining('nobody runs')]);
+  });
+
   it('are read with their language and their mark, within lists too', () => {
     const page =
       'A\n\n<!-- not run: why -->\n```sh\nrm x\n\nrm y\n```\n\n- B\n\n  ```json\n  {}\n  ```\n\n```sh\nls\n```\n';

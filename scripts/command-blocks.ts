@@ -1,7 +1,8 @@
 /**
- * The blocks of code in a page, and which of them nobody runs. A block of commands is run by `test/readme.spec.ts`, or a comment before it
- * says why it is not.
+ * The blocks of code in a page, and which of them nobody runs. A block of commands is run by `test/readme.spec.ts`, one of `console` in
+ * the page of the session by `test/session.spec.ts`, or a comment before it says why it is not.
  */
+import { recordedPages } from './recorded-session.js';
 
 export interface CodeBlock {
   /** The line that it begins in, from 1. */
@@ -57,12 +58,14 @@ export function commandsOf(page: string): string[] {
 /** What is wrong with the blocks of a page: a sentence each, which says what to do. */
 export function unmarkedBlocks({ path, text }: { path: string; text: string }): string[] {
   const isRun = pagesThatAreRun.some((page) => page === path);
+  const isRecorded = recordedPages.some((page) => page === path);
   return codeBlocksOf(text).flatMap(({ line, language, notRun }) => {
     const at = `${path}:${line}`;
     if (language === '')
       return [`${at}: a block says not what it is: write \`\`\`sh, \`\`\`json or another word before it`];
     if (!languagesOfCommands.includes(language) || notRun !== undefined) return [];
     if (isRun && language === 'sh') return [];
+    if (isRecorded && language === 'console') return [];
     return [`${at}: nobody runs this block of ${language}: write <!-- not run: REASON --> in the line before it`];
   });
 }

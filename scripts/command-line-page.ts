@@ -28,6 +28,9 @@ owner can read the file, and one that others can read is refused. The address, t
 from \`STRONGROOM_URL\`, \`STRONGROOM_ACCOUNT\` and \`STRONGROOM_TOKEN\`, then from the profile of \`--profile\`, of \`STRONGROOM_PROFILE\` or the current one. Without any
 profile, a command takes the local stack of \`.strongroom/stack.json\`, if it is there. The token of a profile is sent to the service of that profile alone. No
 token is ever printed, or taken from the words of a command, which others could read in the list of processes.`,
+    `A token is taken from these places, and the first one that has it counts: the file of \`--token-file\`, \`STRONGROOM_TOKEN\` of the environment, and the profile. That of a profile is in the
+file of the profiles, or, with \`strongroom login --keychain\`, in the keychain of the system: by \`secret-tool\` (libsecret) on Linux, and by \`security\` on macOS. The token goes to these
+programs by their standard input. The keychain is asked only when the token is wanted, and \`strongroom profile remove\` removes it there. \`strongroom login --no-keychain\` brings it back into the file.`,
     '## Exit codes',
     'Each code has one meaning, in every command, and never gets another.',
     table(

@@ -63,7 +63,7 @@ it('signs in with a token that is tried first, shown nowhere, and kept for its o
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   expect(await readFile(file, 'utf8')).toContain(STRONGROOM_TOKEN);
   const listed = await begin(['profile', 'list', '--plain']).ended;
-  expect(listed.out).toBe(`default\t${gateway.url}\t${accountId}\tyes\n`);
+  expect(listed.out).toBe(`default\t${gateway.url}\t${accountId}\tyes\tfile\n`);
   expect(err + listed.out + refused.err).not.toContain(STRONGROOM_TOKEN);
 });
 

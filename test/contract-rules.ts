@@ -342,6 +342,14 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
     {
+      rule: 'With `since`, the list and the stream of events (+) begin at an instant, with up to a minute of what came before it. A marker and `Last-Event-ID` count instead.',
+      shown: [
+        api('events/events.int.spec.ts', 'are listed and streamed without those that came earlier, but for a minute'),
+        api('events/events.int.spec.ts', 'go on after what a client has seen, whatever the instant'),
+        api('events/events.int.spec.ts', 'are a 400 that says what an instant is: %j'),
+      ],
+    },
+    {
       rule: 'When the last event that a client of the stream has seen is not in the ledger, the stream tells `event: reset` with `last_event_id` and `message`, and all events follow from the first on. An unknown `Last-Event-ID` is no 400, and an outage no 503: either would end an EventSource for ever.',
       shown: [
         api('events/event-streams.int.spec.ts', 'whose last event the ledger has lost says so, and begins anew'),

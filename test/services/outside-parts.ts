@@ -26,6 +26,7 @@ const names = [
   'bubblewrap',
   'compiler',
   'chromium',
+  'secret-tool',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

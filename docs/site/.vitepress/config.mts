@@ -56,7 +56,12 @@ export default defineConfig({
     sidebar: [
       {
         text: 'Begin',
-        items: [page('Get started', '/getting-started'), page('Concepts', '/concepts'), page('Tasks', '/tasks')],
+        items: [
+          page('Get started', '/getting-started'),
+          page('Concepts', '/concepts'),
+          page('Tasks', '/tasks'),
+          page('A session', '/session'),
+        ],
       },
       { text: 'Reference', items: reference },
       {

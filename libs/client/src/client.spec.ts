@@ -314,6 +314,20 @@ describe('the stream of events', () => {
     expect(sent[0]?.headers.get('last-event-id')).toBe('0');
   });
 
+  it('begins at an instant, also where the service is too old to know it, and goes on after what was seen', async () => {
+    const { client, sent } = clientOf(stream(`retry: 1\nid: x\n\n`), stream(told('a')));
+    const first = await client.events.follow({ since: '2026-11-14T14:30:00Z' }).next();
+    expect(first.value?.id).toBe('a');
+    const asked = sent.map(({ url, headers }) => [
+      new URL(url).searchParams.get('since'),
+      headers.get('last-event-id'),
+    ]);
+    expect(asked).toEqual([
+      ['2026-11-14T14:30:00Z', '0'],
+      ['2026-11-14T14:30:00Z', 'x'],
+    ]);
+  });
+
   it('ends with a fault when the token is no longer valid', async () => {
     const fault = json({ unauthorized: { code: 401, message: 'The token is not valid.' } }, 401);
     const { client } = clientOf(stream(begin + told('a')), fault);

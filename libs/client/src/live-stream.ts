@@ -3,6 +3,7 @@ import type { Operation } from '@strongroom/contracts';
 import type { z } from 'zod';
 import { type Answer, parseAnswer, read } from './answer.js';
 import { ApiFault } from './api-fault.js';
+import type { RequestParts } from './call.js';
 import type { OperationCaller } from './operation-caller.js';
 import { messagesIn } from './server-sent-events.js';
 
@@ -18,6 +19,11 @@ export interface FollowOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface StreamAsked extends FollowOptions {
+  /** What else the operation is asked by. */
+  query?: RequestParts['query'];
+}
+
 /** The pause before the next connection, until the service has said its own. */
 const usualPauseMs = 2_000;
 
@@ -31,7 +37,7 @@ export async function* followStream<Item extends z.ZodType>(
   caller: OperationCaller,
   operation: Operation,
   item: Item,
-  { after, onReset, signal }: FollowOptions,
+  { after, onReset, signal, query }: StreamAsked,
 ): AsyncGenerator<z.output<Item>, void, undefined> {
   const title = `${operation.method} ${operation.path}, as a stream,`;
   let seen = after;
@@ -40,7 +46,7 @@ export async function* followStream<Item extends z.ZodType>(
   while (!signal?.aborted) {
     let askAgainMs: number | undefined;
     try {
-      const response = await connect(caller, { operation, title, seen, signal });
+      const response = await connect(caller, { operation, title, seen, signal, query });
       for await (const message of messagesIn(response.body ?? [])) {
         hasBegun = true;
         seen = message.id ?? seen;
@@ -61,12 +67,13 @@ export async function* followStream<Item extends z.ZodType>(
 
 async function connect(
   caller: OperationCaller,
-  asked: { operation: Operation; title: string; seen: string | undefined; signal: AbortSignal | undefined },
+  asked: { operation: Operation; title: string; seen: string | undefined } & Pick<StreamAsked, 'signal' | 'query'>,
 ): Promise<Response> {
-  const { operation, title, seen, signal } = asked;
+  const { operation, title, seen, signal, query } = asked;
   const response = await caller.open(operation, {
     headers: { accept: 'text/event-stream', ...(seen !== undefined && { 'last-event-id': seen }) },
     signal,
+    query,
   });
   if (response.status !== operation.status) throw ApiFault.of(title, await read(response));
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;

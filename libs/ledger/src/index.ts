@@ -26,6 +26,7 @@ export {
 } from './execute.js';
 export { type EventsAsked, ExplainingEvents, type TimeAndPosition } from './explaining-events.js';
 export { heldVerdicts } from './held-verdicts.js';
+export type { EventPlace } from './last-before.js';
 export { type CausedLedger, LeasedLedger, type LeasedLedgerParts } from './leased-ledger.js';
 export { Ledger } from './ledger.js';
 export { isOutage, isOutageForAll, LedgerFault } from './ledger-fault.js';

@@ -12,6 +12,7 @@ import type { AppendOutcome, AppendRequest, ExpectedStream, RelyingOutcome, Rely
 import { Appends } from './appends.js';
 import { eventColumns, type TailRow, tailRows } from './event-row.js';
 import { type EventText, eventTextRows, eventTexts, mostTextBytes } from './event-text.js';
+import { type EventPlace, lastBefore } from './last-before.js';
 import type { LedgerPlace } from './ledger-place.js';
 import { type NextLimits, type NextOfAccount, nextOfAccounts } from './next-of-accounts.js';
 import { allRead, byStream, type ReadEvents, readEvents, type UnreadableStreamFault } from './read-events.js';
@@ -121,6 +122,15 @@ export class Ledger {
   async newestOf(accountId: string): Promise<number> {
     const rows: unknown = await this.dataSource.query('select ledger_newest_of($1) as position', [accountId]);
     return positions.parse(rows)[0]?.position ?? 0;
+  }
+
+  /** The last event of an account before an instant, by the clock of the database; undefined when there is none. */
+  lastBefore(
+    accountId: string,
+    instant: Date,
+    manager: EntityManager = this.dataSource.manager,
+  ): Promise<EventPlace | undefined> {
+    return lastBefore(manager, accountId, instant);
   }
 
   /** The place of the newest item of all accounts, from which `tailOfAccounts` goes on. */

@@ -1,5 +1,5 @@
 /** The events of an account, or of some of its instances, as a live stream tells them. */
-import type { Ledger } from '@strongroom/ledger';
+import type { EventPlace, Ledger } from '@strongroom/ledger';
 import type { Reach } from '../edge/caller.js';
 import { uuidOf } from '../edge/parse.js';
 import { fromTheStart } from '../edge/streams/live-stream.js';
@@ -13,11 +13,21 @@ const words = new Words((item) => {
   return { id, type, data: eventResource(item.event) };
 });
 
-export function eventsOf(ledger: Ledger, { accountId, instances }: Reach): StreamSource {
+/** So much earlier than an instant the events since then begin: the clock of the database may have been set back. */
+const setBackMs = 60_000;
+
+/** The event after which everything follows that happened since an instant; undefined when that is all. */
+export function placeSince(ledger: Ledger, accountId: string, since: Date): Promise<EventPlace | undefined> {
+  return ledger.lastBefore(accountId, new Date(since.getTime() - setBackMs));
+}
+
+/** @param since where a stream begins that is not told after which event */
+export function eventsOf(ledger: Ledger, { accountId, instances }: Reach, since?: Date): StreamSource {
   const at = (position: number) => ({ position, seq: 0 });
   return {
     right: 'event.read',
     words,
+    ...(since && { begins: async () => (await placeSince(ledger, accountId, since))?.id ?? fromTheStart }),
     async newest() {
       const position = await ledger.newestOf(accountId);
       if (position === 0) return { ...at(0), id: fromTheStart };

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, type FollowOptions } from '@strongroom/client';
 import { getEvents, pathOf, postSchedules } from '@strongroom/contracts';
 import { z } from 'zod';
+import { allOf } from '../../../../test/services/all-of.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { faultOf, nothing } from '../../fixtures/answers.js';
+import { faultIn, faultOf, nothing } from '../../fixtures/answers.js';
 import { accountId, type Call, Gateway } from '../../fixtures/gateway.js';
 
 let gateway: Gateway;
@@ -111,6 +113,76 @@ class Listener {
     if (data !== undefined) this.told.push({ id: fields.get('id') ?? '', event: fields.get('event') ?? '', data });
   }
 }
+
+describe('the events since an instant', () => {
+  const since = '2026-03-01T12:00:00.000Z';
+  /** When they happened, in seconds after the instant. */
+  const seconds = [...Array.from({ length: 300 }, (_, n) => n - 90_000), -61, -60, -30, -1, 0, 0, 1, 500];
+  const own = { accountId: 'aged', token: 'of-aged' };
+  let aged: Gateway;
+  let client: Client;
+  let all: string[];
+
+  beforeAll(async () => {
+    aged = await Gateway.open({
+      tokens: { [own.token]: { name: 'aged', accountId: own.accountId, roles: ['observer'] } },
+    });
+    const context = { requestId: 'spec', correlationId: 'spec', causationId: null, actor: 'spec' };
+    const rows: unknown = await aged.dataSource.query(
+      `insert into ledger_event (id, stream, version, aggregate, type, account_id, instance_id, at, data, context)
+       select gen_random_uuid(), 'instance-' || id, 1, 'instance', 'InstanceForgotten', $1, id, at, jsonb_build_object('instanceId', id), $4
+       from (select $2::timestamptz + each * interval '1 second' as at, gen_random_uuid() as id from unnest($3::integer[]) as given(each)) made
+       returning id`,
+      [own.accountId, since, seconds, context],
+    );
+    all = z
+      .array(z.object({ id: z.string() }))
+      .parse(rows)
+      .map(({ id }) => id);
+    client = new Client({ baseUrl: aged.url, ...own });
+  });
+  afterAll(() => aged?.close());
+
+  /** The ids of the first events that a stream tells. */
+  const streamed = async (options: FollowOptions & { since?: string }, count: number) => {
+    const ids: string[] = [];
+    for await (const { id } of client.events.follow(options)) {
+      ids.push(id);
+      if (ids.length === count) break;
+    }
+    return ids;
+  };
+  /** Those since the instant, with those of the minute before. */
+  const expected = () => all.slice(301);
+
+  it('are listed and streamed without those that came earlier, but for a minute', async () => {
+    expect(await allOf(client.events.list({ since, limit: 2 })).then((found) => found.map(({ id }) => id))).toEqual(
+      expected(),
+    );
+    expect(await streamed({ since }, expected().length)).toEqual(expected());
+    const first = '2026-01-01T00:00:00Z';
+    expect(await streamed({ since: first }, 2)).toEqual(all.slice(0, 2));
+    expect(await allOf(client.events.list({ since: '2026-03-02T00:00:00+01:00' }))).toEqual([]);
+  });
+
+  it('go on after what a client has seen, whatever the instant', async () => {
+    const [seen = ''] = all.slice(10);
+    expect(await streamed({ since, after: seen }, 2)).toEqual(all.slice(11, 13));
+    const [next] = await allOf(client.events.list({ since, marker: all.at(-2) }));
+    expect(next?.id).toBe(all.at(-1));
+  });
+
+  it.each(['yesterday', '2026-03-01', '2026-03-01T12:00:00', ''])(
+    'are a 400 that says what an instant is: %j',
+    async (wrong) => {
+      for (const headers of [{}, asStream]) {
+        const answer = await gateway.call(getEvents, { query: { since: wrong }, headers });
+        expect(faultOf(answer)).toEqual([400, 'badRequest']);
+        expect(faultIn(answer.body).message).toMatch(/^since: ".*" is no instant of RFC 3339 with a zone/);
+      }
+    },
+  );
+});
 
 describe('the stream of events', () => {
   const listeners: Listener[] = [];

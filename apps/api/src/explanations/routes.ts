@@ -2,9 +2,9 @@
 import { Controller, Inject } from '@nestjs/common';
 import { getExplainId } from '@strongroom/contracts';
 import type { Asked } from '../edge/asked.js';
+import { instantAsked } from '../edge/instant-asked.js';
 import { Paging } from '../edge/paging.js';
 import { Handles } from '../edge/routing.js';
-import { asOfIn } from './as-of.js';
 import { Explanations } from './resource.js';
 
 @Controller()
@@ -16,7 +16,7 @@ export class ExplanationRoutes {
 
   @Handles(getExplainId)
   async explain({ caller, request, id }: Asked) {
-    const asOf = asOfIn(request);
+    const asOf = instantAsked(request, 'as_of');
     const found = await this.explanations.find(caller, id, asOf);
     const { items, links } = await this.paging.newest(request, 'events', (page) => found.sentences(page));
     return { explanation: { ...found.told, sentences: items.map(({ told }) => told) }, links };

@@ -30,6 +30,8 @@ const parameterTexts = {
   deleted: 'With true, the list has only what was deleted and can be brought back.',
   runs: 'How many runs to come the answer has. Without it there are 14, and there are never more than 100.',
   as_of: 'An instant of RFC 3339. The answer tells what was known then. Without it, it tells what is known now.',
+  since:
+    'An instant of RFC 3339. What came earlier is passed over, but for a minute at the most. A marker that is not 0 counts instead, and so does Last-Event-ID.',
 } as const;
 
 const ofString = { type: 'string' };

@@ -1,6 +1,6 @@
 /**
- * The file with the profiles: where a service is, whose account, and the token. Only its owner can read it, and it is never half written:
- * a new file takes the place of the old one.
+ * The file with the profiles: where a service is, whose account, and the token, or its place in the keychain. Only its owner can read the file, and
+ * it is never half written: a new file takes the place of the old one.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
@@ -15,13 +15,14 @@ export const profileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
   error: 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -, and begin with a letter or a digit',
 });
 
-const profile = z.object({
+const place = z.object({
   url: z.url(),
   account: accountId,
-  token: z.string().min(1),
   /** Somebody has written that this service may be asked over a network in clear. */
   allowsHttp: z.boolean().optional(),
 });
+/** The token is in the file, or in the keychain of the system under an id. */
+const profile = z.union([place.extend({ token: z.string().min(1) }), place.extend({ keychain: z.uuid() })]);
 export type Profile = z.infer<typeof profile>;
 
 const config = z.object({ current: profileName.optional(), profiles: z.record(profileName, profile) });

@@ -1,6 +1,7 @@
 /**
  * Finds the service that a command asks, the account and the token: first from the options, then from the environment, then from a profile, and
- * at last from the local stack. A token is sent to the service that it was given for, and to no other.
+ * at last from the local stack. The keychain is asked only where the token of a profile is wanted that is there. A token is sent to the service that
+ * it was given for, and to no other.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -11,6 +12,7 @@ import { CredentialFault } from '../exit-codes.js';
 import { UsageFault } from '../usage-fault.js';
 import { type Config, configPath, type Profile, readConfig } from './config-file.js';
 import { secretIn } from './given-file.js';
+import { Keychain } from './keychain.js';
 
 export interface ConnectionOptions {
   profile?: string;
@@ -52,7 +54,7 @@ export async function connectionOf(
   mustBeSafe(url, options.allowHttp === true || (place?.url === url && place.allowsHttp === true));
   const account = wanted.account ?? place?.account;
   if (account === undefined) throw new UsageFault(`No account of ${url} is known. Give it: --account ACCOUNT`);
-  const token = wanted.token ?? (place !== undefined && isSame(place.url, url) ? place.token : undefined);
+  const token = wanted.token ?? (place !== undefined && isSame(place.url, url) ? await tokenOf(place, env) : undefined);
   if (token === undefined) {
     const because = place === undefined ? '' : ` The token of ${place.url} is sent nowhere else.`;
     throw new CredentialFault(
@@ -73,6 +75,12 @@ export async function tokenIn(
 ): Promise<string | undefined> {
   const token = tokenFile === undefined ? given(env.STRONGROOM_TOKEN) : await secretIn(tokenFile, 'token');
   return token === undefined ? undefined : sendable(token);
+}
+
+async function tokenOf(place: Place, env: NodeJS.ProcessEnv): Promise<string> {
+  if ('token' in place) return place.token;
+  const { keychain: id, name = '' } = place;
+  return sendable(await new Keychain(env).tokenOf({ id, profile: name }));
 }
 
 /** @throws {CredentialFault} when no header can carry the token */

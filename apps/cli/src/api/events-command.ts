@@ -53,13 +53,15 @@ export function addEvents(program: Command): void {
         if (cursor !== undefined && forwardTo === undefined)
           throw new UsageFault('--cursor remembers what was forwarded. Say where to: --forward-to URL');
         const taken = cursor === undefined ? undefined : await cursorIn(cursor);
-        const after = taken ?? (since && ('after' in since ? since.after : fromTheStart));
-        const from = taken === undefined && since && 'from' in since ? since.from : '';
+        const begins = taken === undefined ? since : { after: taken };
+        const from = begins && 'from' in begins ? begins.from : undefined;
+        const after = begins && 'after' in begins ? begins.after : undefined;
         let left = options.limit ?? Number.POSITIVE_INFINITY;
         const onReset = () =>
           note('The service does not have the last event any more. Everything comes again, from the first event on.');
-        for await (const event of client.events.follow({ after, signal, onReset })) {
-          if (event.at < from) continue;
+        for await (const event of client.events.follow({ after, since: from, signal, onReset })) {
+          // The service begins a little earlier.
+          if (from !== undefined && event.at < from) continue;
           if (options.type && !options.type.includes(event.type)) continue;
           if (forwardTo === undefined) show(event, options);
           else await forwarded(event, { url: forwardTo, cursor }, signal);

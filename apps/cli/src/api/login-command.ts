@@ -1,4 +1,5 @@
 /** `strongroom login`: tries a token, and keeps it in a profile. A token is never an option's value: others could read it in the list of processes. */
+import { randomUUID } from 'node:crypto';
 import { Client } from '@strongroom/client';
 import { accountId as accountForm, getRegions } from '@strongroom/contracts';
 import type { Command } from 'commander';
@@ -6,11 +7,12 @@ import { note } from '../output.js';
 import { UsageFault } from '../usage-fault.js';
 import { type Config, configPath, type Profile, profileName, readConfig, writeConfig } from './config-file.js';
 import { type ConnectionOptions, mustBeSafe, sendable, tokenIn } from './connection.js';
+import { Keychain } from './keychain.js';
 import { type KeystoneOptions, keystoneToken } from './keystone-login.js';
 import { isAtTerminal, lineTyped } from './prompt.js';
 import { asking } from './session.js';
 
-type LoginOptions = ConnectionOptions & KeystoneOptions;
+type LoginOptions = ConnectionOptions & KeystoneOptions & { keychain?: boolean };
 
 const usualProfile = 'default';
 
@@ -18,7 +20,7 @@ export function addLogin(program: Command): void {
   program
     .command('login')
     .description(
-      'Sign in to a service: try a token and keep it in a profile, which only you can read. The token comes from --token-file, from STRONGROOM_TOKEN, or is typed and not shown; or Keystone gives it for a user and a password, with --auth-url.',
+      'Sign in to a service: try a token and keep it in a profile, which only you can read. The token comes from --token-file, from STRONGROOM_TOKEN, or is typed and not shown; or Keystone gives it for a user and a password, with --auth-url. With --keychain, the keychain of the system keeps it.',
     )
     .option(
       '--profile <name>',
@@ -39,6 +41,11 @@ export function addLogin(program: Command): void {
       '--password-file <path>',
       'a file with the password, or - . Without it: OS_PASSWORD, or it is typed and not shown',
     )
+    .option(
+      '--keychain',
+      'keep the token in the keychain of the system, by secret-tool or, on macOS, by security. A profile whose token is there keeps it there',
+    )
+    .option('--no-keychain', 'keep the token in the file of the profiles')
     .option('--allow-http', 'let the token pass a network in clear, to a service without https')
     .option('--no-input', 'ask nobody anything')
     .action(async (options: LoginOptions) => {
@@ -52,14 +59,24 @@ export function addLogin(program: Command): void {
       const place = placeOf({ ...options, account: options.account ?? given?.project.id }, before);
       const token = given?.token ?? (await tokenIn(options, process.env)) ?? (await typedToken(options, place.url));
       await tried({ ...place, token, profile: name });
-      const saved: Profile = { ...place, token, ...(options.allowHttp && { allowsHttp: true }) };
+      const idBefore = before && 'keychain' in before ? before.keychain : undefined;
+      const isInKeychain = options.keychain ?? idBefore !== undefined;
+      const secret = isInKeychain ? { keychain: await keptInKeychain(token, name, idBefore) } : { token };
+      const saved: Profile = { ...place, ...secret, ...(options.allowHttp && { allowsHttp: true }) };
       const next: Config = { current: name, profiles: { ...config.profiles, [name]: saved } };
       await writeConfig(path, next);
-      note(
-        `Signed in to ${place.url} as account ${place.account}. The profile ${name} is used from now on; it is in ${path}.`,
-      );
+      if (idBefore !== undefined && !isInKeychain) await new Keychain().remove({ id: idBefore, profile: name });
+      const where = isInKeychain ? 'the keychain has its token' : `it is in ${path}`;
+      note(`Signed in to ${place.url} as account ${place.account}. The profile ${name} is used from now on; ${where}.`);
       if (given) note(`The token ends at ${given.expiresAt}. Then sign in again.`);
     });
+}
+
+/** @param idBefore the id of the entry that the profile has had @returns that of the one that it has now @throws {CredentialFault} */
+async function keptInKeychain(token: string, profile: string, idBefore: string | undefined): Promise<string> {
+  const id = idBefore ?? randomUUID();
+  await new Keychain().keep({ id, profile }, token);
+  return id;
 }
 
 /** @throws {UsageFault} */

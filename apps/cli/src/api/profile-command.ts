@@ -1,9 +1,12 @@
 /** `strongroom profile`: the services that somebody has signed in to. No token is ever printed. */
+import { messageOf } from '@strongroom/contracts';
 import type { Command } from 'commander';
+import { IncompleteFault } from '../exit-codes.js';
 import { note } from '../output.js';
 import type { PrintOptions } from './api-options.js';
 import { configPath, readConfig, writeConfig } from './config-file.js';
 import { profileIn } from './connection.js';
+import { Keychain, type KeychainEntry } from './keychain.js';
 import { type Column, printRows } from './printing.js';
 
 interface Shown {
@@ -11,6 +14,7 @@ interface Shown {
   url: string;
   account: string;
   current: boolean;
+  token_in: 'file' | 'keychain';
 }
 
 const columns: readonly Column<Shown>[] = [
@@ -18,6 +22,7 @@ const columns: readonly Column<Shown>[] = [
   { title: 'URL', of: ({ url }) => url },
   { title: 'ACCOUNT', of: ({ account }) => account },
   { title: 'CURRENT', of: ({ current }) => current },
+  { title: 'TOKEN IN', of: ({ token_in }) => token_in },
 ];
 
 export function addProfile(program: Command): void {
@@ -29,12 +34,11 @@ export function addProfile(program: Command): void {
     .option('--plain', 'print lines with tabs between the fields, and no headings')
     .action(async (options: PrintOptions) => {
       const { current, profiles } = await readConfig(configPath());
-      const shown = Object.entries(profiles).map(([name, { url, account }]) => ({
-        name,
-        url,
-        account,
-        current: name === current,
-      }));
+      const shown = Object.entries(profiles).map(([name, profile]): Shown => {
+        const { url, account } = profile;
+        const token_in = 'keychain' in profile ? 'keychain' : 'file';
+        return { name, url, account, current: name === current, token_in };
+      });
       printRows({ profiles: shown }, shown, columns, options);
     });
   group
@@ -49,14 +53,26 @@ export function addProfile(program: Command): void {
     });
   group
     .command('remove')
-    .description('Remove a profile with its token. The token stays valid.')
+    .description('Remove a profile with its token, from the keychain too. The token stays valid.')
     .argument('<name>', 'the profile')
     .action(async (name: string) => {
       const config = await readConfig(configPath());
-      profileIn(config, name);
+      const profile = profileIn(config, name);
       const { [name]: _removed, ...profiles } = config.profiles;
       const { current, ...rest } = config;
       await writeConfig(configPath(), { ...rest, ...(current !== name && current && { current }), profiles });
+      if ('keychain' in profile) await forget({ id: profile.keychain, profile: name });
       note(`The profile ${name} is removed. Its token stays valid until it expires or is withdrawn.`);
     });
+}
+
+/** @throws {IncompleteFault} when the token is left in the keychain */
+async function forget(entry: KeychainEntry): Promise<void> {
+  try {
+    await new Keychain().remove(entry);
+  } catch (cause) {
+    throw new IncompleteFault(
+      `The profile ${entry.profile} is removed, and its token may still be in the keychain as strongroom-${entry.profile}. ${messageOf(cause)}`,
+    );
+  }
 }

@@ -6,8 +6,8 @@ import { createDataSource } from '@strongroom/database';
 import { KnownVaults } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { z } from 'zod';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { examined as examine } from '../../../../test/services/examined.js';
 import { runStrongroom } from '../../../../test/services/run-strongroom.js';
 import { exitCodes } from '../exit-codes.js';
 
@@ -29,21 +29,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const finding = z.object({
-  part: z.string(),
-  about: z.string(),
-  check: z.string(),
-  result: z.string(),
-  says: z.string(),
-  next: z.string().nullable(),
-});
-const answer = z.object({ findings: z.array(finding), counts: z.record(z.string(), z.int()) });
-
-async function examined(only: string, env: Record<string, string> = {}) {
-  const all = { HOME: folder, STRONGROOM_DATABASE_URL: database.url, STRONGROOM_VAULTS: vaults, ...env };
-  const { code, stdout } = await runStrongroom(['doctor', '--only', only, '--json'], all, folder);
-  const { findings } = answer.parse(JSON.parse(stdout));
-  return { code, findings };
+function examined(only: string, env: Record<string, string> = {}) {
+  return examine(only, { STRONGROOM_DATABASE_URL: database.url, STRONGROOM_VAULTS: vaults, ...env }, folder);
 }
 /** A vault in a folder keeps the empty folders of what was removed. */
 async function filesThere(): Promise<string[]> {

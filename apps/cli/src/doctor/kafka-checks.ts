@@ -24,7 +24,7 @@ export async function checkKafka(env: NodeJS.ProcessEnv = process.env): Promise<
   try {
     const log = createLogger({ app: 'strongroom-doctor', level: 'silent' });
     const kafka = kafkaClient(loadKafkaConfig(env), 'strongroom-doctor', log);
-    const { brokers, topics, missing, problems } = await inspectCluster(
+    const { brokers, topics, missing, problems, areSettingsRead } = await inspectCluster(
       kafka,
       env.STRONGROOM_NAMESPACE ?? usualNamespace,
     );
@@ -41,7 +41,16 @@ export async function checkKafka(env: NodeJS.ProcessEnv = process.env): Promise<
     );
     for (const problem of problems)
       note('cluster', 'settings', warning(`${problem}.`, 'Change it with kafka-configs or kafka-reassign-partitions.'));
-    if (problems.length === 0 && topics.length > 0)
+    if (!areSettingsRead)
+      note(
+        'cluster',
+        'settings',
+        unchecked(
+          'Our user may not read the settings of the topics, so it is not known whether they keep what is sent to them.',
+          'Let it describe the configuration of the topics (the right DescribeConfigs), and run this again.',
+        ),
+      );
+    else if (problems.length === 0 && topics.length > 0)
       note('cluster', 'settings', ok('The topics keep what is sent to them, on as many brokers as can be.'));
   } catch (error) {
     const next =

@@ -88,7 +88,11 @@ async function checkVault(
     note(
       region,
       'lock',
-      ok(vault.keeps ? 'The store can keep backups from everybody.' : 'The store locks no objects.'),
+      ok(
+        vault.keeps
+          ? 'Its address has lock=, so the store is asked to keep each backup from everybody for a while. That was not tried: what is locked could not be removed again.'
+          : 'The store is asked to lock no objects.',
+      ),
     );
   } catch (error) {
     note(

@@ -38,9 +38,11 @@ export const getEvents = {
   method: 'GET',
   path: `${accountPath}/events`,
   summary: 'List the events of the account, oldest first; with Accept: text/event-stream, stream them as they happen',
+  notes:
+    'With `since`, both begin at an instant, without reading what came before it. Up to a minute of that may come first: the clock of a database may have been set back.',
   status: 200,
   response: eventsResponse,
-  query: ['limit', 'marker'],
+  query: ['limit', 'marker', 'since'],
   streams: true,
   faults: ['overLimit'],
 } as const satisfies Operation;

@@ -18,7 +18,16 @@ export interface Example {
   readonly response?: unknown;
 }
 
-export type QueryName = 'limit' | 'marker' | 'instance_id' | 'datastore' | 'status' | 'deleted' | 'as_of' | 'runs';
+export type QueryName =
+  | 'limit'
+  | 'marker'
+  | 'instance_id'
+  | 'datastore'
+  | 'status'
+  | 'deleted'
+  | 'as_of'
+  | 'since'
+  | 'runs';
 
 export interface Operation {
   /** Its name in the OpenAPI document, in `STRONGROOM_RATE_LIMITS` and in the metrics: it never changes. */

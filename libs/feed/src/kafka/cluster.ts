@@ -55,7 +55,8 @@ export class Cluster {
         await make(admin, missing);
       }
       const old = wanted.filter((topic) => !missing.includes(topic)).map(({ topic }) => topic);
-      if (old.length > 0) this.tell(await problemsOf(admin, old, brokers.length).catch(() => []));
+      const looked = old.length > 0 ? await problemsOf(admin, old, brokers.length).catch(() => undefined) : undefined;
+      this.tell(looked?.problems ?? []);
       return source;
     } finally {
       await admin.disconnect().catch(() => {});

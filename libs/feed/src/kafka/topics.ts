@@ -21,12 +21,16 @@ const kept = {
   'unclean.leader.election.enable': 'false',
 };
 
+/** How many replicas must have a message before it counts as sent: what one broker alone has acknowledged can be lost with it. */
+export function leastInSync(brokers: number): number {
+  return Math.max(1, Math.min(mostReplicas, brokers) - 1);
+}
+
 export function wantedTopics(namespace: string, brokers: number): ITopicConfig[] {
   const replicationFactor = Math.min(mostReplicas, brokers);
   const configEntries = Object.entries({
     ...kept,
-    // What one broker alone has acknowledged can be lost with it.
-    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
+    'min.insync.replicas': String(leastInSync(brokers)),
   }).map(([name, value]) => ({ name, value }));
   const made = { replicationFactor, configEntries };
   return [
@@ -55,8 +59,15 @@ export async function make(admin: Admin, topics: ITopicConfig[]): Promise<void> 
   }
 }
 
-/** What is wrong with topics that are there, one sentence each. A user who may not read their settings is told nothing. */
-export async function problemsOf(admin: Admin, topics: readonly string[], brokers: number): Promise<string[]> {
+export interface TopicsLookedAt {
+  /** What is wrong with them, one sentence each. */
+  problems: string[];
+  /** False: our user may not read their settings, so nothing is known of these. */
+  areSettingsRead: boolean;
+}
+
+/** Looks at topics that are there. */
+export async function problemsOf(admin: Admin, topics: readonly string[], brokers: number): Promise<TopicsLookedAt> {
   const problems: string[] = [];
   const { topics: found } = await admin.fetchTopicMetadata({ topics: [...topics] });
   for (const { name, partitions: own } of found) {
@@ -77,5 +88,5 @@ export async function problemsOf(admin: Admin, topics: readonly string[], broker
       );
     }
   }
-  return problems;
+  return { problems, areSettingsRead: described !== undefined };
 }

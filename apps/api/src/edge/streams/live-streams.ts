@@ -60,14 +60,16 @@ export class LiveStreams implements OnModuleDestroy, OnModuleInit {
   }
 
   /**
-   * Opens a stream where its client wants it to begin: after the last item that it has seen, after the marker, or now. Only a marker is
-   * refused when it is unknown: a client that reconnects by itself would be given up by a refusal.
+   * Opens a stream where its client wants it to begin: after the last item that it has seen, after the marker, where the source says, or now.
+   * Only a marker is refused when it is unknown: a client that reconnects by itself would be given up by a refusal.
    * @throws {HttpFault} badRequest, and as `open`
    */
   async openWhereAsked(asked: Omit<StreamAsked, 'after'>, source: StreamSource): Promise<void> {
     const seen = asked.request.headers['last-event-id'];
-    if (typeof seen === 'string') return this.open({ ...asked, after: seen }, source);
     const marker = queryValue(asked.request, 'marker');
+    if (source.begins && (seen ?? marker ?? fromTheStart) === fromTheStart)
+      return this.open({ ...asked, after: await source.begins() }, source);
+    if (typeof seen === 'string') return this.open({ ...asked, after: seen }, source);
     const isKnown = marker === undefined || marker === fromTheStart || (await source.placeOf(marker)) !== undefined;
     if (!isKnown) throw unknownMarker(marker);
     this.open({ ...asked, after: marker }, source);

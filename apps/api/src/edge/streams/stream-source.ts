@@ -8,6 +8,8 @@ export interface StreamSource {
   readonly right: Right;
   /** One for all streams of the same kind, so that each item is put into words once. */
   readonly words: Words;
+  /** The id of the item after which a stream begins that is not told after which one. Undefined: it begins with what is new. */
+  begins?(): Promise<string>;
   /** The place of the newest item, with its id; `0` is the id of the place before the first. */
   newest(): Promise<LedgerPlace & { id: string }>;
   /** The place of an item; undefined when the account has no such item. */
