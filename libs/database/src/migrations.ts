@@ -67,7 +67,9 @@ import { EventsOfSchedules1700000000120 } from './migrations/0120-events-of-sche
 import { QuotasOfLanes1700000000121 } from './migrations/0121-quotas-of-lanes.js';
 import { ReadsByOneProcess1700000000122 } from './migrations/0122-reads-by-one-process.js';
 import { Webhooks1700000000123 } from './migrations/0123-webhooks.js';
-import { LongStreams1700000000126 } from './migrations/0126-long-streams.js';
+import { LongStreams1700000000124 } from './migrations/0124-long-streams.js';
+import { LongStreamsInTime1700000000125 } from './migrations/0125-long-streams-in-time.js';
+import { LongPauses1700000000126 } from './migrations/0126-long-pauses.js';
 import { ExplainedStreams1700000000127 } from './migrations/0127-explained-streams.js';
 import { ReasonsOfPauses1700000000128 } from './migrations/0128-reasons-of-pauses.js';
 import { SpeedsOfJobs1700000000129 } from './migrations/0129-speeds-of-jobs.js';
@@ -146,7 +148,9 @@ export const migrations = [
   QuotasOfLanes1700000000121,
   ReadsByOneProcess1700000000122,
   Webhooks1700000000123,
-  LongStreams1700000000126,
+  LongStreams1700000000124,
+  LongStreamsInTime1700000000125,
+  LongPauses1700000000126,
   ExplainedStreams1700000000127,
   ReasonsOfPauses1700000000128,
   SpeedsOfJobs1700000000129,
