@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/server-processes';
-import pg from 'pg';
 import { z } from 'zod';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { contentOf } from './services/ballast.js';
 import { eventually } from './services/eventually.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 import { type Ran, runStrongroom } from './services/run-strongroom.js';
@@ -37,18 +37,6 @@ afterEach(async () => {
   await lost.remove();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** How many rows the server has, and a digest of all of them. */
-async function contentOf(url: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const counted = 'select count(*)::int as rows, md5(string_agg(filling, id::text order by id)) as digest from ballast';
-  try {
-    return (await client.query<Record<string, unknown>>(counted)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Ran> =>
   runStrongroom(args, env, folder);

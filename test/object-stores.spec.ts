@@ -6,25 +6,13 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/server-processes';
-import pg from 'pg';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { contentOf } from './services/ballast.js';
 import { verifiedByPostgres } from './services/postgres-tools.js';
 import { describeWithVersity, type S3Server } from './services/s3-servers.js';
 
 const run = promisify(execFile);
-/** How many rows the server has, and a digest of all of them. */
-async function contentOf(url: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const counted = 'select count(*)::int as rows, md5(string_agg(filling, id::text order by id)) as digest from ballast';
-  try {
-    return (await client.query<Record<string, unknown>>(counted)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
 const commandLine = join(__dirname, '..', 'dist', 'apps', 'cli', 'src', 'main.js');
 
 describeWithVersity('regions that are buckets', (startS3) => {

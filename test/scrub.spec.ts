@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/server-processes';
-import pg from 'pg';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
 import { Deployment } from './deployment.js';
+import { contentOf } from './services/ballast.js';
 import { eventually } from './services/eventually.js';
 import { type Region, regions } from './vault-folders.js';
 
@@ -27,18 +27,6 @@ afterEach(async () => {
   await strongroom.remove();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** How many rows the server has, and a digest of all of them. */
-async function contentOf(url: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const counted = 'select count(*)::int as rows, md5(string_agg(filling, id::text order by id)) as digest from ballast';
-  try {
-    return (await client.query<Record<string, unknown>>(counted)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 /** What was lost is brought so slowly that nobody has brought it before it is killed. */
 const slowly = {
