@@ -26,7 +26,7 @@ export function readOrMakeKeys(folder: string): EncryptionKeys {
     backupKeyFile,
     isNew,
     environment: {
-      STRONGROOM_RECIPIENTS: JSON.stringify({ default: [{ key: recipient, name: 'the key of this stack' }] }),
+      STRONGROOM_RECIPIENTS: JSON.stringify({ default: [{ key: recipient, name: 'this stack' }] }),
       STRONGROOM_CHAIN_KEY_FILE: chainKeyFile,
       // One may restore one's own backups by the API here. A deployment gives this key to nobody, or to one host.
       STRONGROOM_RESTORE_KEY_FILE: backupKeyFile,
