@@ -378,7 +378,7 @@ async function main() {
       isQuiet,
       notes: [
         'An event waits until a batch before it is at the broker, for the relay’s look at the ledger, at most 10 ms, and for its own batch. The broker, PostgreSQL, the relay, the appends and the subscriber share two cores.',
-        'So at this load the slowest of a hundred waits for a processor more than for anything of the relay. To come to 50 ms on two cores, all of them together would have to take less. A cheaper client of Kafka, such as @platformatic/kafka above, would save about a quarter of the relay’s part, which is a fifth of all.',
+        'The slowest of a hundred probably waits for a processor: that is concluded from the share of the cores in use, and was not profiled. To come to 50 ms on two cores, all of them together would then have to take less. A cheaper client of Kafka, such as @platformatic/kafka above, would save about a quarter of the relay’s part, which is a fifth of all.',
         `The subscriber got ${verdict.more} messages more than once; the backlog is sent again in each round.`,
       ],
       raw: { drained, fast, took: { p50, p99, count: took.length }, statements },
