@@ -7,7 +7,7 @@ import type { DataSource } from 'typeorm';
 import { databaseUrl } from '../database-options.js';
 import { exitCodes } from '../exit-codes.js';
 import { type IdentityOptions, identitiesOf } from '../identity-options.js';
-import { inLine, note, say, sayJson } from '../output.js';
+import { inLine, note, notingNowAndThen, say, sayJson } from '../output.js';
 import { type VaultOptions, vaultOf } from '../vault-options.js';
 import { Catalog, parentsFirst, type Recorded } from './catalog.js';
 import { type FoundBackup, foundBackups, type NotRecorded } from './found-backups.js';
@@ -30,8 +30,6 @@ interface Result {
   notRecorded: NotRecorded[];
 }
 
-const sayEachMs = 5_000;
-
 export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
   const vault = vaultOf(options);
   const identities = await identitiesOf(options);
@@ -39,7 +37,7 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
   const dataSource = await createDataSource({ url, applicationName: 'strongroom-catalog', poolSize: 2 }).initialize();
   try {
     await mustBeOfRegion(vault, dataSource);
-    const tell = telling();
+    const tell = notingNowAndThen();
     const found: FoundBackup[] = [];
     const notRecorded: NotRecorded[] = [];
     for await (const each of foundBackups(vault, identities)) {
@@ -94,14 +92,4 @@ function print(result: Result, unopened: readonly FoundBackup[], { json, from }:
   for (const { backupId, code, reason } of notRecorded)
     note(`strongroom: backup ${backupId} is not recorded (${code}). ${inLine(reason)}`);
   if (notRecorded.length > 0) process.exitCode = exitCodes.incomplete;
-}
-
-/** Tells people how far it is, now and then. */
-function telling(): (text: string) => void {
-  let saidAt = performance.now();
-  return (text) => {
-    if (performance.now() - saidAt < sayEachMs) return;
-    saidAt = performance.now();
-    note(text);
-  };
 }
