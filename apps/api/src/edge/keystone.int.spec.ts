@@ -85,7 +85,7 @@ describe('a deployment whose users are Keystone’s', () => {
       const signedIn = await runStrongroom(login, env, folder);
       expect(signedIn).toMatchObject({ code: 0, output: expect.stringMatching(/The token ends at \d{4}-/) });
       const listed = await runStrongroom(['profile', 'list', '--plain'], env, folder);
-      expect(listed.stdout).toBe(`default\t${gateway.url}\t${account}\tyes\n`);
+      expect(listed.stdout).toBe(`default\t${gateway.url}\t${account}\tyes\tfile\n`);
       expect((await runStrongroom(['instance', 'list'], env, folder)).code).toBe(0);
       expect(wrong.output + signedIn.output).not.toContain(password);
     } finally {
