@@ -128,10 +128,23 @@ function outOfBucket(from, bucket, { s5cmd, rclone }) {
   ];
 }
 
-/** A first copy in one region, and in two at a time. */
+/** A first copy in one region, and in two at a time; and what the disk takes alone to write as many bytes past the page cache, and to read them. */
 function regions(from) {
   const to = (names) => names.map((name) => schemed('file:', newFolder(name)));
-  return [() => ours('one region', from, to(['one'])), () => ours('two regions', from, to(['one', 'two']))];
+  const source = join(folder, from.name, from.location, readdirSync(join(folder, from.name, from.location)).sort()[0]);
+  const byDisk = (name, count) => async () => {
+    const target = newFolder('disk');
+    const each = `dd if="$1" of="$2/$n" bs=1M oflag=direct conv=fsync 2>&1 && dd if="$2/$n" of=/dev/null bs=1M iflag=direct 2>&1`;
+    const script = `for n in ${[...Array(count).keys()].join(' ')}; do (${each}) & done; wait`;
+    rounds.note(name, await measured(['bash', '-c', script, 'bash', source, target]));
+    newFolder('disk');
+  };
+  return [
+    () => ours('one region', from, to(['one'])),
+    () => ours('two regions', from, to(['one', 'two'])),
+    byDisk('the disk, one', 1),
+    byDisk('the disk, two', 2),
+  ];
 }
 
 try {
@@ -168,6 +181,8 @@ try {
     rows.push(rounds.speed(`${way} of S3, beside rclone copy --checksum`, way, `${way}, rclone`, 1.5));
   }
   rows.push(rounds.time('copies to two folders at a time, beside one: the time', 'two regions', 'one region', 1.3));
+  rows.push(rounds.time('the disk alone, two files at a time, beside one: the time', 'the disk, two', 'the disk, one'));
+  rows.push(rounds.speed('a copy to a folder, beside the disk alone', 'one region', 'the disk, one'));
   const own = [...Object.values(names), ...ways, 'one region', 'two regions'];
   rows.push(rounds.memory('memory of the process that copies', own));
   report('copies', {

@@ -15,6 +15,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import kafkajs from 'kafkajs';
 import { topicName } from '../dist/libs/contracts/src/index.js';
 import { createDataSource } from '../dist/libs/database/src/index.js';
@@ -27,7 +29,7 @@ import { busyTimes, quiet, shareSince } from './quiet.mjs';
 import { ratio, report } from './report.mjs';
 import { countStatements, scratchKafka, scratchPostgres, statementsSince, withClient } from './scratch.mjs';
 import { peakMiB, root, Workplace } from './stack.mjs';
-import { subscribe, verdictOf } from './subscriber.mjs';
+import { instant, subscribe } from './subscriber.mjs';
 
 const run = promisify(execFile);
 const events = Number(process.argv[2] ?? 100_000);
@@ -116,10 +118,11 @@ function cpuMsOf(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-/** What the parts of this measurement have used; the subscriber runs in the process that appends. */
-const usedNow = async (client, relay) => ({
+/** What the parts of this measurement have used. */
+const usedNow = async (client, relay, subscriber) => ({
   relay: processorTimeOf(relay),
-  'appends and subscriber': processorTimeOf(process.pid),
+  appends: processorTimeOf(process.pid),
+  subscriber: processorTimeOf(subscriber),
   'sessions in PostgreSQL': Object.values(await processorTimeOfSessions(client)).reduce((sum, time) => sum + time, 0),
 });
 
@@ -186,7 +189,7 @@ async function appendOne(ledger) {
   const { aggregate: _, request: __, ...asked } = requestOf(newStream(), 0, 0);
   const outcome = await ledger.append(asked);
   if (outcome.outcome !== 'appended') throw new Error('an event was not appended');
-  return { id: asked.events[0].id, at: performance.now() };
+  return { id: asked.events[0].id, at: instant() };
 }
 
 /** Appends as fast as so many clients can. @returns how many a second */
@@ -203,6 +206,12 @@ async function appendFast(ledger, appended) {
     }),
   );
   return count / ((performance.now() - begun) / 1_000);
+}
+
+/** The backlog that this process has sent is garbage, whose collection would delay the appends that are timed. */
+function collectGarbage() {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
 
 /** Appends at a steady rate, however long each takes. */
@@ -267,8 +276,8 @@ async function main() {
     for (const { end } of Object.values(others)) await end();
     batches.length = 0;
 
-    const subscriber = await subscribe(kafka, topic, place);
-    await until('the subscriber has the backlog', () => subscriber.arrivedAt.size >= events);
+    const subscriber = await subscribe(brokers, topic, place);
+    await until('the subscriber has the backlog', async () => (await subscriber.count()) >= events);
     const appended = [];
     const fast = { one: [], three: [] };
     const statements = {};
@@ -287,25 +296,28 @@ async function main() {
       }
     }
     await until('the relay has caught up', async () => (await cursorOf(client)) === (await headOf(client)));
-    const rate = median(fast.one) / 2;
-    await waitForQuiet();
+    collectGarbage();
+    /** How long each event took to the subscriber when so many are appended a second. */
+    const tookAt = async (rate) => {
+      await waitForQuiet();
+      const usedBefore = await usedNow(client, first.pid, subscriber.pid);
+      const busy = busyTimes();
+      const steady = await appendSteadily(ledger, rate, appended);
+      await until('the last event is there', async () => (await subscriber.count()) >= events + appended.length);
+      const arrivals = await subscriber.arrivals(steady.map(({ id }) => id));
+      const took = steady.map(({ at }, number) => Math.max(0, arrivals[number] - at)).sort((a, b) => a - b);
+      return {
+        ...{ rate: Math.round(rate), count: took.length, p50: quantile(took, 0.5), p99: quantile(took, 0.99) },
+        used: usedSince(usedBefore, await usedNow(client, first.pid, subscriber.pid), steady.length),
+        busyShare: shareSince(busy, busyTimes()),
+      };
+    };
+    const full = median(fast.one);
     // The first turn counts for nothing: another relay may just have taken the lease, and connects.
-    const before = await appendSteadily(ledger, rate, appended);
-    await until('the first turn has arrived', () => before.every(({ id }) => subscriber.arrivedAt.has(id)));
-    const usedBefore = await usedNow(client, first.pid);
-    const busy = busyTimes();
-    const steady = await appendSteadily(ledger, rate, appended);
-    await until('the last event is there', () => steady.every(({ id }) => subscriber.arrivedAt.has(id)));
-    const busyShare = shareSince(busy, busyTimes());
-    const used = usedSince(usedBefore, await usedNow(client, first.pid), steady.length);
-    const took = steady.map(({ id, at }) => Math.max(0, subscriber.arrivedAt.get(id) - at)).sort((a, b) => a - b);
-    const [p50, p99] = [quantile(took, 0.5), quantile(took, 0.99)];
-    await until('everything is there', () => appended.every(({ id }) => subscriber.arrivedAt.has(id)));
-    const verdict = verdictOf(
-      appended.map(({ id }) => id),
-      subscriber.arrived,
-    );
-    await subscriber.end();
+    await tookAt(full / 2);
+    const atHalf = await tookAt(full / 2);
+    const atQuarter = await tookAt(full / 4);
+    const verdict = await subscriber.verdict(appended.map(({ id }) => id));
     await first.stop();
 
     const ofBare = ratio(drained.map(({ relay, kafkajs: peer }) => relay.perSecond / peer.perSecond));
@@ -337,17 +349,18 @@ async function main() {
           beside: middle('kafkajs'),
           ratio: ratio(drained.map((each) => each[name].perSecond / each.kafkajs.perSecond)),
         })),
-        {
-          what: `append → subscriber of Kafka, at ${Math.round(rate)} appends a second`,
-          aim: 'p99 ≤ 50 ms',
-          ours: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`,
-          isReached: p99 <= 50,
-        },
-        {
-          what: 'the processors’ time for each of these, in µs',
-          ours: inWords(used),
-          beside: `${Math.round(busyShare * 100)} % of the two cores were in use`,
-        },
+        ...[atHalf, atQuarter].flatMap((each) => [
+          {
+            what: `append → subscriber of Kafka, at ${each.rate} appends a second`,
+            ...(each === atHalf && { aim: 'p99 ≤ 50 ms', isReached: each.p99 <= 50 }),
+            ours: `p50 ${each.p50.toFixed(1)} ms, p99 ${each.p99.toFixed(1)} ms`,
+          },
+          {
+            what: 'the processors’ time for each of these, in µs',
+            ours: inWords(each.used),
+            beside: `${Math.round(each.busyShare * 100)} % of the two cores were in use`,
+          },
+        ]),
         {
           what: 'appends with three relays beside those with one',
           aim: '≥ 0.95',
@@ -381,7 +394,7 @@ async function main() {
         'The slowest of a hundred probably waits for a processor: that is concluded from the share of the cores in use, and was not profiled. To come to 50 ms on two cores, all of them together would then have to take less. A cheaper client of Kafka, such as @platformatic/kafka above, would save about a quarter of the relay’s part, which is a fifth of all.',
         `The subscriber got ${verdict.more} messages more than once; the backlog is sent again in each round.`,
       ],
-      raw: { drained, fast, took: { p50, p99, count: took.length }, statements },
+      raw: { drained, fast, atHalf, atQuarter, statements },
     });
   });
 }

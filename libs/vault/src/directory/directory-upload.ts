@@ -15,11 +15,11 @@ import { type CopySource, type SealedManifest, type StoredObject, VaultUpload } 
 import { VaultFault } from '../vault-fault.js';
 import { type BackupStates, isDead } from './backup-state.js';
 import { KeysFiles } from './keys-files.js';
+import { writeNewFile } from './new-file.js';
 import { PlaceReader, type Reading } from './place-reader.js';
 import type { Places } from './places.js';
 import type { OpenFile } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
-import { WriteSteps } from './write-steps.js';
 
 export interface UploadParts {
   root: VaultRoot;
@@ -63,25 +63,14 @@ export class DirectoryUpload extends VaultUpload {
    * @param look is shown every byte, while another thread writes those before it
    * @returns its size
    */
-  private async write(name: string, source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): Promise<number> {
+  private write(name: string, source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): Promise<number> {
     const { root } = this.parts;
-    const file = await this.create(checkedObjectName(name, root.region));
-    const steps = new WriteSteps((bytes) =>
-      root.doing(`write ${name} of backup ${this.backupId}`, () => file.writeAll([bytes])),
-    );
-    try {
-      for await (const chunk of source) {
-        look(chunk);
-        await steps.take(chunk);
-      }
-      await steps.end();
-      // After a failed sync it is not known what the disk holds of the file.
-      await root.doing(`write ${name} of backup ${this.backupId} to its disk`, () => file.sync());
-    } finally {
-      await steps.close();
-      await file.close();
-    }
-    return steps.doneBytes;
+    checkedObjectName(name, root.region);
+    const parts = {
+      create: (isForDisks: boolean) => this.create(name, isForDisks),
+      doing: <T>(operation: () => Promise<T>) => root.doing(`write ${name} of backup ${this.backupId}`, operation),
+    };
+    return writeNewFile(parts, lookedAt(source, look));
   }
 
   async putKeys(of: KeysOf, bytes: Buffer): Promise<void> {
@@ -96,7 +85,7 @@ export class DirectoryUpload extends VaultUpload {
     const file = await this.create(manifestObjectName);
     try {
       await root.doing(`write the manifest of backup ${this.backupId}`, async () => {
-        await file.writeAll([manifestBytes]);
+        await file.write(manifestBytes);
         await file.sync();
       });
     } finally {
@@ -157,10 +146,11 @@ export class DirectoryUpload extends VaultUpload {
     if (isDead(found, this.place)) await this.parts.places.removePlace(this.folder);
   }
 
-  private create(name: string): Promise<OpenFile> {
+  private create(name: string, isForDisks = false): Promise<OpenFile> {
     const { root } = this.parts;
+    const path = join(this.folder, name);
     return root.doing(`create ${name} of backup ${this.backupId}`, () =>
-      this.notSuperseded(() => root.files.open(join(this.folder, name), 'wx')),
+      this.notSuperseded(() => (isForDisks ? root.files.createOnDisk(path) : root.files.open(path, 'wx'))),
     );
   }
 
@@ -191,4 +181,11 @@ async function* encrypted(source: AsyncIterable<Buffer>, cipher: ObjectCipher): 
   const writer = cipher.writer(0);
   for await (const chunk of source) yield* writer.update(chunk);
   yield* writer.end();
+}
+
+async function* lookedAt(source: AsyncIterable<Buffer>, look: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    look(chunk);
+    yield chunk;
+  }
 }

@@ -16,7 +16,7 @@ import { isOurs } from './backup-state.js';
 import { diskBuffers } from './disk-buffers.js';
 import { KeysFiles } from './keys-files.js';
 import { readAhead, readLent } from './read-ahead.js';
-import { cannotBypass, type OpenFile } from './vault-files.js';
+import { cannotBypass, type OpenFile, pageBytes } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
@@ -27,9 +27,6 @@ export interface Reading {
   progress?: Progress | undefined;
   signal?: AbortSignal | undefined;
 }
-
-/** A disk is read in whole pages of this size at the most. */
-const pageBytes = 4_096;
 
 const wholeObject: ByteRange = { from: 0, bytes: Number.MAX_SAFE_INTEGER };
 

@@ -39,19 +39,58 @@ export class StrangeEntry extends Error {}
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
 
+/** A disk is read and written in whole pages of this size at the most. */
+export const pageBytes = 4_096;
+
+/**
+ * The file systems of which it is known that they write past the page cache as well as through it, by the type that `statfs` tells: ext4 and
+ * XFS. A network file system would wait for its server at each write.
+ */
+const writingPastCache: readonly number[] = [0xef53, 0x58465342];
+
 /** A file that is open for reading or writing. */
 export class OpenFile {
+  /** Behind what was written. */
+  private end = 0;
+
+  /** @param isPastCache whether it was opened to be written past the page cache */
   constructor(
-    private readonly file: FileHandle,
+    private file: FileHandle,
     private readonly path: string,
     private readonly step: Step,
+    private isPastCache = false,
   ) {}
 
-  /** Writes all of them, one behind the other. */
-  async writeAll(chunks: readonly Buffer[]): Promise<void> {
-    await this.step('write', this.path, async () => {
-      for (let left = [...chunks]; left.length > 0; ) left = without((await this.file.writev(left)).bytesWritten, left);
-    });
+  /**
+   * Writes behind what was written before. Past the page cache, the memory must be that of `DiskBuffers`, and nothing can be written behind what
+   * ends within a page.
+   */
+  async write(bytes: Buffer): Promise<void> {
+    try {
+      await this.step('write', this.path, () => this.writeAt(this.end, bytes));
+    } catch (error) {
+      // A disk with larger pages says so only now.
+      if (!this.isPastCache || this.end > 0 || !cannotBypass(error)) throw error;
+      await this.file.close();
+      this.file = await open(this.path, constants.O_WRONLY | constants.O_NOFOLLOW);
+      this.isPastCache = false;
+      await this.step('write', this.path, () => this.writeAt(0, bytes));
+    }
+    this.end += bytes.length;
+  }
+
+  private async writeAt(place: number, bytes: Buffer): Promise<void> {
+    if (!this.isPastCache) {
+      for (let at = 0; at < bytes.length; )
+        at += (await this.file.write(bytes, at, bytes.length - at, place + at)).bytesWritten;
+      return;
+    }
+    const pages = Buffer.from(bytes.buffer, bytes.byteOffset, Math.ceil(bytes.length / pageBytes) * pageBytes);
+    pages.fill(0, bytes.length);
+    // What was cut off within a page can't be gone on with: all of it is written again. A full disk says so then.
+    for (let written = 0; written < pages.length; )
+      written = (await this.file.write(pages, 0, pages.length, place)).bytesWritten;
+    if (pages.length > bytes.length) await this.file.truncate(place + bytes.length);
   }
 
   /**
@@ -123,8 +162,29 @@ export class VaultFiles {
     });
   }
 
-  private openFile(file: FileHandle, path: string): OpenFile {
-    return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform));
+  /**
+   * Makes a file that is not there yet, to be written from `DiskBuffers` past the page cache of this host: nobody reads a backup soon, and what it
+   * would push out of the cache is needed. Where that is not known to be good, it is written as usual.
+   */
+  createOnDisk(path: string): Promise<OpenFile> {
+    const direct = constants.O_DIRECT as number | undefined;
+    return this.within('create', path, async () => {
+      if (direct !== undefined && writingPastCache.includes((await statfs(dirname(path))).type)) {
+        try {
+          const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | direct;
+          return this.openFile(await open(path, flags, 0o600), path, true);
+        } catch (error) {
+          if (!cannotBypass(error)) throw error;
+          // Linux has made the file before it says so.
+          await unlink(path).catch(() => {});
+        }
+      }
+      return this.openFile(await open(path, 'wx', 0o600), path);
+    });
+  }
+
+  private openFile(file: FileHandle, path: string, isPastCache = false): OpenFile {
+    return new OpenFile(file, path, (operation, at, perform) => this.step(operation, at, perform), isPastCache);
   }
 
   /** Reads a small file. What is longer than any of ours is cut off, and can't be parsed then. */
@@ -139,7 +199,7 @@ export class VaultFiles {
   async writeNew(path: string, bytes: Buffer): Promise<void> {
     const file = await this.open(path, 'wx');
     try {
-      await file.writeAll([bytes]);
+      await file.write(bytes);
       await file.sync();
     } finally {
       await file.close();
@@ -248,17 +308,7 @@ export class VaultFiles {
   }
 }
 
-/** What is left of chunks when so many of their first bytes are gone. */
-function without(bytes: number, chunks: readonly Buffer[]): Buffer[] {
-  let gone = bytes;
-  return chunks.flatMap((chunk) => {
-    const cut = Math.min(gone, chunk.length);
-    gone -= cut;
-    return cut < chunk.length ? [chunk.subarray(cut)] : [];
-  });
-}
-
-/** Whether a file system says that it reads nothing past the page cache. */
+/** Whether a file system says that it reads or writes nothing past the page cache. */
 export function cannotBypass(error: unknown): boolean {
   return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error));
 }

@@ -13,6 +13,11 @@ export class WriteSteps {
   /** How many bytes were taken so far. */
   doneBytes = 0;
 
+  /** Whether a disk can be given its memory past the page cache. */
+  get isForDisks(): boolean {
+    return this.lent !== undefined;
+  }
+
   /** @param write writes behind what was written before */
   constructor(private readonly write: (bytes: Buffer) => Promise<void>) {}
 

@@ -25,7 +25,7 @@ export type PutCondition = 'absent' | { tag: string };
 export type ChunkMemory = 'own' | 'lent';
 
 export interface PutOptions {
-  /** Of the bytes, in hexadecimal. The store checks it before the object is there. */
+  /** Of the bytes, in hexadecimal. The store checks it before the object is there; a folder does so for less than a mebibyte. */
   sha256: string;
   if: PutCondition;
   lockUntil?: Date;
