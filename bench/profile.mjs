@@ -33,7 +33,7 @@ function sumOf(frames, keyOf) {
 
 function framesOf({ nodes, samples, timeDeltas }) {
   const spent = new Map();
-  samples.forEach((id, at) => spent.set(id, (spent.get(id) ?? 0) + timeDeltas[at]));
+  for (const [at, id] of samples.entries()) spent.set(id, (spent.get(id) ?? 0) + timeDeltas[at]);
   return nodes.flatMap(({ id, callFrame }) => (spent.has(id) ? [{ frame: callFrame, us: spent.get(id) }] : []));
 }
 

@@ -22,8 +22,9 @@ import {
 } from '../object/object-store.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
+import { DiskFile, type ReadFile } from './disk-file.js';
 import { writeNewFile } from './new-file.js';
-import { type ReadInto, readAhead, readLent, stepBytes } from './read-ahead.js';
+import { readAhead, readLent, type Stretch, stepBytes } from './read-ahead.js';
 import { absentAs, chunkBytes, VaultRoot } from './vault-root.js';
 
 const partials = '.partial';
@@ -73,8 +74,7 @@ export class DirectoryStore extends ObjectStore {
         const end = Math.min(stats.size, from + (range?.bytes ?? stats.size));
         const facts = factsOf(key, number, stats);
         if (stats.size > chunkBytes) {
-          const read = memory === 'lent' ? readLent : readAhead;
-          return { facts, body: this.chunks({ path, key, signal }, (readInto) => read({ from, end }, readInto)) };
+          return { facts, body: this.chunks({ path, key, signal, memory }, { from, end }) };
         }
         // Only a small object is ever put again. It is read at once, before its file may be gone.
         const bytes = await absentAs<Buffer | undefined>(undefined, this.readAt(path, key, from, end));
@@ -316,14 +316,18 @@ export class DirectoryStore extends ObjectStore {
 
   /** Nobody has to end what was not begun, so the file is opened with the first chunk. What is gone by then has no bytes. */
   private async *chunks(
-    { path, key, signal }: { path: string; key: string; signal: AbortSignal },
-    read: (readInto: ReadInto) => AsyncGenerator<Buffer>,
+    { path, key, signal, memory }: { path: string; key: string; signal: AbortSignal; memory: ChunkMemory },
+    stretch: Stretch,
   ): AsyncGenerator<Buffer> {
+    const { files } = this.root;
     const what = `read ${key}`;
-    const file = await this.doing(what, signal, () => absentAs(undefined, this.root.files.open(path, 'r')));
+    const opening = () => (memory === 'lent' ? DiskFile.open(files, path) : files.open(path, 'r'));
+    const file = await this.doing(what, signal, () => absentAs<ReadFile | undefined>(undefined, opening()));
     if (!file) return;
+    const readInto = (into: Buffer, at: number) =>
+      this.doing(what, signal, () => file.read(into, at).catch(this.unreadable(key)));
     try {
-      yield* read((memory, at) => this.doing(what, signal, () => file.read(memory, at).catch(this.unreadable(key))));
+      yield* memory === 'lent' ? readLent(stretch, readInto) : readAhead(stretch, readInto);
     } finally {
       await file.close();
     }

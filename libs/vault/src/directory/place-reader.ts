@@ -13,10 +13,9 @@ import { SegmentCheck } from '../segment-check.js';
 import type { ByteRange, Progress, StoredKeys } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 import { isOurs } from './backup-state.js';
-import { diskBuffers } from './disk-buffers.js';
+import { DiskFile, type ReadFile } from './disk-file.js';
 import { KeysFiles } from './keys-files.js';
 import { readAhead, readLent } from './read-ahead.js';
-import { cannotBypass, type OpenFile, pageBytes } from './vault-files.js';
 import { absentAs, type VaultRoot } from './vault-root.js';
 
 /** The name under which a network file system keeps a file that was removed while it was open. */
@@ -58,18 +57,22 @@ export class PlaceReader {
     });
   }
 
-  /** @param memory `lent`: a chunk is not looked at any more when the next one is asked for */
+  /** @param memory `lent`: a chunk is not looked at any more when the next one is asked for. It comes past the page cache, where that can be done */
   async *chunks(
     objectName: string,
     range: ByteRange = wholeObject,
     memory: ChunkMemory = 'own',
   ): AsyncGenerator<Buffer> {
     const { root, backupId } = this;
+    const { files } = root;
     const path = join(this.folder, checkedObjectName(objectName, root.region));
     const what = `read ${objectName} of backup ${backupId}`;
     const file = await root.doing(what, async () => {
-      await root.files.access(root.path, constants.R_OK);
-      return absentAs(undefined, root.files.open(path, 'r'));
+      await files.access(root.path, constants.R_OK);
+      return absentAs<ReadFile | undefined>(
+        undefined,
+        memory === 'lent' ? DiskFile.open(files, path) : files.open(path, 'r'),
+      );
     });
     if (!file) throw this.missing(objectName);
     try {
@@ -115,69 +118,13 @@ export class PlaceReader {
     await this.lookAtObject(object);
     const { name } = object;
     const check = new SegmentCheck(object, (why) => this.altered(`${name}: ${why}`));
-    for await (const chunk of this.fromDisk(object)) {
+    // What the page cache still has of it proves nothing.
+    for await (const chunk of this.chunks(name, wholeObject, 'lent')) {
       signal?.throwIfAborted();
       check.update(chunk);
       await progress?.(chunk.length);
     }
     check.end();
-  }
-
-  /**
-   * The bytes of an object from its disk, past the page cache of this host: what the cache still has of it proves nothing. Where that
-   * can't be done, they are read as usual. Each chunk holds its bytes until the next one is asked for.
-   */
-  private async *fromDisk({ name, sizeBytes }: VaultObject): AsyncGenerator<Buffer> {
-    const path = join(this.folder, checkedObjectName(name, this.root.region));
-    // A file without bytes is read as well, since the disk may fail to.
-    const buffers = sizeBytes > 0 ? diskBuffers.take() : undefined;
-    const file = buffers && (await this.openOnDisk(name, path));
-    if (!file) {
-      if (buffers) diskBuffers.giveBack(buffers);
-      yield* this.chunks(name, wholeObject, 'lent');
-      return;
-    }
-    let reading: Promise<number | undefined> = Promise.resolve(0);
-    const readAt = (into: Buffer, at: number) => {
-      reading = this.root.doing(`read ${name} of backup ${this.backupId}`, () =>
-        file.read(into, at).catch((error: unknown) => {
-          // Some file systems say so only when they are to read.
-          if (at === 0 && cannotBypass(error)) return undefined;
-          return this.unreadable(name)(error);
-        }),
-      );
-      // It is waited for below, or at the end.
-      reading.catch(() => {});
-    };
-    let [now, other] = buffers;
-    try {
-      readAt(now, 0);
-      for (let at = 0; at < sizeBytes; ) {
-        const bytesRead = await reading;
-        if (bytesRead === 0) return;
-        at += bytesRead ?? 0;
-        // What ends within a page is the end of the file, or was cut off by the system: the rest is read as usual.
-        const goesOn = at < sizeBytes && at % pageBytes === 0 && bytesRead !== undefined;
-        const chunk = now.subarray(0, bytesRead ?? 0);
-        [now, other] = [other, now];
-        if (goesOn) readAt(now, at);
-        if (chunk.length > 0) yield chunk;
-        if (goesOn) continue;
-        if (at < sizeBytes) yield* this.chunks(name, { from: at, bytes: sizeBytes - at }, 'lent');
-        return;
-      }
-    } finally {
-      await reading.catch(() => {});
-      diskBuffers.giveBack(buffers);
-      await file.close();
-    }
-  }
-
-  /** @returns undefined where the bytes can't be read past the page cache; whoever reads as usual finds out what else is wrong */
-  private openOnDisk(name: string, path: string): Promise<OpenFile | undefined> {
-    return this.root.doing(`read ${name} of backup ${this.backupId}`, () =>
-      absentAs(undefined, this.root.files.openOnDisk(path)),
-    );
   }
 
   altered(how: string): VaultFault {

@@ -3,6 +3,7 @@
  * read over to another thread costs as much as hashing some tens of kilobytes.
  */
 import { type DiskBuffers, diskBuffers } from './disk-buffers.js';
+import { pageBytes } from './vault-files.js';
 import { chunkBytes } from './vault-root.js';
 
 /** So much is read or written by one operation of the file system. */
@@ -49,11 +50,19 @@ export async function* readAhead(
   }
 }
 
-/** The same, for a reader that does not look at a chunk any more when it asks for the next one: its memory is used again then, and by other readers later. */
-export async function* readLent(stretch: Stretch, readInto: ReadInto): AsyncGenerator<Buffer, void, undefined> {
+/**
+ * The same, for a reader that does not look at a chunk any more when it asks for the next one: its memory is used again then, and by other readers later.
+ * It reads whole pages, so it begins at the page in which the first byte lies.
+ */
+export async function* readLent({ from, end }: Stretch, readInto: ReadInto): AsyncGenerator<Buffer, void, undefined> {
   const lent = diskBuffers.take();
+  let before = from % pageBytes;
   try {
-    yield* readAhead(stretch, readInto, inTurns(lent));
+    for await (const chunk of readAhead({ from: from - before, end }, readInto, inTurns(lent))) {
+      const asked = chunk.subarray(before);
+      before -= chunk.length - asked.length;
+      if (asked.length > 0) yield asked;
+    }
   } finally {
     if (lent) diskBuffers.giveBack(lent);
   }
