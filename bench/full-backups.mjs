@@ -56,7 +56,8 @@ async function startServer(name, fill, programs) {
     directory: join(folder, name.replace(' ', '-')),
     password,
     programs,
-    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB', wal_level: 'replica' },
+    // What autovacuum writes while a backup is taken would be in that one alone.
+    settings: { fsync: 'off', max_wal_size: '8GB', shared_buffers: '256MB', wal_level: 'replica', autovacuum: 'off' },
     logFile: join(folder, 'server.log'),
   });
   place.undo.push(() => server.stop());

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
+import { passedMemory } from '@strongroom/vault';
 import type { Login } from '../engine.js';
 import { wholeEngineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';
@@ -71,7 +72,10 @@ async function takeBackup({ datastoreType, target, backupId, parent }: BackupJob
   await messages.write(types.begun, JSON.stringify({ estimatedBytes: running.estimatedBytes }));
   for await (const { name, source } of running.objects) {
     await data.write(types.object, name);
-    for await (const chunk of source) await data.write(types.data, chunk);
+    for await (const chunk of source) {
+      await data.write(types.data, chunk);
+      passedMemory.passed(chunk.length);
+    }
     await data.write(types.objectEnd);
   }
   await data.write(types.allObjects);
