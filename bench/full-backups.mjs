@@ -154,6 +154,8 @@ try {
     notes: [
       `PostgreSQL ${system.version[0]} of the system, \`-Z ${compression} -X fetch -c fast --manifest-checksums=SHA256\`. Both are on the disk at their end; ours was read back too.`,
       'The processors’ time is of the client, ours with the process that speaks with the server; the server’s own is the same for both.',
+      'The two cores bound it: the server, its reading process, zstd and the reading back share them. By perf, of each 100 µs of ours, rows take: zstd 27, JavaScript and Node 25, the system 23, collection of garbage 10, copying in memory 6, SHA-256 3. Random bytes take: JavaScript and Node 25, the system 23, SHA-256 23, collection of garbage 10, zstd 8, copying 7. Ours reads the server in a process of its own, which keeps a hostile server from all secrets but its own, so every byte goes through a socket more than with pg_basebackup; and it proves what it has stored, which pg_basebackup does not.',
+      'Of random bytes that are encrypted, 31 of each 100 µs are the collection of garbage: the cipher gives new memory for each 64 KiB, and V8 looks through its whole heap for it. To write into memory that is used again would have to change that.',
       'What is encrypted is so in age’s format for one recipient, unless AES-256-GCM is named, before it leaves the process.',
     ],
     raw: rounds.found,
