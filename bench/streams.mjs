@@ -240,7 +240,7 @@ async function main() {
     isQuiet,
     notes: [
       `${appends} schedules are made by ${connections} connections in each round, and a quarter of them where all subscribers are of one account. The subscribers run in one process on the same machine, and its work is in the figures.`,
-      'With subscribers of fifty accounts, each schedule is told to twenty streams. That takes the api about 0.15 ms of a processor, where the POST itself takes it 0.37, and the subscribers 0.08. The two cores are in use whole, so what the streams take is what the appends lose. Where in the api the time of the streams goes was not profiled.',
+      'With subscribers of fifty accounts, each schedule is told to twenty streams. That takes the api about 0.15 ms of a processor, where the POST itself takes it 0.37, and the subscribers 0.08. The two cores are in use whole, so what the streams take is what the appends lose. By a profile of the api beside the streams, of each 100 µs: writes to the sockets 21, collection of garbage 15, comparing tokens 5, our own code of streams 3; the rest is the POST. Each stream has a socket, and so each event twenty writes. To lose less, fewer bytes would have to be written for each, or the streams to be another process’s.',
       'Where all subscribers are of the account that appends, each event is written to each of them; the bytes of the loopback bound it.',
     ],
     raw: found,
