@@ -5,6 +5,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { FollowedLimits } from './flow/followed-limits.js';
 export { type LimitsByScope, Traffic, type TrafficParts } from './flow/traffic.js';
 export { type TransferPermit, TransferPermits } from './flow/transfer-permits.js';
 export { TooLargeForRoom } from './free-space.js';

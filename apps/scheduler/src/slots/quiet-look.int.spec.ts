@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { type NewEvent, streamOf } from '@strongroom/contracts';
 import type { Ledger } from '@strongroom/ledger';
 import { Views } from '@strongroom/read-model';
-import { createLogger, FixedClock, Metrics, RandomIds } from '@strongroom/runtime';
+import { createLogger, Metrics, RandomIds, SystemClock } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
 import { DatabaseDueClock, SteadyDueClock } from './due-clock.js';
@@ -39,7 +39,7 @@ beforeEach(() => dataSource.query('delete from slot_timer'));
 /** A scheduler with right clocks that has looked before, so that it has looked through all timers. */
 async function scheduler(): Promise<SlotDispatcher> {
   const clock = new SteadyDueClock({
-    ...{ database: new DatabaseDueClock(), process: new FixedClock(new Date()), uptimeMs: () => 1_000_000 },
+    ...{ database: new DatabaseDueClock(), process: new SystemClock(), uptimeMs: () => performance.now() },
     ...{ boot: undefined, catchUpMs, metrics: new Metrics(), log },
   });
   const dispatcher = new SlotDispatcher(dataSource, ledger, new Views(dataSource, ledger), ids, clock, log, catchUpMs);
@@ -48,8 +48,10 @@ async function scheduler(): Promise<SlotDispatcher> {
   return dispatcher;
 }
 
-/** A schedule whose slots are in two hours and in each day at that time, with a timer. */
-async function schedule(nextSlotAt: Date | 'infinity', slotAt = new Date(Date.now() + 2 * hourMs)): Promise<string> {
+const slotIn = (hours: number) => new Date(new Date(Date.now() + hours * hourMs).setUTCSeconds(0, 0));
+
+/** A schedule whose slots are at a time of each day, and its timer. */
+async function schedule(nextSlotAt: Date | 'infinity', slotAt = slotIn(2)): Promise<string> {
   const [scheduleId, instanceId] = [ids.next(), ids.next()];
   const [hour, minute] = [slotAt.getUTCHours(), slotAt.getUTCMinutes()];
   const definition = { dayOfWeek: 7, hour, minute, fullBackupRetention: 2, copyTo: [], paused: false };
@@ -65,12 +67,12 @@ async function schedule(nextSlotAt: Date | 'infinity', slotAt = new Date(Date.no
   );
   return scheduleId;
 }
-const minuteOf = (at: Date) => new Date(new Date(at).setUTCSeconds(0, 0));
+
 const ringsAt = (scheduleId: string): Promise<unknown> =>
   dataSource.query('select next_slot_at as at from slot_timer where schedule_id = $1', [scheduleId]);
 
 it('a look asks the database one thing while nothing is due, however many timers there are', async () => {
-  for (const hours of [1, 2, 23]) await schedule(new Date(Date.now() + hours * hourMs));
+  for (const hours of [1, 2, 23]) await schedule(slotIn(hours), slotIn(hours));
   const dispatcher = await scheduler();
   expect(await dispatcher.decideDue()).toMatchObject({ fired: 0, skipped: 0, missed: 0 });
   const inMs = await dispatcher.nextInMs();
@@ -88,7 +90,7 @@ it('a look asks one thing where there is no timer at all', async () => {
 
 it('a timer that a wrong clock has set is found by the next look, and rings at the next slot', async () => {
   const dispatcher = await scheduler();
-  const slotAt = minuteOf(new Date(Date.now() + 2 * hourMs));
+  const slotAt = slotIn(2);
   const late = await schedule(new Date(slotAt.getTime() + 400 * dayMs), slotAt);
   await dispatcher.decideDue();
   expect(await ringsAt(late)).toEqual([{ at: slotAt }]);
