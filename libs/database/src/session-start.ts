@@ -50,7 +50,7 @@ interface Limits {
   longestIdleMs: number;
 }
 
-/** @returns statements that are sent together, and answered together. A session is opened often enough for their number to count. */
+/** @returns three statements, which are sent and answered together */
 export function sessionStart({ longestStatementMs, longestIdleMs }: Limits): string {
   const settings = Object.entries({ idle_in_transaction_session_timeout: String(longestIdleMs), ...pinned });
   const all = [...settings.map(([name, value]) => `set_config('${name}', '${value}', false)`), ...corrected, searchPath];
