@@ -13,7 +13,7 @@ const mostAhead = 16_384;
 
 type ServerOptions = ReturnType<NonNullable<ServiceOptions['server']>>;
 
-export function httpServer({ log, ids }: RuntimeParts): ServerOptions {
+export function httpServer({ log, ids }: Pick<RuntimeParts, 'log' | 'ids'>): ServerOptions {
   return {
     http: { requireHostHeader: false, highWaterMark: mostAhead },
     routerOptions: { ignoreTrailingSlash: true },
