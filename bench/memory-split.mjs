@@ -26,7 +26,7 @@ function now() {
 if (folder !== undefined)
   setInterval(() => appendFileSync(join(folder, String(process.pid)), `${JSON.stringify(now())}\n`), eachMs).unref();
 
-/** @returns what the memory of a process consisted of when it was most since an instant, in whole MiB */
+/** @returns what the memory of a process consisted of when it was most since an instant, in whole MiB, and when that was */
 export function partsAtPeak(inFolder, pid, since) {
   const lines = readFileSync(join(inFolder, String(pid)), 'utf8').trim().split('\n');
   const peak = lines
@@ -34,6 +34,7 @@ export function partsAtPeak(inFolder, pid, since) {
     .filter(({ at }) => at >= since)
     .reduce((most, each) => (each.all > (most?.all ?? 0) ? each : most), undefined);
   if (!peak) return undefined;
-  const { at: _, ...parts } = peak;
-  return Object.fromEntries(Object.entries(parts).map(([name, size]) => [name, Math.round(size)]));
+  const { at, ...parts } = peak;
+  const sizes = Object.entries(parts).map(([name, size]) => [name, Math.round(size)]);
+  return { afterSeconds: (at - since) / 1_000, ...Object.fromEntries(sizes) };
 }

@@ -6,8 +6,7 @@
  *
  * SHARE of the load is taken, such as 0.2 for a short trial, and one Node alone where it is named. The peak is that of the operating system,
  * which is set back before each load. `split` tells what the memory of the api consists of at its peak, and writes no report: the services
- * look at their own memory then, which takes some.
- * How busy the machine is makes no difference to it.
+ * look at their own memory then, which takes some. How busy the machine is makes no difference to it.
  */
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -272,6 +271,8 @@ async function measure(version) {
       await trial.during(`${clients} clients, each with a body of 64 KiB`, async () => {
         for (let round = 0; round < 3; round += 1) for (const name of Object.keys(largeBodies)) await trial.large(name);
       });
+      // The loads that follow are those of the other services.
+      if (isSplit) return trial;
       // The lists, the streams and the large bodies have their events handled meanwhile.
       await trial.handled();
       const accounts = of(40_000);
