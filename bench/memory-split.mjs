@@ -28,7 +28,9 @@ if (folder !== undefined)
 
 /** @returns what the memory of a process consisted of when it was most since an instant, in whole MiB, and when that was */
 export function partsAtPeak(inFolder, pid, since) {
-  const lines = readFileSync(join(inFolder, String(pid)), 'utf8').trim().split('\n');
+  const lines = readFileSync(join(inFolder, String(pid)), 'utf8')
+    .trim()
+    .split('\n');
   const peak = lines
     .map((line) => JSON.parse(line))
     .filter(({ at }) => at >= since)

@@ -53,7 +53,11 @@ interface Limits {
 /** @returns three statements, which are sent and answered together */
 export function sessionStart({ longestStatementMs, longestIdleMs }: Limits): string {
   const settings = Object.entries({ idle_in_transaction_session_timeout: String(longestIdleMs), ...pinned });
-  const all = [...settings.map(([name, value]) => `set_config('${name}', '${value}', false)`), ...corrected, searchPath];
+  const all = [
+    ...settings.map(([name, value]) => `set_config('${name}', '${value}', false)`),
+    ...corrected,
+    searchPath,
+  ];
   return [
     // The limit of statements comes first: one that a role has by default may be too short for the rest.
     `set statement_timeout = '${longestStatementMs}';`,
