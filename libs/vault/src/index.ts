@@ -20,7 +20,6 @@ export {
   WriteRefused,
 } from './object/object-store.js';
 export { ObjectVault } from './object/object-vault.js';
-export { passedMemory } from './passed-memory.js';
 export { SegmentCheck } from './segment-check.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';

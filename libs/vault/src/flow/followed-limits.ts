@@ -3,7 +3,8 @@
  * appended something or has set a limit: what begins to be transferred was appended before. While nothing happens, they are read once a
  * minute, because an earlier version of `strongroom limits` tells nobody that it has set one.
  */
-import { type LimitInForce, type Logger, type Running, type TransferLimits, WorkLoop } from '@strongroom/runtime';
+import type { LimitInForce, Logger, Running, TransferLimits } from '@strongroom/runtime';
+import { WorkLoop } from '@strongroom/runtime/light';
 import type { Traffic } from './traffic.js';
 
 export interface FollowedLimitsParts {
