@@ -309,7 +309,7 @@ const found = {
   isQuiet: true,
   notes: [
     `A service has the options that \`npm start\` gives it: \`${serviceMemory(process.env.NODE_OPTIONS).NODE_OPTIONS}\`. The loads follow each other in the same processes. Each figure is the peak of the resident memory (VmHWM) during that load.`,
-    'On Node 24 an idle service has some 15 MiB more than on Node 20. What a burst adds to that are young objects, which V8 lets come to 48 MiB before it looks at them. With `--max-semi-space-size=8`, the api had 243 MiB beside the live streams and 261 MiB with the large bodies, and less than 240 MiB otherwise. A smaller young space costs more of the processor: decision 147 has what a larger one saves.',
+    'On Node 24 an idle service has some 15 MiB more than on Node 20. With `split`, an idle api had 162 MiB: 18 of young objects, 37 of old ones, and 107 outside of the heap, most of which are the program and its libraries. A thousand clients added 16 MiB of young and 30 of old objects. With `--max-semi-space-size=16`, the live streams then added up to 25 MiB of buffers that young objects held, and some 40 MiB that such buffers had left to glibc; the large bodies held 45 MiB of buffers. Decision 243 has what was done.',
   ],
   raw: trials.map(({ version, peaks }) => ({ version, peaks })),
 };
