@@ -30,7 +30,7 @@ FROM base AS services
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
     MALLOC_ARENA_MAX=2 \
-    NODE_OPTIONS="--max-old-space-size=320 --max-semi-space-size=16" \
+    NODE_OPTIONS="--max-old-space-size=320 --max-semi-space-size=8" \
     STRONGROOM_HTTP_HOST=0.0.0.0 \
     STRONGROOM_HTTP_PORT=8779 \
     STRONGROOM_PRIVATE_HOST=0.0.0.0

@@ -91,7 +91,7 @@ async function main() {
       ],
       isQuiet: true,
       notes: [
-        'Each process looks again every five seconds for jobs and slots whose notice it has not heard, and asks the database for the time before it judges a slot: a notice is lost with its connection, and a clock may be put right. To do less, a process would have to trust that it has heard every notice. What follows are the statements.',
+        'Each process looks again every five to fifteen seconds for jobs, slots and webhooks whose notice it has not heard. A look for slots is one statement, which asks for the time as well: a notice is lost with its connection, and a clock may be put right. To do less, a process would have to trust that it has heard every notice. What follows are the statements.',
         ...found
           .filter(({ calls }) => calls / seconds >= 0.05)
           .map(({ statement, calls }) => `${(calls / seconds).toFixed(2)}/s: \`${statement.slice(0, 120)}\``),

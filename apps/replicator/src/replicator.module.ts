@@ -16,6 +16,7 @@ import {
   type RuntimeParts,
   WorkLoop,
 } from '@strongroom/runtime';
+import { FollowedLimits } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { StrandedCopies } from './policies/stranded-copies.js';
 import { WaitingChildren } from './policies/waiting-children.js';
@@ -26,8 +27,6 @@ import { type ReplicatorParts, replicatorParts } from './replicator-parts.js';
 const defaultThreads = 4;
 const strandedCopiesMs = 10_000;
 const awayRegionsMs = 10_000;
-/** An operator who sets a limit sees it count within seconds. */
-const transferLimitsMs = 5_000;
 const partsToken = Symbol('ReplicatorParts');
 
 @Module({})
@@ -76,17 +75,7 @@ function workOf({ health }: Pick<RuntimeParts, 'health'>, parts: ReplicatorParts
       log,
       pass: () => parts.away.look(),
     }),
-    new WorkLoop({
-      name: 'reading of limits of transfers',
-      intervalMs: transferLimitsMs,
-      log,
-      pass: async () => {
-        const { rates, caps } = await parts.limits.read();
-        parts.traffic.setLimits(rates);
-        parts.traffic.setCaps(caps);
-        await parts.inForce.tell(parts.replicator, parts.traffic.inForce());
-      },
-    }),
+    new FollowedLimits({ ...parts, tell: (limits) => parts.inForce.tell(parts.replicator, limits) }),
     ...work,
   ]);
 }

@@ -15,6 +15,7 @@ import {
   type RuntimeParts,
   WorkLoop,
 } from '@strongroom/runtime';
+import { FollowedLimits } from '@strongroom/vault';
 import { DataSource } from 'typeorm';
 import { builtServerJob } from './jobs/built-server/built-server-job.js';
 import { sweepHost } from './jobs/built-server/host-sweep.js';
@@ -39,8 +40,6 @@ const lostHostsMs = 30_000;
 const leftAloneMs = 120_000;
 const hostSweepMs = 120_000;
 const setAsideMs = 60_000;
-/** An operator who sets a limit sees it count within seconds. */
-const transferLimitsMs = 5_000;
 const homeOutageMs = 10_000;
 const partsToken = Symbol('SchedulerParts');
 
@@ -135,16 +134,7 @@ function workOf(
       log,
       pass: () => parts.home.look(),
     }),
-    new WorkLoop({
-      name: 'reading of limits of transfers',
-      intervalMs: transferLimitsMs,
-      log,
-      pass: async () => {
-        const { rates, caps } = await parts.limits.read();
-        parts.traffic.setLimits(rates);
-        parts.traffic.setCaps(caps);
-      },
-    }),
+    new FollowedLimits(parts),
     ...work,
   ]);
 }

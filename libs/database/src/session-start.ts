@@ -26,23 +26,23 @@ const pinned: Readonly<Record<string, string>> = {
  * These are set only where they are otherwise. Older servers do not have some of them, and only a superuser may set others: then the
  * server refuses the session and names the setting. `synchronous_commit` may be stricter than we need.
  */
-const corrected = `
-  select set_config('idle_session_timeout', '0', false) where current_setting('idle_session_timeout', true) <> '0';
-  select set_config('transaction_timeout', '0', false) where current_setting('transaction_timeout', true) <> '0';
-  select set_config('session_replication_role', 'origin', false) where current_setting('session_replication_role') <> 'origin';
-  select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';`;
+const corrected = [
+  `case when current_setting('idle_session_timeout', true) <> '0' then set_config('idle_session_timeout', '0', false) end`,
+  `case when current_setting('transaction_timeout', true) <> '0' then set_config('transaction_timeout', '0', false) end`,
+  `case when current_setting('session_replication_role') <> 'origin' then set_config('session_replication_role', 'origin', false) end`,
+  `case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', false) end`,
+];
 
 /**
  * The schema of the ledger: the first on the search path that has it, else `public`, else any other. A temporary table of that name, which
  * every role may make, is none. Before there is a ledger, it is the schema where the role makes its tables.
  */
-const searchPath = `
-  select set_config('search_path', quote_ident(coalesce((
+const searchPath = `set_config('search_path', quote_ident(coalesce((
     select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relname = 'ledger_event' and c.relkind = 'r' and c.relpersistence = 'p'
     order by array_position(current_schemas(false), n.nspname) nulls last, n.nspname <> 'public', n.nspname
     limit 1
-  ), current_schema(), 'public')) || ', pg_temp', false);`;
+  ), current_schema(), 'public')) || ', pg_temp', false)`;
 
 /** How long a statement may take, and how long a transaction may wait for its next one; 0 sets no limit. */
 interface Limits {
@@ -50,14 +50,19 @@ interface Limits {
   longestIdleMs: number;
 }
 
+/** @returns three statements, which are sent and answered together */
 export function sessionStart({ longestStatementMs, longestIdleMs }: Limits): string {
-  // The limit of statements comes first: one that a role has by default may be too short for the rest.
-  const settings = Object.entries({
-    statement_timeout: String(longestStatementMs),
-    idle_in_transaction_session_timeout: String(longestIdleMs),
-    ...pinned,
+  const settings = Object.entries({ idle_in_transaction_session_timeout: String(longestIdleMs), ...pinned });
+  const all = [
+    ...settings.map(([name, value]) => `set_config('${name}', '${value}', false)`),
+    ...corrected,
+    searchPath,
+  ];
+  return [
+    // The limit of statements comes first: one that a role has by default may be too short for the rest.
+    `set statement_timeout = '${longestStatementMs}';`,
     // A server that compiles statements takes half a second for an append that it does in two milliseconds otherwise.
-    jit: 'off',
-  });
-  return [...settings.map(([name, value]) => `set ${name} = '${value}';`), corrected, searchPath].join('\n');
+    `set jit = 'off';`,
+    `select ${all.join(',\n  ')};`,
+  ].join('\n');
 }

@@ -29,6 +29,7 @@ export * from './known-vaults.js';
 export * from './limits-in-force.js';
 export * from './log.js';
 export * from './metrics.js';
+export { passedMemory } from './passed-memory.js';
 export * from './persist.js';
 export * from './prepared.js';
 export * from './private-server.js';

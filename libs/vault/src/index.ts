@@ -5,6 +5,7 @@ export { DirectoryVault } from './directory/directory-vault.js';
 export { VaultFiles } from './directory/vault-files.js';
 export { VaultRoot } from './directory/vault-root.js';
 export { codeOf } from './error-code.js';
+export { FollowedLimits } from './flow/followed-limits.js';
 export { type LimitsByScope, Traffic, type TrafficParts } from './flow/traffic.js';
 export { type TransferPermit, TransferPermits } from './flow/transfer-permits.js';
 export { TooLargeForRoom } from './free-space.js';
@@ -19,7 +20,6 @@ export {
   WriteRefused,
 } from './object/object-store.js';
 export { ObjectVault } from './object/object-vault.js';
-export { passedMemory } from './passed-memory.js';
 export { SegmentCheck } from './segment-check.js';
 export { Sweep, type SweepParts, type SweepVerdict, sweepJob } from './sweep.js';
 export { type FolderOperations, syncFolder } from './sync-folder.js';

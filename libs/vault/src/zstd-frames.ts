@@ -6,7 +6,7 @@
 
 import { compress, decompress } from '@mongodb-js/zstd';
 import { messageOf } from '@strongroom/contracts';
-import { passedMemory } from './passed-memory.js';
+import { passedMemory } from '@strongroom/runtime/light';
 import { FrameFault, frameAt, rawFrame, smallestFrameBytes } from './zstd-format.js';
 
 const contentBytes = 1_048_576;

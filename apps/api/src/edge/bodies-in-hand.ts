@@ -3,7 +3,7 @@
  * that finds no room is refused before it is read.
  */
 import type { ServerResponse } from 'node:http';
-import { clientNetworkOf } from '@strongroom/runtime';
+import { clientNetworkOf, passedMemory } from '@strongroom/runtime';
 import { type HttpFault, unavailable } from './http-fault.js';
 
 /**
@@ -38,6 +38,8 @@ export class BodiesInHand {
    */
   begin(address: string, size: number, response: Pick<ServerResponse, 'once'>): HttpFault | undefined {
     if (size <= smallBody) return undefined;
+    // Also a body that finds no room has come in part.
+    response.once('close', () => passedMemory.passed(size));
     const client = clientNetworkOf(address);
     const ofClient = this.byClient.get(client) ?? 0;
     const { most, mostOfClient } = this.room;

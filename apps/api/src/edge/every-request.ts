@@ -44,6 +44,7 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
   const [database, limits] = [app.get(LateDatabase), app.get(RateLimits)];
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
+  const bodies = new BodiesInHand();
   const judges = { authentication, roles: parts.config.roles };
   server.decorateRequest('caller', undefined);
   server.decorateRequest('asker', undefined);
@@ -53,6 +54,9 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
     // 2. Its client has not too many requests in hand. Whoever looks after the process is always answered.
     const isOfHealth = operation === getHealthLive || operation === getHealthReady;
     if (!isOfHealth) inHand.begin(request.clientAddress, reply.raw);
+    // There is room for its body, of which some is there already: it waits while it is found out who asks.
+    const fault = bodies.begin(request.clientAddress, sizeOfBody(request), reply.raw);
+    if (fault) throw fault;
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     // 3. The token, or that of the session, belongs to the account, and has a right that lets it in.
@@ -63,12 +67,9 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
     // 5. The account has not made this request too often.
     if (operation) await notTooMany(operation, accountId, limits);
   });
-  // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts. There is room for it.
-  const bodies = new BodiesInHand();
-  server.addHook('preParsing', (request, reply, payload, done) => {
-    const size = sizeOfBody(request);
-    const fault = size > 0 && (notJson(request) ?? bodies.begin(request.clientAddress, size, reply.raw));
-    done(fault || null, payload);
+  // 6. The body is JSON in UTF-8, and not too large. Nest would take forms as well, and Fastify texts.
+  server.addHook('preParsing', (request, _, payload, done) => {
+    done(sizeOfBody(request) > 0 ? notJson(request) : null, payload);
   });
   app.useBodyParser('application/json', { bodyLimit }, (_, body, done) => done(null, readJson(body)));
   // 7. A request with an Idempotency-Key that has had its effect gets its first answer again, and goes no further.

@@ -169,6 +169,24 @@ describe('the streams of a process', () => {
     await eventually(() => expect(stream?.ids()).toEqual(whole), within);
   });
 
+  it('send what they tell as it is, and in no chunks, which would be four writes for each client', async () => {
+    await serve();
+    const { hostname, port } = new URL(server.urlOf('plain'));
+    const socket = connect(Number(port), hostname);
+    socket.write('GET /plain HTTP/1.1\r\nHost: x\r\nX-Auth-Token: plain\r\n\r\n');
+    let said = '';
+    socket.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const [id] = await append('plain');
+    await eventually(() => expect(said).toContain(`id: ${id}\nevent: SlotSkipped\ndata: {`), within);
+    const [head = '', ...body] = said.split('\r\n\r\n');
+    expect(head).toMatch(/connection: close/i);
+    expect(head).not.toMatch(/transfer-encoding/i);
+    expect(body.join()).not.toContain('\r');
+    socket.destroy();
+  });
+
   it('lose nothing when a client reads slower than events come, and keep no other waiting', async () => {
     await serve();
     const [quick] = await listening('crowded', 1);

@@ -21,12 +21,16 @@ export interface DueTime {
   seenAt?: Date | undefined;
 }
 
+/** Asks the database for its time, perhaps together with something else. */
+export type AskTime = (manager: EntityManager) => Promise<Date>;
+
 export abstract class DueClock {
-  abstract now(manager: EntityManager): Promise<Date>;
+  /** @param ask how the database is asked, by a clock that asks it. Default: for its time alone */
+  abstract now(manager: EntityManager, ask?: AskTime): Promise<Date>;
 
   /** The time, and how far it can be relied on. By default a clock relies on itself. */
-  async time(manager: EntityManager): Promise<DueTime> {
-    return { now: await this.now(manager), isInDoubt: false, doubtMs: 0, isSuspect: false };
+  async time(manager: EntityManager, ask?: AskTime): Promise<DueTime> {
+    return { now: await this.now(manager, ask), isInDoubt: false, doubtMs: 0, isSuspect: false };
   }
 }
 
@@ -36,12 +40,16 @@ export interface SlotTime {
   latest(): Pick<DueTime, 'now' | 'isInDoubt'> | undefined;
 }
 
+const askForTimeAlone: AskTime = async (manager) => {
+  const rows: unknown = await manager.query('select clock_timestamp() as now');
+  const [row] = z.array(z.object({ now: z.date() })).parse(rows);
+  if (!row) throw new Error('the database gave no time');
+  return row.now;
+};
+
 export class DatabaseDueClock extends DueClock {
-  async now(manager: EntityManager): Promise<Date> {
-    const rows: unknown = await manager.query('select clock_timestamp() as now');
-    const [row] = z.array(z.object({ now: z.date() })).parse(rows);
-    if (!row) throw new Error('the database gave no time');
-    return row.now;
+  now(manager: EntityManager, ask = askForTimeAlone): Promise<Date> {
+    return ask(manager);
   }
 }
 
@@ -91,15 +99,15 @@ export class SteadyDueClock extends DueClock implements SlotTime {
     });
   }
 
-  async now(manager: EntityManager): Promise<Date> {
-    return (await this.time(manager)).now;
+  async now(manager: EntityManager, ask?: AskTime): Promise<Date> {
+    return (await this.time(manager, ask)).now;
   }
 
-  override async time(manager: EntityManager): Promise<DueTime> {
+  override async time(manager: EntityManager, ask?: AskTime): Promise<DueTime> {
     const { database, process, uptimeMs, catchUpMs } = this.parts;
     const seenAt = await this.seenAfterPause(manager, uptimeMs());
     this.steady ??= new SteadyTime(catchUpMs, await this.before(manager, uptimeMs()));
-    const databaseMs = (await database.now(manager)).getTime();
+    const databaseMs = (await database.now(manager, ask)).getTime();
     const own = { databaseMs, processMs: process.now().getTime(), uptimeMs: uptimeMs() };
     const times = { ...own, othersMs: await this.others(manager, own.uptimeMs) };
     const { nowMs, isInDoubt, doubtMs, disagreementMs, problem } = this.steady.read(times);

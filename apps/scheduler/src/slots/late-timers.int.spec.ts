@@ -70,7 +70,7 @@ it('a late timer is put back though those of many deleted schedules are late too
   for (let count = 0; count < many; count += 1) await timer(await schedule('ScheduleDeleted'), inHours(72));
   const scheduleId = await schedule();
   await timer(scheduleId, inHours(72));
-  await lateTimers().putBack(time);
+  await lateTimers().putBack(time, Number.POSITIVE_INFINITY);
   expect(await timerOf(scheduleId)).toEqual(theSlot);
   expect(await dataSource.query('select count(*)::int as timers from slot_timer')).toEqual([{ timers: 1 }]);
 });
@@ -79,7 +79,7 @@ it('a late timer is put back though many others only look late, because they hav
   for (let count = 0; count < many; count += 1) await timer(await schedule(), slotAt, inHours(2).getUTCHours());
   const scheduleId = await schedule();
   await timer(scheduleId, inHours(72));
-  await lateTimers().putBack(time);
+  await lateTimers().putBack(time, Number.POSITIVE_INFINITY);
   expect(await timerOf(scheduleId)).toEqual(theSlot);
 });
 
@@ -88,7 +88,7 @@ it('a late timer is put back though a statement about another one always takes t
   for (const each of [slow, scheduleId]) await timer(each, inHours(72));
   const mend = await failFor(dataSource, { table: 'slot_timer', column: 'schedule_id', value: slow, code: '57014' });
   try {
-    await lateTimers().putBack(time);
+    await lateTimers().putBack(time, Number.POSITIVE_INFINITY);
   } finally {
     await mend();
   }

@@ -21,6 +21,8 @@ import { claimLate, dropTimers, putBackTimer, type SlotTimer } from './slot-time
 
 /** The times of schedulers on several hosts differ by less: what one has just decided is not early for another. */
 const marginMs = 120_000;
+/** Every schedule has a slot within this time. */
+const dayMs = 86_400_000;
 const batchSize = 20;
 /** How many slots are looked at for one timer: those of some years. */
 const mostSlots = 1_000;
@@ -49,22 +51,35 @@ export class LateTimers {
 
   /**
    * Looks at each late timer once. Nothing is put back while the time is in doubt: nobody can say then what is early.
+   * @param lastRingMs when the last of all timers rings, in milliseconds since 1970; infinite where that is not known. None is late
+   *   when that is within a day
    * @param moved is called after each transaction
+   * @returns whether timers were looked at: some may ring at another time now
    */
-  async putBack({ now, isSuspect, isInDoubt }: DueTime, signal?: AbortSignal, moved = () => {}): Promise<void> {
+  async putBack(
+    { now, isSuspect, isInDoubt }: DueTime,
+    lastRingMs: number,
+    signal?: AbortSignal,
+    moved = () => {},
+  ): Promise<boolean> {
     if (isInDoubt) {
       this.wasSuspect = true;
-      return;
+      return false;
     }
     const all = this.isToLookThrough(isSuspect);
+    if (!all && lastRingMs < later(now).getTime() + dayMs) {
+      this.wasSuspect = isSuspect;
+      return false;
+    }
     for (let after: string | undefined; !signal?.aborted; moved()) {
       const options = { limit: batchSize, all, except: this.parts.held.now(), after };
       after = await this.parts.dataSource.transaction((manager) => this.putBackSome(manager, now, options));
       if (after === undefined) break;
     }
-    if (signal?.aborted) return;
+    if (signal?.aborted) return true;
     if (all) this.lookedThroughAt = performance.now();
     this.wasSuspect = isSuspect;
+    return true;
   }
 
   /** All timers are looked through at the start, once a minute while a clock is wrong, and when all clocks are right again. */

@@ -17,7 +17,7 @@ import { isOutageForAll, type Ledger } from '@strongroom/ledger';
 import type { Views } from '@strongroom/read-model';
 import { type Ids, type Logger, type Quota, SetAside } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import type { DueClock, DueTime } from './due-clock.js';
+import type { AskTime, DueClock, DueTime } from './due-clock.js';
 import { type Due, dueOf, isIncremental } from './due-slots.js';
 import { HeldSchedules } from './held-schedules.js';
 import { isAhead, LateTimers } from './late-timers.js';
@@ -30,7 +30,8 @@ import {
   dropTimers,
   type MovedTimer,
   moveTimers,
-  nextRing,
+  type Rings,
+  readRings,
   type SlotTimer,
   undoMoves,
 } from './slot-timers.js';
@@ -131,7 +132,7 @@ export class SlotDispatcher {
     const { time, at } = this.looked ?? {};
     if (!time || at === undefined || time.isSuspect) return suspectMs;
     const held = this.held.now();
-    const next = this.next ? this.next.at : await nextRing(this.dataSource.manager, held);
+    const next = this.next ? this.next.at : (await readRings(this.dataSource.manager, held)).first;
     const nowMs = time.now.getTime() + performance.now() - at;
     const inMs = next ? next.getTime() - nowMs : Number.POSITIVE_INFINITY;
     return Math.min(
@@ -146,9 +147,17 @@ export class SlotDispatcher {
    */
   async decideDue(signal?: AbortSignal, moved: () => void = () => {}): Promise<Decided> {
     this.turns.clear();
-    const begun = await this.look();
-    await this.late.putBack(begun, signal, moved);
-    this.next = { at: await nextRing(this.dataSource.manager, this.held.now()) };
+    let rings: Rings | undefined;
+    // While nothing is due, a look is this one statement.
+    const begun = await this.look(async (manager) => {
+      rings = await readRings(manager, this.held.now());
+      return rings.now;
+    });
+    // Not every clock asks the database.
+    rings ??= await readRings(this.dataSource.manager, this.held.now());
+    if (await this.late.putBack(begun, rings.lastMs, signal, moved))
+      rings = await readRings(this.dataSource.manager, this.held.now());
+    this.next = { at: rings.first };
     if (!this.next.at || this.next.at > begun.now) return { fired: 0, skipped: 0, missed: 0, lagMs: 0 };
     this.next = undefined;
     const pass: Pass = {
@@ -168,8 +177,8 @@ export class SlotDispatcher {
     return pass.total;
   }
 
-  private async look(): Promise<DueTime> {
-    const time = await this.clock.time(this.dataSource.manager);
+  private async look(ask?: AskTime): Promise<DueTime> {
+    const time = await this.clock.time(this.dataSource.manager, ask);
     this.watch.look(time);
     this.looked = { time, at: performance.now() };
     return time;

@@ -146,20 +146,40 @@ export async function claimDue(
   return claimed(rows);
 }
 
-const nextRows = z.array(z.object({ next_slot_at: z.unknown() }));
+const ringRows = z.array(z.object({ now: z.date(), first: z.unknown(), last: z.unknown() })).length(1);
 
-/**
- * When the next timer rings, which may be in the past; undefined when there is none. A timer that can't be read rings at once.
- * @param except schedules whose timers do not count
- */
-export async function nextRing(manager: EntityManager, except: readonly string[]): Promise<Date | undefined> {
+/** What one statement tells of the timers, beside the database's time. */
+export interface Rings {
+  now: Date;
+  /** When the next timer rings, which may be in the past; undefined when there is none. A timer that can't be read rings at once. */
+  first: Date | undefined;
+  /** When the last timer rings, in milliseconds since 1970; infinite when it can't be read, and minus infinity when there is none. */
+  lastMs: number;
+}
+
+/** When the timers ring, by the index alone. @param except schedules whose timers do not count */
+export async function readRings(manager: EntityManager, except: readonly string[]): Promise<Rings> {
   const rows: unknown = await manager.query(
-    'select next_slot_at from slot_timer where schedule_id <> all($1) order by next_slot_at limit 1',
+    `select clock_timestamp() as now,
+       (select next_slot_at from slot_timer where schedule_id <> all($1) order by next_slot_at limit 1) as first,
+       (select next_slot_at from slot_timer where schedule_id <> all($1) order by next_slot_at desc limit 1) as last`,
     [except],
   );
-  const [row] = nextRows.parse(rows);
-  if (!row || row.next_slot_at === Number.POSITIVE_INFINITY) return undefined;
-  return row.next_slot_at instanceof Date ? row.next_slot_at : new Date(0);
+  const [row] = ringRows.parse(rows);
+  if (!row) throw new Error('the database told nothing of the timers');
+  const { now, first, last } = row;
+  return { now, first: nextOf(first), lastMs: lastMsOf(last) };
+}
+
+/** The driver gives no date for what lies beyond all dates. */
+function nextOf(ring: unknown): Date | undefined {
+  if (ring === null || ring === Number.POSITIVE_INFINITY) return undefined;
+  return ring instanceof Date ? ring : new Date(0);
+}
+
+function lastMsOf(ring: unknown): number {
+  if (ring === null) return Number.NEGATIVE_INFINITY;
+  return ring instanceof Date ? ring.getTime() : Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A backup that a process of its own takes, as its owner sees it: the objects as they come, and what is said of them. */
 import type { DatastoreType } from '@strongroom/contracts';
-import { passedMemory } from '@strongroom/vault';
+import { passedMemory } from '@strongroom/runtime/light';
 import type { BackupOptions, EngineBackup, EngineObject, EngineResult, EngineTarget } from '../engine.js';
 import { EngineFault } from '../engine-fault.js';
 import type { OpenedBackup } from '../open-backup.js';

@@ -1,7 +1,7 @@
 /** Cuts a stream of bytes into pieces that are sent as one, each with its SHA-256. One piece is in memory at a time. */
 import { createHash } from 'node:crypto';
 import type { ObjectCipher, PayloadWriter } from '@strongroom/encryption';
-import { passedMemory } from '../passed-memory.js';
+import { passedMemory } from '@strongroom/runtime/light';
 import { pieceMemories } from './piece-memory.js';
 
 export interface Cut {

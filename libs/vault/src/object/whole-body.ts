@@ -3,7 +3,7 @@
  * object. They end only when all of them have come.
  */
 import type { Readable } from 'node:stream';
-import { passedMemory } from '../passed-memory.js';
+import { passedMemory } from '@strongroom/runtime/light';
 import type { ByteRange } from '../vault.js';
 import { type Asking, pauseAfter } from './patience.js';
 import { HollowAnswer } from './store-refusal.js';

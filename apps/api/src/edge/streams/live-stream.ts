@@ -5,7 +5,6 @@
  * A stream asks the database only while it is behind. It hears the tail before it asks, so that nothing lies between what it has read and
  * what it hears. A client that reads slowly costs no memory: its stream waits for it, forgets what it has heard, and is behind again.
  */
-import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import type { LedgerIdentity } from '@strongroom/feed';
 import { hasRight, type Identity } from '@strongroom/identity';
@@ -82,8 +81,9 @@ export class LiveStream implements Hearer {
   /** When a stream that is behind asks the database next. */
   private lookAt = 0;
   private toldAt = performance.now();
-  private readonly over = new AbortController();
+  private isOver = false;
   private woken = () => {};
+  private drained = () => {};
   private isNews = true;
 
   constructor(
@@ -116,8 +116,9 @@ export class LiveStream implements Hearer {
   }
 
   end(): void {
-    this.over.abort();
+    this.isOver = true;
     this.woken();
+    this.drained();
   }
 
   async run(): Promise<void> {
@@ -126,6 +127,9 @@ export class LiveStream implements Hearer {
     const { raw } = reply;
     raw.on('close', () => this.end());
     raw.on('error', () => this.end());
+    raw.on('drain', () => this.drained());
+    // The end of the connection is that of the stream. As chunks, each piece would be four writes for each client.
+    raw.removeHeader('transfer-encoding');
     raw.writeHead(200, {
       ...streamHeaders,
       // The connection serves this stream only, and ends with it: a stop of the gateway must not wait for the client.
@@ -149,7 +153,7 @@ export class LiveStream implements Hearer {
     // A client that is cut off before the first item reconnects with this id.
     await this.write(`retry: 2000\nid: ${this.id}\n\n`);
     if (start.lost !== undefined) await this.reset(start.lost);
-    while (!this.over.signal.aborted) {
+    while (!this.isOver) {
       if (performance.now() >= trustedUntil) {
         if (!(await this.isStillTrusted())) return;
         trustedUntil = performance.now() + trustMs;
@@ -247,7 +251,7 @@ export class LiveStream implements Hearer {
 
   /** Tries again until an outage is over. @returns undefined when the stream ended meanwhile */
   private async waiting<T>(work: () => Promise<T>): Promise<T | undefined> {
-    while (!this.over.signal.aborted) {
+    while (!this.isOver) {
       try {
         return await work();
       } catch (error) {
@@ -272,20 +276,26 @@ export class LiveStream implements Hearer {
     );
   }
 
-  private async write(text: string | Buffer): Promise<void> {
+  /** @returns when the client has taken enough for more to be sent; undefined when it has already */
+  private write(text: string | Buffer): Promise<void> | undefined {
     const { raw } = this.asked.reply;
-    if (this.over.signal.aborted || raw.write(text)) return;
+    if (this.isOver || raw.write(text)) return undefined;
     const slowestMs = this.parts.timings.slowestReadMs ?? usualSlowestReadMs;
-    const cutOff = setTimeout(() => {
-      this.parts.log.info({ requestId: this.asked.request.id }, 'a stream is cut off: its client takes nothing');
-      raw.destroy();
-    }, slowestMs);
-    await once(raw, 'drain', { signal: this.over.signal }).catch(() => {});
-    clearTimeout(cutOff);
+    return new Promise((resolve) => {
+      const cutOff = setTimeout(() => {
+        this.parts.log.info({ requestId: this.asked.request.id }, 'a stream is cut off: its client takes nothing');
+        raw.destroy();
+      }, slowestMs);
+      this.drained = () => {
+        clearTimeout(cutOff);
+        this.drained = () => {};
+        resolve();
+      };
+    });
   }
 
   private news(withinMs: number): Promise<void> {
-    if (this.isNews || this.over.signal.aborted) return Promise.resolve();
+    if (this.isNews || this.isOver) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.woken(), Math.max(0, withinMs));
       this.woken = () => {
