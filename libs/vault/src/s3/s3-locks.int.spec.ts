@@ -85,8 +85,17 @@ describeWithVersity('a backup in a bucket with locks', (start) => {
     await expect(vault.purge(backupId, 1)).resolves.toMatchObject({ places: 1 });
   });
 
+  it('is begun in no bucket without locks whose address asks for one, which is found when a service starts', async () => {
+    const plain = await server.bucket({ versions: true });
+    const vaultAt = (more: Record<string, string>) => new ObjectVault('IAD', s3StoreAt(server.vaultUrl(plain, more)));
+    const refusal = { code: 'vault-misconfigured', message: expect.stringContaining('no Object Lock') };
+    await expect(vaultAt({ lock: 'compliance' }).identify()).rejects.toMatchObject(refusal);
+    await expect(vaultAt({ lock: 'compliance' }).identify()).rejects.toMatchObject(refusal);
+    await expect(vaultAt({}).identify()).resolves.toMatchObject({ region: 'IAD' });
+  });
+
   it('whose lock was cut off while it grew is not said to be kept so long, and the next look has it grow', async () => {
-    const { backupId, manifestBytes } = await storeSample(vault);
+    const { backupId } = await storeSample(vault);
     const [first, later] = [secondsFromNow(3_600), secondsFromNow(7_200)];
     await vault.keepUntil(backupId, first);
     let left = 3;
@@ -102,8 +111,8 @@ describeWithVersity('a backup in a bucket with locks', (start) => {
     // What has begun to grow is refused all the same.
     await expect(vault.purge(backupId, 1)).rejects.toMatchObject({ code: 'object-locked' });
 
-    const { completedAt } = JSON.parse(manifestBytes.toString('utf8'));
-    const minimumMs = later.getTime() - Date.parse(completedAt);
+    const sealed = await vault.manifest(backupId);
+    const minimumMs = later.getTime() - Date.parse(sealed?.manifest.completedAt ?? '');
     expect(await keepAsLong(vault, backupId, () => minimumMs)).toEqual(later);
     expect(await locksOf(backupId)).toEqual(new Set([later.getTime()]));
     expect(await keepAsLong(vault, backupId, () => minimumMs)).toBeUndefined();
