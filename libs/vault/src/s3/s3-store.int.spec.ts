@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetObjectRetentionCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { describeWithVersity, S3Server, testKeys } from '../../../../test/services/s3-servers.js';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describeWithMoto, describeWithVersity, type S3Server, testKeys } from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { type ObjectStoreScene, objectStoreContract } from '../object/object-store.contract.js';
 
@@ -16,12 +16,11 @@ describeWithVersity('on Versity S3 Gateway', (start) => {
   objectStoreContract('bucket that keeps versions', async () => sceneOn(await start(), { versions: true }));
 });
 
-describe('on Moto', () => {
+describeWithMoto('on Moto', (start) => {
   objectStoreContract('bucket', async () => {
-    const server = await S3Server.moto();
     // It keeps the checksum that it is told, and compares nothing. Between looking at a tag and putting, another request may come.
     const lacks = { checksWhatArrives: false, comparesAsItPuts: false };
-    return server && { ...(await sceneOn(server, { versions: false })), ...lacks };
+    return { ...(await sceneOn(await start(), { versions: false })), ...lacks };
   });
 });
 
