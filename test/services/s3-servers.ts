@@ -62,7 +62,7 @@ export class S3Server {
     });
   }
 
-  /** Moto, which keeps its objects in memory.  packages the folder with its packages */
+  /** Moto, which keeps its objects in memory. @param packages the folder with its packages */
   static moto(packages: string): Promise<S3Server> {
     const { PATH, HOME } = process.env;
     const args = (port: number) => ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];

@@ -116,6 +116,25 @@ describeWithVersity('a store in a bucket', (start) => {
     });
   });
 
+  it('takes its keys from the environment where its address names no file, and says when there are none', async () => {
+    const url = server.vaultUrl(await server.bucket());
+    url.searchParams.delete('credentials');
+    const before = { ...process.env };
+    try {
+      Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: folder });
+      await expect(s3StoreAt(url).head('object', signal)).rejects.toMatchObject({
+        code: 'vault-unavailable',
+        message: expect.stringContaining('there are no keys. Name a file by credentials='),
+      });
+      const { accessKeyId, secretAccessKey } = testKeys;
+      Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+      await expect(s3StoreAt(url).head('object', signal)).resolves.toBeUndefined();
+    } finally {
+      for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
+  });
+
   it('takes its keys from a file that changes, and says what is wrong with it without a word of it', async () => {
     const credentials = join(folder, 'keys.json');
     const store = s3StoreAt(server.vaultUrl(await server.bucket(), { credentials }));
