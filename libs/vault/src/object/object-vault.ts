@@ -157,7 +157,7 @@ export class ObjectVault extends Vault {
     const place = await this.sealedPlace(backupId);
     if (!place) throw notHeld(backupId, this.region);
     const reader = this.readerAt(backupId, place);
-    const lockUntil = await this.locks.lockOf(reader, manifestObjectName);
+    const lockUntil = this.keeps ? await this.locks.lockOf(reader, manifestObjectName) : undefined;
     const put = { sha256: digestOf(bytes), if: { tag }, ...(lockUntil && { lockUntil }) };
     return (await this.store.put(reader.keyOf(keysNames[of]), bytes, put, this.signal)) !== undefined;
   }
