@@ -85,13 +85,7 @@ async function checkVault(
     );
     for (const weakness of identity?.weaknesses ?? [])
       note(region, 'store', warning(`${weakness}.`, 'See docs/stores.md.'));
-    note(
-      region,
-      'lock',
-      ok(
-        lockOf(vault.keeps, identity),
-      ),
-    );
+    note(region, 'lock', ok(lockOf(vault.keeps, identity)));
   } catch (error) {
     note(
       region,

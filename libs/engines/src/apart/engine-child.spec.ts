@@ -4,7 +4,11 @@ import { asForOwner } from './engine-child.js';
 describe('a process that works with a stranger’s bytes', () => {
   it('has nothing of the environment of its owner but where certificates and the modules of OpenSSL lie', () => {
     const ofOpenssl = { OPENSSL_CONF: '/etc/ssl/fips.cnf', OPENSSL_MODULES: '/usr/lib/ossl-modules' };
-    const ofCertificates = { NODE_EXTRA_CA_CERTS: '/etc/ca.pem', SSL_CERT_FILE: '/etc/a.pem', SSL_CERT_DIR: '/etc/ssl' };
+    const ofCertificates = {
+      NODE_EXTRA_CA_CERTS: '/etc/ca.pem',
+      SSL_CERT_FILE: '/etc/a.pem',
+      SSL_CERT_DIR: '/etc/ssl',
+    };
     const secrets = { STRONGROOM_SECRET_KEY: 'hush', PGPASSWORD: 'hush', NODE_OPTIONS: '--require /tmp/x' };
     const { env, options } = asForOwner({ ...ofOpenssl, ...ofCertificates, ...secrets, PATH: '/of/the/owner' }, false);
     expect(env).toEqual({

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetObjectRetentionCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { describeWithMoto, describeWithVersity, type S3Server, testKeys } from '../../../../test/services/s3-servers.js';
+import {
+  describeWithMoto,
+  describeWithVersity,
+  type S3Server,
+  testKeys,
+} from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { type ObjectStoreScene, objectStoreContract } from '../object/object-store.contract.js';
 
