@@ -96,6 +96,15 @@ describe('strongroom', () => {
     expect(out).toMatch(/All \d+ files match the server's manifest\./);
     expect(out).toContain(`postgres -D ${to}`);
     await verifiedByPostgres(to);
+    const other = join(folder, 'restored-for-a-program');
+    const told = await run(['restore', backupId, '--from', 'IAD', '--to', other, '--vault', `IAD=${urlOf('IAD')}`, '--json']);
+    expect({ code: told.code, ...JSON.parse(told.out) }).toMatchObject({
+      code: 0,
+      restored: {
+        ...{ backupId, instanceName: 'orders', sha256, region: 'IAD', directory: other, chain: [backupId] },
+        ...{ standsAlone: true, warnings: [], files: expect.any(Number), seconds: expect.any(Number) },
+      },
+    });
   }, 60_000);
 
   it('verify reads every byte where it lies, and fails when one is wrong, naming where', async () => {

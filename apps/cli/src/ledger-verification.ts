@@ -3,9 +3,12 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { databaseUrl } from './database-options.js';
 import { exitCodes } from './exit-codes.js';
 import { say, sayJson } from './output.js';
+import { Progress } from './progress.js';
 import { UsageFault } from './usage-fault.js';
 
 export interface VerifyLedgerOptions {
@@ -19,7 +22,7 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   const heads = options.against === undefined ? [] : headsIn(options.against);
   const onlyNew = options.onlyNew === true;
   if (onlyNew && heads.length === 0) throw new UsageFault('--only-new needs --against, with a file that has a head.');
-  const verdict = await verify(heads, onlyNew);
+  const verdict = await verify(heads, options);
   const compared = onlyNew ? 1 : heads.length;
   if (options.json) sayJson(verdict);
   else say(told(verdict, compared));
@@ -27,14 +30,32 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 
-async function verify(heads: readonly LedgerHead[], onlyNew: boolean): Promise<LinksVerdict> {
+const newest = z.tuple([z.object({ position: z.coerce.number() })]);
+
+async function verify(
+  heads: readonly LedgerHead[],
+  { onlyNew = false, json }: VerifyLedgerOptions,
+): Promise<LinksVerdict> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
   const dataSource = await createDataSource(options).initialize();
+  const progress = new Progress('verifying the ledger', { json, counted: 'events' });
   try {
-    return await verifyLinks(dataSource, { heads, onlyNew });
+    const first = onlyNew ? Math.max(...heads.map(({ position }) => position)) : 0;
+    const total = (await lastPosition(dataSource)) - first;
+    // Where the newest head proves nothing, everything is verified, also what came before it.
+    const reach = (position: number) => progress.reach(Math.max(0, position - first), total);
+    return await verifyLinks(dataSource, { heads, onlyNew, progress: reach });
   } finally {
+    progress.end();
     await dataSource.destroy();
   }
+}
+
+/** Positions are given one after the other, so they tell nearly how many events there are. */
+async function lastPosition(dataSource: DataSource): Promise<number> {
+  const found: unknown = await dataSource.query('select coalesce(max(position), 0) as position from ledger_event');
+  const [{ position }] = newest.parse(found);
+  return position;
 }
 
 function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {

@@ -1,6 +1,7 @@
 /** Shows and sets the limits of transfers, in the services' database. */
 import { createDataSource } from '@strongroom/database';
 import { KnownVaults, SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
+import type { PrintOptions } from './api/api-options.js';
 import { databaseUrl } from './database-options.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
@@ -8,10 +9,15 @@ import { regionOf } from './vault-options.js';
 
 const mebibyte = 1_048_576;
 
-export function list({ json = false }: { json?: boolean }): Promise<void> {
+export function list({ json, plain }: PrintOptions): Promise<void> {
   return onLimits(async (limits) => {
     const { rates, caps } = await limits.read();
     if (json) return sayJson({ bytesPerSecond: Object.fromEntries(rates), atATime: Object.fromEntries(caps) });
+    if (plain) {
+      for (const [scope, rate] of rates) say(`rate\t${scope}\t${rate ?? 'none'}`);
+      for (const [region, cap] of caps) say(`at-a-time\t${region}\t${cap ?? 'none'}`);
+      return;
+    }
     if (rates.size + caps.size === 0)
       say(
         'No limit was set. Those of STRONGROOM_TRANSFER_LIMITS and STRONGROOM_TRANSFERS_AT_A_TIME count, where there are some.',

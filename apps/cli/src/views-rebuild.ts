@@ -3,21 +3,28 @@ import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { type RebuildProgress, Views, viewTables } from '@strongroom/read-model';
 import { databaseUrl } from './database-options.js';
-import { notingNowAndThen, say } from './output.js';
+import { say, sayJson } from './output.js';
+import { Progress } from './progress.js';
 
-export async function rebuildViews(): Promise<void> {
+export interface RebuildViewsOptions {
+  json?: true;
+}
+
+export async function rebuildViews({ json }: RebuildViewsOptions): Promise<void> {
   const options = { url: databaseUrl(), applicationName: 'strongroom-views', entities: viewTables };
   const dataSource = await createDataSource(options).initialize();
+  const progress = new Progress('making the views anew', { json, counted: 'events' });
   try {
-    const begunAt = performance.now();
-    const tell = notingNowAndThen();
     let last: RebuildProgress = { accounts: 0, events: 0, newest: 0 };
-    await new Views(dataSource, new Ledger(dataSource)).rebuild((progress) => {
-      last = progress;
-      tell(`${progress.events} of about ${progress.newest} events, of ${progress.accounts} accounts`);
+    const views = new Views(dataSource, new Ledger(dataSource));
+    const rebuilding = views.rebuild((told) => {
+      last = told;
+      progress.reach(told.events, told.newest);
     });
-    const seconds = ((performance.now() - begunAt) / 1_000).toFixed(1);
-    say(`The views of ${last.accounts} accounts are made anew, from ${last.events} events in ${seconds} s.`);
+    await rebuilding.finally(() => progress.end());
+    const { accounts, events } = last;
+    if (json) sayJson({ accounts, events, seconds: Math.ceil(progress.seconds) }, 2);
+    else say(`The views of ${accounts} accounts are made anew, from ${progress.summary}.`);
   } finally {
     await dataSource.destroy();
   }

@@ -7,7 +7,8 @@ import type { DataSource } from 'typeorm';
 import { databaseUrl } from '../database-options.js';
 import { exitCodes } from '../exit-codes.js';
 import { type IdentityOptions, identitiesOf } from '../identity-options.js';
-import { inLine, note, notingNowAndThen, say, sayJson } from '../output.js';
+import { inLine, note, say, sayJson } from '../output.js';
+import { Progress } from '../progress.js';
 import { type VaultOptions, vaultOf } from '../vault-options.js';
 import { Catalog, parentsFirst, type Recorded } from './catalog.js';
 import { type FoundBackup, foundBackups, type NotRecorded } from './found-backups.js';
@@ -37,25 +38,29 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
   const dataSource = await createDataSource({ url, applicationName: 'strongroom-catalog', poolSize: 2 }).initialize();
   try {
     await mustBeOfRegion(vault, dataSource);
-    const tell = notingNowAndThen();
+    const { from, json } = options;
+    const reading = new Progress(`reading the vault of ${from}`, { json, counted: 'backups' });
     const found: FoundBackup[] = [];
     const notRecorded: NotRecorded[] = [];
     for await (const each of foundBackups(vault, identities)) {
       if ('reason' in each) notRecorded.push(each);
       else found.push(each);
-      tell(`${found.length + notRecorded.length} backups of ${options.from} were read`);
+      reading.add(1);
     }
+    reading.end();
     const counts: Record<Recorded, number> = { backup: 0, copy: 0, version: 0, known: 0 };
+    const recording = new Progress(`recording the backups of ${from}`, { json, counted: 'backups', total: found.length });
     const catalog = new Catalog({ dataSource, ledger: new Ledger(dataSource), ids: new RandomIds() });
-    for (const [index, each] of parentsFirst(found).entries()) {
+    for (const each of parentsFirst(found)) {
       const recorded = await catalog.record(each);
       if (typeof recorded === 'string') counts[recorded] += 1;
       else notRecorded.push(recorded);
-      tell(`${index + 1} of ${found.length} backups of ${options.from} are in the ledger`);
+      recording.add(1);
     }
+    recording.end();
     const { backup: backups, copy: copies, version: versions, known } = counts;
     const unopened = found.filter(({ data }) => data.encryptedFor !== null && data.instanceName === null);
-    print({ region: options.from, backups, copies, versions, known, notRecorded }, unopened, options);
+    print({ region: from, backups, copies, versions, known, notRecorded }, unopened, options);
   } finally {
     await dataSource.destroy();
   }

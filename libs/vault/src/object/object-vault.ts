@@ -9,6 +9,7 @@ import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
 import {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type HeldBackup,
   type InsideStore,
@@ -291,6 +292,10 @@ export class ObjectVault extends Vault {
 
   override get keeps(): boolean {
     return this.store.keeps;
+  }
+
+  override bucketLock(): Promise<BucketLock | undefined> {
+    return this.store.bucketLock(this.signal);
   }
 
   /** The manifest is the first that is kept. */
