@@ -72,7 +72,7 @@ const typed = `
 zmodload zsh/zpty
 zpty shell zsh -i
 zpty -r shell said '*ready> *'
-zpty -w -n shell "$1"$'\t\x18'
+zpty -w -n shell "$1"$'\t\x14'
 while zpty -r shell said; do :; done
 `;
 const startup = `
@@ -84,7 +84,7 @@ typeset -a offers
 compadd() { local -a found; builtin compadd -O found "$@"; offers+=("\${found[@]}"); builtin compadd "$@" }
 tell() { print -rl -- "\${offers[@]}" > "$ZDOTDIR/offers"; BUFFER=exit; zle accept-line }
 zle -N tell
-bindkey '^X' tell
+bindkey '^T' tell
 `;
 describeShell(
   'zsh',
