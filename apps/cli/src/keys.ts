@@ -6,11 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { z } from 'zod';
 import type { PrintOptions } from './api/api-options.js';
 import { type Column, printRows } from './api/printing.js';
-import { databaseUrl } from './database-options.js';
+import { onDatabase } from './open-database.js';
 import { note, say } from './output.js';
 import { UsageFault } from './usage-fault.js';
 
@@ -107,14 +106,10 @@ async function used([newest, ...former]: [Buffer, ...Buffer[]]): Promise<[Buffer
   return [newest, ...former.filter((key) => counted.has(new KeyRing([key]).newest.id))];
 }
 
-async function countByKey(ring: KeyRing): Promise<Map<string, number>> {
-  const url = databaseUrl();
-  const dataSource = await createDataSource({ url, applicationName: 'strongroom-keys', poolSize: 1 }).initialize();
-  try {
-    return await new Credentials(dataSource, ring).countByKey();
-  } finally {
-    await dataSource.destroy();
-  }
+function countByKey(ring: KeyRing): Promise<Map<string, number>> {
+  return onDatabase({ applicationName: 'strongroom-keys', poolSize: 1 }, (dataSource) =>
+    new Credentials(dataSource, ring).countByKey(),
+  );
 }
 
 function told(before: readonly Buffer[], after: [Buffer, ...Buffer[]]): string {

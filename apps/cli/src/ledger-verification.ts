@@ -1,12 +1,11 @@
 /** The work of `strongroom ledger verify`: it proves that the events are those that were recorded, as far as anybody can. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { databaseUrl } from './database-options.js';
 import { exitCodes } from './exit-codes.js';
+import { onDatabase } from './open-database.js';
 import { say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { UsageFault } from './usage-fault.js';
@@ -32,23 +31,18 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
 
 const newest = z.tuple([z.object({ position: z.coerce.number() })]);
 
-async function verify(
+function verify(
   heads: readonly LedgerHead[],
   { onlyNew = false, json }: VerifyLedgerOptions,
 ): Promise<LinksVerdict> {
-  const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
-  const dataSource = await createDataSource(options).initialize();
-  const progress = new Progress('verifying the ledger', { json, counted: 'events' });
-  try {
+  return onDatabase({ applicationName: 'strongroom-ledger-verify', poolSize: 1 }, async (dataSource) => {
     const first = onlyNew ? Math.max(...heads.map(({ position }) => position)) : 0;
     const total = (await lastPosition(dataSource)) - first;
+    const progress = new Progress('verifying the ledger', { json, counted: 'events', total });
     // Where the newest head proves nothing, everything is verified, also what came before it.
-    const reach = (position: number) => progress.reach(Math.max(0, position - first), total);
-    return await verifyLinks(dataSource, { heads, onlyNew, progress: reach });
-  } finally {
-    progress.end();
-    await dataSource.destroy();
-  }
+    const reach = (position: number) => progress.reach(Math.max(0, position - first));
+    return verifyLinks(dataSource, { heads, onlyNew, progress: reach }).finally(() => progress.end());
+  });
 }
 
 /** Positions are given one after the other, so they tell nearly how many events there are. */

@@ -1,8 +1,7 @@
 /** Shows and sets the limits of transfers, in the services' database. */
-import { createDataSource } from '@strongroom/database';
 import { KnownVaults, SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
 import type { PrintOptions } from './api/api-options.js';
-import { databaseUrl } from './database-options.js';
+import { onDatabase } from './open-database.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
 import { regionOf } from './vault-options.js';
@@ -114,12 +113,8 @@ function shownCap(cap: number | null): string {
   return cap === null ? 'no limit of transfers at a time' : `${cap} transfers of a process at a time`;
 }
 
-async function onLimits(work: (limits: SetTransferLimits, vaults: KnownVaults) => Promise<void>): Promise<void> {
-  const options = { url: databaseUrl(), applicationName: 'strongroom-limits' };
-  const dataSource = await createDataSource(options).initialize();
-  try {
-    await work(new SetTransferLimits(dataSource), new KnownVaults(dataSource));
-  } finally {
-    await dataSource.destroy();
-  }
+function onLimits(work: (limits: SetTransferLimits, vaults: KnownVaults) => Promise<void>): Promise<void> {
+  return onDatabase({ applicationName: 'strongroom-limits' }, (dataSource) =>
+    work(new SetTransferLimits(dataSource), new KnownVaults(dataSource)),
+  );
 }

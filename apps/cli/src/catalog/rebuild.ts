@@ -1,12 +1,11 @@
 /** The work of `strongroom catalog rebuild`: reads what the vault of a region holds, and has the ledger know it. */
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { KnownVaults, RandomIds } from '@strongroom/runtime';
 import type { Vault } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { databaseUrl } from '../database-options.js';
 import { exitCodes } from '../exit-codes.js';
 import { type IdentityOptions, identitiesOf } from '../identity-options.js';
+import { onDatabase } from '../open-database.js';
 import { inLine, note, say, sayJson } from '../output.js';
 import { Progress } from '../progress.js';
 import { type VaultOptions, vaultOf } from '../vault-options.js';
@@ -34,11 +33,9 @@ interface Result {
 export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
   const vault = vaultOf(options);
   const identities = await identitiesOf(options);
-  const url = databaseUrl();
-  const dataSource = await createDataSource({ url, applicationName: 'strongroom-catalog', poolSize: 2 }).initialize();
-  try {
+  const { from, json } = options;
+  await onDatabase({ applicationName: 'strongroom-catalog', poolSize: 2 }, async (dataSource) => {
     await mustBeOfRegion(vault, dataSource);
-    const { from, json } = options;
     const reading = new Progress(`reading the vault of ${from}`, { json, counted: 'backups' });
     const found: FoundBackup[] = [];
     const notRecorded: NotRecorded[] = [];
@@ -61,9 +58,7 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
     const { backup: backups, copy: copies, version: versions, known } = counts;
     const unopened = found.filter(({ data }) => data.encryptedFor !== null && data.instanceName === null);
     print({ region: from, backups, copies, versions, known, notRecorded }, unopened, options);
-  } finally {
-    await dataSource.destroy();
-  }
+  });
 }
 
 /**
