@@ -21,7 +21,7 @@ let instance: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-api-commands-'));
-  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600' } });
+  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600', STRONGROOM_BUILT_SERVERS: 'on' } });
   instance = await gateway.register();
 });
 afterAll(async () => {
@@ -280,6 +280,8 @@ describe('a backup', () => {
     expect(backups).toMatchObject([{ id, deleted: { trigger: 'request' } }]);
     expect((await run(['backup', 'restore-deleted', id])).code).toBe(exitCodes.done);
     expect((await gateway.call(getBackupsId, { id })).status).toBe(200);
+    const { instance: built } = await document('instance', 'restore', id, '--name', 'again');
+    expect(built).toMatchObject({ name: 'again', status: 'BUILD' });
   });
 
   it('that fails ends the command with 1, and one that is not all there with 3', async () => {
