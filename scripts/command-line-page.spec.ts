@@ -37,7 +37,10 @@ describe('the commands', () => {
   const leaves = leavesOf(strongroomProgram());
   const without = (option: string, isMeant: (path: string, has: (other: string) => boolean) => boolean) =>
     leaves
-      .map(({ path, command }) => ({ path, has: (other: string) => command.options.some(({ long }) => long === other) }))
+      .map(({ path, command }) => ({
+        path,
+        has: (other: string) => command.options.some(({ long }) => long === other),
+      }))
       .filter(({ path, has }) => isMeant(path, has) && !has(option))
       .map(({ path }) => path);
 

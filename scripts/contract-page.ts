@@ -26,11 +26,7 @@ export const notSeen = '**no run of all tests has seen it yet**';
 export const everyEnding: readonly Ending[] = operations.flatMap((operation) => {
   const { status, answer } = operation;
   const faults = faultsOf(operation).map((fault) => ({ operation, status: faultCodes[fault], fault }));
-  return [
-    { operation, status, fault: null },
-    ...(answer ? [{ operation, status: 200, fault: null }] : []),
-    ...faults,
-  ];
+  return [{ operation, status, fault: null }, ...(answer ? [{ operation, status: 200, fault: null }] : []), ...faults];
 });
 
 export function cited(spec: string, test: string): string {
@@ -41,7 +37,9 @@ export function cited(spec: string, test: string): string {
 export function contractPage(seenBy: (ending: Ending) => string | undefined, fuzzed: Fuzzed): string {
   const rules = Object.entries(contractRules).flatMap(([section, ofSection]) => [
     `\n### ${section}\n\n| Rule | Shown by |\n| --- | --- |`,
-    ...ofSection.map(({ rule, shown }) => `| ${rule} | ${shown.map(([spec, test]) => cited(spec, test)).join('<br>')} |`),
+    ...ofSection.map(
+      ({ rule, shown }) => `| ${rule} | ${shown.map(([spec, test]) => cited(spec, test)).join('<br>')} |`,
+    ),
   ]);
   const rows = everyEnding.map((ending) => {
     const { operation, status, fault } = ending;
@@ -73,7 +71,9 @@ unhandled, which would have ended the run.
 /** What a page says of each ending already; undefined of what no run has seen. */
 export function seenIn(page: string): (ending: Ending) => string | undefined {
   const rows = new Map<string, string>();
-  for (const [, name = '', status = '', what = '', seen = ''] of page.matchAll(/^\| `(.+?)` \| (\d+) \| (.+?) \| (.+) \|$/gm))
+  for (const [, name = '', status = '', what = '', seen = ''] of page.matchAll(
+    /^\| `(.+?)` \| (\d+) \| (.+?) \| (.+) \|$/gm,
+  ))
     if (seen !== notSeen) rows.set(keyOf(name, status, what.startsWith('`') ? what : ''), seen);
   return ({ operation, status, fault }) =>
     rows.get(keyOf(nameOf(operation), String(status), fault === null ? '' : `\`${fault}\``));

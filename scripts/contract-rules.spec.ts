@@ -34,9 +34,9 @@ describe('the page of the contract', () => {
   it('keeps the test that has seen an ending, and says where no run has seen one yet', () => {
     const [first, second] = everyEnding;
     const fuzzed = { requests: 7, of5xx: 0, leaks: 0 };
-    const made = contractPage((ending) => (ending === first ? 'a \| b ([spec](../a.spec.ts))' : undefined), fuzzed);
+    const made = contractPage((ending) => (ending === first ? 'a | b ([spec](../a.spec.ts))' : undefined), fuzzed);
     expect(made.split(notSeen)).toHaveLength(everyEnding.length);
-    expect(first && seenIn(made)(first)).toBe('a \| b ([spec](../a.spec.ts))');
+    expect(first && seenIn(made)(first)).toBe('a | b ([spec](../a.spec.ts))');
     expect(second && seenIn(made)(second)).toBeUndefined();
     expect(fuzzedIn(made)).toEqual(fuzzed);
     expect(() => fuzzedIn('# Nothing')).toThrow('has no figures');

@@ -59,15 +59,23 @@ function seen({ operation: { method, path }, status, fault }: Ending): string | 
 
 const formerly = isPartly ? seenIn(before) : () => undefined;
 const byEnding = new Map(everyEnding.map((ending) => [ending, seen(ending) ?? formerly(ending)]));
-const missing = [...byEnding].flatMap(([{ operation: { method, path }, status, fault }, by]) =>
-  by === undefined ? [`${method} ${path} ${status} ${fault ?? ''}`] : [],
+const missing = [...byEnding].flatMap(
+  ([
+    {
+      operation: { method, path },
+      status,
+      fault,
+    },
+    by,
+  ]) => (by === undefined ? [`${method} ${path} ${status} ${fault ?? ''}`] : []),
 );
 const tests = testsIn(root, reports);
 for (const [section, ofSection] of Object.entries(contractRules))
   for (const { rule, shown } of ofSection)
     for (const [spec, title] of shown) {
       const ran = matching(tests, [spec, title]);
-      if (ran.some(({ status }) => status !== 'passed')) missing.push(`${section}: ${rule}: ${spec}: ${title}: did not pass`);
+      if (ran.some(({ status }) => status !== 'passed'))
+        missing.push(`${section}: ${rule}: ${spec}: ${title}: did not pass`);
       else if (ran.length === 0 && !isPartly) missing.push(`${section}: ${rule}: ${spec}: ${title}: did not run`);
     }
 const codes = [...new Set(Object.values(faultCodes))].filter((code) => !notes.some(({ status }) => status === code));

@@ -97,7 +97,17 @@ describe('strongroom', () => {
     expect(out).toContain(`postgres -D ${to}`);
     await verifiedByPostgres(to);
     const other = join(folder, 'restored-for-a-program');
-    const told = await run(['restore', backupId, '--from', 'IAD', '--to', other, '--vault', `IAD=${urlOf('IAD')}`, '--json']);
+    const told = await run([
+      'restore',
+      backupId,
+      '--from',
+      'IAD',
+      '--to',
+      other,
+      '--vault',
+      `IAD=${urlOf('IAD')}`,
+      '--json',
+    ]);
     expect({ code: told.code, ...JSON.parse(told.out) }).toMatchObject({
       code: 0,
       restored: {
@@ -211,17 +221,16 @@ describe('strongroom', () => {
     expect(ended.err).not.toMatch(/^\s+at /m);
   });
 
-  it.each([
-    ['migrate'],
-    ['ledger', 'verify'],
-    ['views', 'rebuild'],
-    ['limits', 'list'],
-    ['dead-letters', 'list'],
-  ])('says which command tells more where the database is away: %s', async (...args) => {
-    const away = await run(args, { STRONGROOM_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
-    expect(away).toMatchObject({ code: exitCodes.failed, out: '' });
-    expect(away.err).toMatch(/^strongroom: The database of the ledger does not let us in: .* strongroom doctor --only database\n$/);
-  });
+  it.each([['migrate'], ['ledger', 'verify'], ['views', 'rebuild'], ['limits', 'list'], ['dead-letters', 'list']])(
+    'says which command tells more where the database is away: %s',
+    async (...args) => {
+      const away = await run(args, { STRONGROOM_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+      expect(away).toMatchObject({ code: exitCodes.failed, out: '' });
+      expect(away.err).toMatch(
+        /^strongroom: The database of the ledger does not let us in: .* strongroom doctor --only database\n$/,
+      );
+    },
+  );
 
   it('does not restore over what is there, and does not know a backup that the vault does not hold', async () => {
     const options = ['--from', 'IAD', '--vault', `IAD=${urlOf('IAD')}`];

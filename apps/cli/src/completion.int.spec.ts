@@ -22,7 +22,13 @@ function ran(program: string, args: readonly string[]): string {
   const { stdout, stderr, status } = spawnSync(program, args, {
     cwd: folder,
     encoding: 'utf8',
-    env: { PATH: `${folder}:${process.env.PATH}`, HOME: folder, XDG_CONFIG_HOME: folder, ZDOTDIR: folder, TERM: 'vt100' },
+    env: {
+      PATH: `${folder}:${process.env.PATH}`,
+      HOME: folder,
+      XDG_CONFIG_HOME: folder,
+      ZDOTDIR: folder,
+      TERM: 'vt100',
+    },
   });
   expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   return stdout;

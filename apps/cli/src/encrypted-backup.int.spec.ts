@@ -188,7 +188,16 @@ describe('strongroom, on an encrypted backup', () => {
       stdout: expect.stringContaining('the keys of 1 backups were wrapped anew'),
     });
     expect(dataInVault()).toEqual(before);
-    const again = ['keys', 'rewrap', ...at(), '--recipients', 'recipients.json', '--identity', 'successor.txt', '--json'];
+    const again = [
+      'keys',
+      'rewrap',
+      ...at(),
+      '--recipients',
+      'recipients.json',
+      '--identity',
+      'successor.txt',
+      '--json',
+    ];
     const { stdout } = await run(again);
     expect(JSON.parse(stdout)).toEqual({ region: expect.any(String), changed: 0, same: 1, clear: 0, failed: 0 });
     const to = restored('second');

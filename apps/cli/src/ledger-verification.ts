@@ -31,17 +31,14 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
 
 const newest = z.tuple([z.object({ position: z.coerce.number() })]);
 
-function verify(
-  heads: readonly LedgerHead[],
-  { onlyNew = false, json }: VerifyLedgerOptions,
-): Promise<LinksVerdict> {
+function verify(heads: readonly LedgerHead[], { onlyNew, json }: VerifyLedgerOptions): Promise<LinksVerdict> {
   return onDatabase({ applicationName: 'strongroom-ledger-verify', poolSize: 1 }, async (dataSource) => {
     const first = onlyNew ? Math.max(...heads.map(({ position }) => position)) : 0;
     const total = (await lastPosition(dataSource)) - first;
     const progress = new Progress('verifying the ledger', { json, counted: 'events', total });
     // Where the newest head proves nothing, everything is verified, also what came before it.
     const reach = (position: number) => progress.reach(Math.max(0, position - first));
-    return verifyLinks(dataSource, { heads, onlyNew, progress: reach }).finally(() => progress.end());
+    return verifyLinks(dataSource, { heads, onlyNew: onlyNew === true, progress: reach }).finally(() => progress.end());
   });
 }
 

@@ -28,7 +28,8 @@ it('strongroom views rebuild puts wrong rows right, and says how many accounts i
      from unnest($1::text[]) as made(id)`,
     [ids],
   );
-  const rebuild = (...more: string[]) => runStrongroom(['views', 'rebuild', ...more], { STRONGROOM_DATABASE_URL: database.url });
+  const rebuild = (...more: string[]) =>
+    runStrongroom(['views', 'rebuild', ...more], { STRONGROOM_DATABASE_URL: database.url });
   const hours = async () => {
     const rows: { hour: number }[] = await dataSource.query('select hour from schedule_view');
     return rows.map(({ hour }) => hour);

@@ -46,7 +46,11 @@ export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
     }
     reading.end();
     const counts: Record<Recorded, number> = { backup: 0, copy: 0, version: 0, known: 0 };
-    const recording = new Progress(`recording the backups of ${from}`, { json, counted: 'backups', total: found.length });
+    const recording = new Progress(`recording the backups of ${from}`, {
+      json,
+      counted: 'backups',
+      total: found.length,
+    });
     const catalog = new Catalog({ dataSource, ledger: new Ledger(dataSource), ids: new RandomIds() });
     for (const each of parentsFirst(found)) {
       const recorded = await catalog.record(each);

@@ -85,7 +85,11 @@ async function checkVault(
     );
     for (const weakness of identity?.weaknesses ?? [])
       note(region, 'store', warning(`${weakness}.`, 'See docs/stores.md.'));
-    note(region, 'lock', vault.keeps ? lockTold(await vault.bucketLock()) : ok('The store is asked to lock no objects.'));
+    note(
+      region,
+      'lock',
+      vault.keeps ? lockTold(await vault.bucketLock()) : ok('The store is asked to lock no objects.'),
+    );
   } catch (error) {
     note(
       region,
@@ -99,7 +103,8 @@ async function checkVault(
 function lockTold(lock: BucketLock | undefined): Told {
   const asked = 'Its address has lock=, so the store is asked to keep each backup from everybody for a while';
   if (lock === 'on') return ok(`${asked}, and its bucket has Object Lock.`);
-  if (lock === undefined) return ok(`${asked}. A store of this kind does not tell whether it can, and that was not tried.`);
+  if (lock === undefined)
+    return ok(`${asked}. A store of this kind does not tell whether it can, and that was not tried.`);
   if (lock === 'off')
     return failed(
       `${asked}, and its bucket has no Object Lock: no backup can be stored there.`,

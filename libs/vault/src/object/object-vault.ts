@@ -28,15 +28,7 @@ import { VaultMarker } from '../vault-marker.js';
 import { backupsUnder } from './backups-under.js';
 import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
-import {
-  allBackups,
-  folderOf,
-  piecesOf,
-  placeNumbers,
-  placeOf,
-  shardPrefix,
-  usualPieceBytes,
-} from './object-layout.js';
+import { allBackups, folderOf, newestOf, piecesOf, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
 import { ObjectPlaces } from './object-places.js';
 import { ObjectReader } from './object-reader.js';
 import {
@@ -401,8 +393,4 @@ export class ObjectVault extends Vault {
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
   }
-}
-
-function newestOf(places: ReadonlyMap<string, unknown>): number {
-  return Math.max(0, ...[...places.keys()].map((place) => placeNumbers(place)?.seq ?? 0));
 }

@@ -16,8 +16,8 @@ import {
   type Wire,
 } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
-import type { BucketLock } from '../vault.js';
 import { HollowAnswer } from '../object/store-refusal.js';
+import type { BucketLock } from '../vault.js';
 import { refusalIn } from './s3-answer.js';
 import { copyInside } from './s3-copy.js';
 import { S3Deletion } from './s3-deletion.js';
