@@ -28,7 +28,7 @@ import { Webhook } from 'standardwebhooks';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { fullFaultOf } from '../../fixtures/answers.js';
+import { faultOf, fullFaultOf } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { type AnswerOfReceiver, type Received, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
 import { quickTimings, withWebhookTimings } from '../../fixtures/webhook-timings.js';
@@ -233,6 +233,17 @@ describe('a webhook', () => {
     gateway = await open();
     await eventually(() => expect(receiver.idsAt('/sent-twice').slice(before)).toEqual([first, second]), within);
   });
+});
+
+it('a webhook is changed and deleted only as it was read, where the client says so', async () => {
+  const { id } = await create('/as-read');
+  const read = (await gateway.call(getWebhooksId, { id })).headers.get('etag') ?? '';
+  const rename = (name: string) => ({ id, body: { webhook: { name } }, headers: { 'if-match': read } });
+  expect((await gateway.call(patchWebhooksId, rename('one'))).status).toBe(202);
+  expect(faultOf(await gateway.call(patchWebhooksId, rename('other')))).toEqual([412, 'preconditionFailed']);
+  const remove = { id, headers: { 'if-match': read } };
+  expect(faultOf(await gateway.call(deleteWebhooksId, remove))).toEqual([412, 'preconditionFailed']);
+  expect((await gateway.call(deleteWebhooksId, { id })).status).toBe(202);
 });
 
 describe('the secret of a webhook', () => {
