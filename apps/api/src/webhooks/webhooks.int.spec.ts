@@ -323,6 +323,8 @@ describe('the secret of a webhook', () => {
     const told = { unprocessableEntity: { message: expect.stringContaining(`PATCH /webhooks/${id}`) } };
     expect(await gateway.call(postWebhooksIdTest, { id })).toMatchObject({ status: 422, body: told });
     expect(await gateway.call(postWebhooksIdSecret, { id })).toMatchObject({ status: 422, body: told });
+    const newest = (await gateway.events()).at(-1)?.id ?? '';
+    expect(await replay(id, newest)).toMatchObject({ status: 422, body: told });
     const changed = { id, body: { webhook: { url: receiver.urlOf('/unreadable') } } };
     expect((await gateway.call(patchWebhooksId, changed)).status).toBe(202);
     const { secret } = rotatedSecretResponse.parse((await gateway.call(postWebhooksIdSecret, { id })).body);
