@@ -9,6 +9,7 @@ import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
 import {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type HeldBackup,
   type InsideStore,
@@ -270,6 +271,10 @@ export class ObjectVault extends Vault {
     return this.store.keeps;
   }
 
+  override bucketLock(): Promise<BucketLock | undefined> {
+    return this.store.bucketLock(this.signal);
+  }
+
   override keptUntil(backupId: string): Promise<Date | undefined> {
     return onSealed(
       () => this.sealedPlace(backupId),
@@ -378,8 +383,4 @@ export class ObjectVault extends Vault {
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
   }
-}
-
-function newestOf(places: ReadonlyMap<string, unknown>): number {
-  return Math.max(0, ...[...places.keys()].map((place) => placeNumbers(place)?.seq ?? 0));
 }
