@@ -296,7 +296,7 @@ export abstract class Vault {
 
   /**
    * Has the store keep a sealed backup until then, whoever wants to remove it: a process of ours with all of its rights, too. What
-   * was asked for before is never shortened.
+   * was asked for before is never shortened. A time that has passed by the store's clock asks for nothing.
    * @returns whether the store can do that. A directory can't
    * @throws {VaultFault}
    */
@@ -309,7 +309,7 @@ export abstract class Vault {
     return false;
   }
 
-  /** Until when the store keeps a sealed backup, as the store says; undefined when it does not. @throws {VaultFault} */
+  /** Until when the store keeps all of a sealed backup, as the store says; undefined when it does not. @throws {VaultFault} */
   async keptUntil(_backupId: string): Promise<Date | undefined> {
     return undefined;
   }

@@ -4,7 +4,7 @@
  */
 import { messageOf } from '@strongroom/contracts';
 import { recipients } from '@strongroom/runtime/light';
-import { openVaults, type VaultMemory } from '@strongroom/vault';
+import { openVaults, type VaultIdentity, type VaultMemory } from '@strongroom/vault';
 import { UsageFault } from '../usage-fault.js';
 import { knownVaults } from '../vault-options.js';
 import { type Finding, failed, noting, ok, unchecked, warning } from './finding.js';
@@ -85,15 +85,7 @@ async function checkVault(
     );
     for (const weakness of identity?.weaknesses ?? [])
       note(region, 'store', warning(`${weakness}.`, 'See docs/stores.md.'));
-    note(
-      region,
-      'lock',
-      ok(
-        vault.keeps
-          ? 'Its address has lock=, so the store is asked to keep each backup from everybody for a while. That was not tried: what is locked could not be removed again.'
-          : 'The store is asked to lock no objects.',
-      ),
-    );
+    note(region, 'lock', ok(lockOf(vault.keeps, identity)));
   } catch (error) {
     note(
       region,
@@ -101,4 +93,11 @@ async function checkVault(
       failed(messageOf(error), `See that the store of ${region} is there, and that STRONGROOM_VAULTS is right.`),
     );
   }
+}
+
+function lockOf(keeps: boolean, identity: VaultIdentity | undefined): string {
+  if (!keeps) return 'The store is asked to lock no objects.';
+  const asked = 'Its address has lock=, so the store is asked to keep each backup from everybody for a while.';
+  const isTried = identity !== undefined && identity.isReadOnly !== true;
+  return `${asked} ${isTried ? 'This was tried on vault.json.' : 'It is tried when a service makes the vault.'}`;
 }

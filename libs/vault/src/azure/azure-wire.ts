@@ -83,6 +83,7 @@ export class AzureWire implements Wire {
       return {
         facts: factsOf(key, told, { bytes: told.contentLength, now: told.date }),
         noted: told.metadata?.[notedName],
+        at: told.date,
       };
     });
   }

@@ -72,7 +72,9 @@ export class GcsWire implements Wire {
   async look(key: string, signal: AbortSignal): Promise<Seen | undefined> {
     const path = `${this.pathOf(key)}?projection=noAcl`;
     const found = await this.orAbsent(this.connection.json({ method: 'GET', path }, resource, signal), signal);
-    return found && { facts: factsOf(key, found.told, found.at), noted: found.told.metadata?.[digestName] };
+    if (!found) return undefined;
+    const { told, at } = found;
+    return { facts: factsOf(key, told, at), noted: told.metadata?.[digestName], at };
   }
 
   async send(
@@ -112,7 +114,7 @@ export class GcsWire implements Wire {
   }
 
   async page(prefix: string, from: string | undefined, signal: AbortSignal): Promise<ListPage> {
-    const { items, nextPageToken: next } = await this.listed(prefix, { from, signal });
+    const { items, nextPageToken: next } = (await this.listed(prefix, { from, signal })).told;
     const objects = items.map((item) => factsOf(item.name.slice(this.address.prefix.length), item));
     return { objects, next };
   }
@@ -127,7 +129,7 @@ export class GcsWire implements Wire {
     for (const key of keys) {
       await removing.add(async () => {
         // A bucket that keeps versions would only hide the object. Each generation is removed by its number.
-        for (const { generation, retention } of await this.generationsOf(key, ask, signal)) {
+        for (const { generation, until } of await this.generationsOf(key, ask, signal)) {
           const path = `${this.pathOf(key)}?${new URLSearchParams({ generation })}`;
           try {
             await ask(async () => (await this.connection.ask({ method: 'DELETE', path }, signal)).resume());
@@ -135,7 +137,7 @@ export class GcsWire implements Wire {
             const { status } = refusalIn(error);
             if (status === 404) continue;
             if (status !== 403 && status !== 412) throw error;
-            kept.push({ key, until: retention?.retainUntilTime, error });
+            kept.push({ key, until, error });
           }
         }
       });
@@ -154,35 +156,36 @@ export class GcsWire implements Wire {
     return refusalIn(error).status === 403;
   }
 
+  /** Each with the end of its lock, where that is not over by the store's clock. */
   private async generationsOf(
     key: string,
     ask: <T>(request: () => Promise<T>) => Promise<T>,
     signal: AbortSignal,
-  ): Promise<Resource[]> {
-    const found: Resource[] = [];
+  ): Promise<{ generation: string; until: Date | undefined }[]> {
+    const found: { generation: string; until: Date | undefined }[] = [];
     const name = `${this.address.prefix}${key}`;
     for (let from: string | undefined, isOver = false; !isOver; ) {
-      const page = await ask(() => this.listed(key, { from, signal, versions: true }));
-      found.push(...page.items.filter((item) => item.name === name));
-      from = page.nextPageToken;
+      const { told, at } = await ask(() => this.listed(key, { from, signal, versions: true }));
+      for (const { generation, retention } of told.items.filter((item) => item.name === name))
+        found.push({ generation, until: lockIn(retention?.retainUntilTime, at).lockedUntil });
+      from = told.nextPageToken;
       // Longer names that begin with this one come behind it.
-      isOver = from === undefined || page.items.some((item) => item.name !== name);
+      isOver = from === undefined || told.items.some((item) => item.name !== name);
     }
     return found;
   }
 
-  private async listed(
+  private listed(
     prefix: string,
     { from, signal, versions = false }: { from: string | undefined; signal: AbortSignal; versions?: boolean },
-  ): Promise<z.infer<typeof listed>> {
+  ): Promise<{ told: z.infer<typeof listed>; at: Date | undefined }> {
     const query = new URLSearchParams({
       prefix: `${this.address.prefix}${prefix}`,
       ...(from !== undefined && { pageToken: from }),
       ...(versions && { versions: 'true' }),
     });
     const path = `${this.bucketPath}/o?${query}`;
-    const { told } = await this.connection.json({ method: 'GET', path }, listed, signal);
-    return told;
+    return this.connection.json({ method: 'GET', path }, listed, signal);
   }
 
   /** A 404 may mean the object or the bucket. So the bucket is asked before an object counts as missing. */

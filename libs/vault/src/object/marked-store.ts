@@ -5,6 +5,9 @@ import { type ObjectStore, WriteRefused } from './object-store.js';
 import { digestOf, smallObject } from './small-objects.js';
 import { tryStore } from './store-trial.js';
 
+/** For so long the marker is locked, which nobody removes: so it is known whether the store locks anything. */
+const triedLockMs = 60_000;
+
 export class MarkedStoreOfObjects implements MarkedStore {
   readonly advice = {
     whenShared:
@@ -34,6 +37,7 @@ export class MarkedStoreOfObjects implements MarkedStore {
     try {
       // When there is one already, that one counts.
       await this.store.put(markerName, bytes, { sha256: digestOf(bytes), if: 'absent' }, signal);
+      await this.tryLock(signal);
       return true;
     } catch (error) {
       if (error instanceof WriteRefused) return false;
@@ -41,14 +45,20 @@ export class MarkedStoreOfObjects implements MarkedStore {
     }
   }
 
-  async tried(_isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'isReadOnly'>> {
+  async tried(isMarked: boolean, signal: AbortSignal): Promise<Pick<VaultIdentity, 'isReadOnly'>> {
     try {
       await tryStore(this.region, this.store, signal);
+      if (isMarked) await this.tryLock(signal);
     } catch (error) {
       // A process that may only read keeps nothing apart here either.
       if (!(error instanceof WriteRefused)) throw error;
       return { isReadOnly: true };
     }
     return {};
+  }
+
+  /** Otherwise each backup would be stored as a whole before it fails for want of a lock. */
+  private async tryLock(signal: AbortSignal): Promise<void> {
+    await this.store.keepUntil(markerName, new Date(Date.now() + triedLockMs), signal);
   }
 }

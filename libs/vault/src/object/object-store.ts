@@ -85,7 +85,8 @@ export abstract class ObjectStore {
   abstract readonly mostObjectBytes: number;
 
   /**
-   * Has the store keep an object that is there until then, from everybody. A later date that was asked for before stays.
+   * Has the store keep an object that is there until then, from everybody. A later date that was asked for before stays. A time that has passed
+   * by the store's clock asks for nothing.
    * @returns false when the store can't do that
    */
   async keepUntil(_key: string, _until: Date, _signal: AbortSignal): Promise<boolean> {

@@ -3,7 +3,7 @@
  * counts, and what lies in a place is never changed. So whoever comes late writes where nobody looks.
  */
 import { Readable } from 'node:stream';
-import { allKeys, isEncrypted, type KeysOf, keysNames } from '@strongroom/contracts';
+import { type KeysOf, keysNames, manifestObjectName } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
 import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
@@ -25,17 +25,9 @@ import {
 import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
 import { backupsUnder } from './backups-under.js';
-import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
-import {
-  allBackups,
-  folderOf,
-  piecesOf,
-  placeNumbers,
-  placeOf,
-  shardPrefix,
-  usualPieceBytes,
-} from './object-layout.js';
+import { allBackups, folderOf, placeNumbers, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
+import { type LockedPlace, ObjectLocks } from './object-locks.js';
 import { ObjectPlaces } from './object-places.js';
 import { ObjectReader } from './object-reader.js';
 import {
@@ -53,13 +45,12 @@ import { digestOf, newUuid } from './small-objects.js';
 /** After this many changes by others, a change gives up. Each of them is an attempt, and attempts are few. */
 const mostConflicts = 20;
 const chunkBytes = 131_072;
-/** So many objects are locked at a time. */
-const lockedAtATime = 8;
 const never = new AbortController().signal;
 
 export class ObjectVault extends Vault {
   private readonly states: ObjectStates;
   private readonly places: ObjectPlaces;
+  private readonly locks: ObjectLocks;
   private readonly marker: VaultMarker;
   private readonly apart: AttemptsApart;
   private readonly pieceBytes: number;
@@ -78,6 +69,7 @@ export class ObjectVault extends Vault {
     this.pieceBytes = Math.min(pieceBytes, store.mostObjectBytes);
     this.states = new ObjectStates(region, store);
     this.places = new ObjectPlaces(region, store);
+    this.locks = new ObjectLocks(store, this.signal);
     this.marker = marker ?? new VaultMarker(new MarkedStoreOfObjects(region, store));
     this.apart = new AttemptsApart(region);
   }
@@ -164,8 +156,10 @@ export class ObjectVault extends Vault {
     await this.marker.check(this.signal);
     const place = await this.sealedPlace(backupId);
     if (!place) throw notHeld(backupId, this.region);
-    const key = this.readerAt(backupId, place).keyOf(keysNames[of]);
-    return (await this.store.put(key, bytes, { sha256: digestOf(bytes), if: { tag } }, this.signal)) !== undefined;
+    const reader = this.readerAt(backupId, place);
+    const lockUntil = this.keeps ? await this.locks.lockOf(reader, manifestObjectName) : undefined;
+    const put = { sha256: digestOf(bytes), if: { tag }, ...(lockUntil && { lockUntil }) };
+    return (await this.store.put(reader.keyOf(keysNames[of]), bytes, put, this.signal)) !== undefined;
   }
 
   async verify(backupId: string, progress?: Progress, signal?: AbortSignal): Promise<SealedManifest> {
@@ -260,24 +254,7 @@ export class ObjectVault extends Vault {
   override async keepUntil(backupId: string, until: Date): Promise<boolean> {
     const kept = await onSealed(
       () => this.sealedPlace(backupId),
-      async (place) => {
-        const { manifest } = await this.manifestAt(backupId, place);
-        const reader = this.readerAt(backupId, place);
-        const keep = (name: string) => this.store.keepUntil(reader.keyOf(name), until, this.signal);
-        if (!(await keep('manifest.json'))) return false;
-        for (const of of isEncrypted(manifest) ? allKeys : [])
-          if (!(await keep(keysNames[of]))) throw reader.missing(keysNames[of]);
-        const locking = new InFlight(lockedAtATime, this.signal);
-        for (const object of manifest.objects) {
-          for (const { name } of piecesOf(object, place.pieceBytes)) {
-            await locking.add(async () => {
-              if (!(await keep(name))) throw reader.missing(name);
-            });
-          }
-        }
-        await locking.done();
-        return true;
-      },
+      async (place) => this.locks.keep(await this.lockedAt(backupId, place), until),
     );
     return kept ?? false;
   }
@@ -293,11 +270,11 @@ export class ObjectVault extends Vault {
     return this.store.keeps;
   }
 
-  /** The manifest is the first that is kept. */
-  override async keptUntil(backupId: string): Promise<Date | undefined> {
-    const place = await this.sealedPlace(backupId);
-    if (!place) return undefined;
-    return (await this.store.head(this.readerAt(backupId, place).keyOf('manifest.json'), this.signal))?.lockedUntil;
+  override keptUntil(backupId: string): Promise<Date | undefined> {
+    return onSealed(
+      () => this.sealedPlace(backupId),
+      async (place) => this.locks.keptUntil(await this.lockedAt(backupId, place)),
+    );
   }
 
   override roomBytes(): Promise<number | undefined> {
@@ -337,9 +314,9 @@ export class ObjectVault extends Vault {
   /** @throws {VaultFault} `object-locked`, with the date */
   private async refuseLocked(backupId: string, sealed: SealedPlace | undefined): Promise<void> {
     if (!sealed) return;
-    const facts = await this.store.head(this.readerAt(backupId, sealed).keyOf('manifest.json'), this.signal);
-    if (!facts?.lockedUntil) return;
-    const message = `The vault of ${this.region} keeps backup ${backupId} until ${facts.lockedUntil.toISOString()}.`;
+    const until = await this.locks.lockOf(this.readerAt(backupId, sealed), manifestObjectName);
+    if (!until) return;
+    const message = `The vault of ${this.region} keeps backup ${backupId} until ${until.toISOString()}.`;
     throw new VaultFault('object-locked', this.region, message);
   }
 
@@ -355,6 +332,11 @@ export class ObjectVault extends Vault {
     const { region } = this;
     const sealed = { location: this.locationAt(backupId, place), manifestSha256: place.manifestSha256 };
     return readManifest(this.readerAt(backupId, place), { backupId, region }, sealed);
+  }
+
+  private async lockedAt(backupId: string, place: SealedPlace): Promise<LockedPlace> {
+    const { manifest } = await this.manifestAt(backupId, place);
+    return { manifest, reader: this.readerAt(backupId, place), pieceBytes: place.pieceBytes };
   }
 
   private async *chunks(id: string, name: string, range?: ByteRange, memory?: ChunkMemory): AsyncGenerator<Buffer> {

@@ -20,6 +20,8 @@ export const digestName = 'strongroom-sha256';
 export interface Seen {
   facts: ObjectFacts;
   noted: string | undefined;
+  /** When it was told, by the store's clock; undefined where the answer does not say. */
+  at: Date | undefined;
 }
 
 /** An answer with the bytes of an object, or with a part of them. */
@@ -184,6 +186,7 @@ export abstract class RemoteStore<W extends Wire = Wire> extends ObjectStore {
         const seen = await wire.look(key, signal);
         if (!seen) return false;
         if (seen.facts.lockedUntil && seen.facts.lockedUntil >= until) return true;
+        if (hasPassed(until, seen.at)) return true;
         await wire.keep(key, until, signal);
         return true;
       });
@@ -251,6 +254,11 @@ function isOf({ facts, noted }: Seen, sha256: string, bytes: Buffer): boolean {
 /** @param now the time of the answer by the store's clock: only the store can say whether a lock is over. Undefined counts every lock */
 export function lockIn(until: Date | undefined, now: Date | undefined): { lockedUntil?: Date } {
   return until !== undefined && (now === undefined || until > now) ? { lockedUntil: until } : {};
+}
+
+/** A store refuses a lock until a time that has passed. It tells its own time in whole seconds. */
+function hasPassed(until: Date, now: Date | undefined): boolean {
+  return now !== undefined && until.getTime() < now.getTime() + 1_000;
 }
 
 /** The size of an object in the `Content-Range` of an answer with a part of it. An answer with another part is none. */

@@ -9,6 +9,7 @@ import {
   digestName,
   type Kept,
   type ListPage,
+  lockIn,
   type Opened,
   type Seen,
   totalIn,
@@ -60,7 +61,8 @@ export class S3Wire implements Wire {
       const asked = new sdk.HeadObjectCommand({ ...this.named(key), ChecksumMode: 'ENABLED' });
       const answeredAt = timeOfAnswer(asked);
       const told = await client.send(asked, { abortSignal: signal });
-      return { facts: factsOf(key, told, { now: answeredAt() }), noted: told.Metadata?.[digestName] };
+      const at = answeredAt();
+      return { facts: factsOf(key, told, { now: at }), noted: told.Metadata?.[digestName], at };
     };
     // An answer without a body does not say what is missing, the object or the bucket, nor why something is refused.
     for (let isSecond = false; ; isSecond = true) {
@@ -137,7 +139,10 @@ export class S3Wire implements Wire {
     const { client, sdk } = connection;
     const { key: Key, versionId: VersionId } = first;
     const asked = new sdk.HeadObjectCommand({ Bucket: bucket, Key, VersionId });
-    const { ObjectLockRetainUntilDate: until } = await ask(() => client.send(asked, { abortSignal: signal }));
+    const answeredAt = timeOfAnswer(asked);
+    const told = await ask(() => client.send(asked, { abortSignal: signal }));
+    // Where its lock is over, something else keeps it.
+    const { lockedUntil: until } = lockIn(told.ObjectLockRetainUntilDate, answeredAt());
     return [
       { key: Key, until, error: refused(first) },
       ...others.map((each) => ({ key: each.key, until: undefined, error: refused(each) })),
