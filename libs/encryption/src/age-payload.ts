@@ -4,6 +4,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { derived } from './derived-key.js';
+import { mustAllowAge } from './fips.js';
 import { type PayloadFormat, tagBytes } from './payload-format.js';
 
 const saltBytes = 16;
@@ -18,5 +19,8 @@ export const agePayload: PayloadFormat = {
   cipher: (key, nonce) => createCipheriv('chacha20-poly1305', key, nonce, { authTagLength: tagBytes }),
   decipher: (key, nonce) => createDecipheriv('chacha20-poly1305', key, nonce, { authTagLength: tagBytes }),
   newHead: () => randomBytes(saltBytes),
-  opened: (fileKey, salt) => ({ key: derived(fileKey, salt, 'payload'), noncePrefix: Buffer.alloc(5) }),
+  opened(fileKey, salt) {
+    mustAllowAge('A backup in the format of age');
+    return { key: derived(fileKey, salt, 'payload'), noncePrefix: Buffer.alloc(5) };
+  },
 };

@@ -79,6 +79,7 @@ export class CommandKey implements Recipient, Identity {
     return new EncryptionFault(
       'key-command-failed',
       `${this.program} could not ${what} a key with ${this.key}: ${why}`,
+      { told: `The program that keeps the key ${this.key} could not ${what} the key of a backup.` },
     );
   }
 }

@@ -8,6 +8,8 @@ export const encryptionFaultCodes = {
   'key-invalid': false,
   /** The command that wraps and unwraps keys failed. */
   'key-command-failed': true,
+  /** This Node.js runs with algorithms of FIPS 140 alone, and this needs others. */
+  'algorithm-not-allowed': false,
   /** The header, or what is encrypted, is not what was made with the key. */
   'ciphertext-altered': false,
 } as const;

@@ -13,7 +13,7 @@ export function newIdentityFile(...comments: readonly string[]): { text: string;
   return { text: `${[...lines, identity].join('\n')}\n`, recipient };
 }
 
-/** @throws {EncryptionFault} `key-invalid`, which names the line and shows nothing of it */
+/** @throws {EncryptionFault} `key-invalid`, which names the line and shows nothing of it; `algorithm-not-allowed` */
 export function parseIdentities(text: string): Identity[] {
   const identities: Identity[] = [];
   for (const [index, each] of text.split('\n').entries()) {
@@ -30,7 +30,7 @@ function identityIn(line: string, number: number): Identity {
   try {
     return identityFrom(line);
   } catch (error) {
-    if (!(error instanceof EncryptionFault)) throw error;
+    if (!(error instanceof EncryptionFault) || error.code !== 'key-invalid') throw error;
     throw new EncryptionFault('key-invalid', `Line ${number} is no key. A key is like AGE-SECRET-KEY-1….`);
   }
 }

@@ -16,6 +16,7 @@ import { fromBech32, toBech32 } from './bech32.js';
 import { commandPrefix } from './command-key.js';
 import { derived } from './derived-key.js';
 import { altered, EncryptionFault } from './encryption-fault.js';
+import { mustAllowAge } from './fips.js';
 import { base64, fromBase64, type Stanza } from './header.js';
 
 const stanzaType = 'X25519';
@@ -44,8 +45,9 @@ export class X25519Recipient {
     this.key = key;
   }
 
-  /** @throws {EncryptionFault} `key-invalid`, when the key is none of age's format */
+  /** @throws {EncryptionFault} `key-invalid`, when the key is none of age's format; `algorithm-not-allowed` */
   wrap(fileKey: Buffer): Stanza {
+    mustAllowAge(`The key ${this.text}`);
     if (fileKey.length !== fileKeyBytes)
       throw new EncryptionFault(
         'key-invalid',
@@ -66,7 +68,7 @@ export class X25519Identity {
   private readonly secret: KeyObject;
   private readonly publicKey: Buffer;
 
-  /** @param text such as `AGE-SECRET-KEY-1…` @throws {EncryptionFault} `key-invalid`, which does not show the text */
+  /** @param text such as `AGE-SECRET-KEY-1…` @throws {EncryptionFault} `key-invalid`, which does not show the text; `algorithm-not-allowed` */
   constructor(text: string) {
     const secret = text === text.toUpperCase() ? fromBech32(identityPrefix, text) : undefined;
     if (secret?.length !== keyBytes)
@@ -74,6 +76,7 @@ export class X25519Identity {
         'key-invalid',
         'A line is no identity of age. It must be like AGE-SECRET-KEY-1…, 74 letters.',
       );
+    mustAllowAge('A key of age');
     this.secret = createPrivateKey({ key: Buffer.concat([before.secret, secret]), format: 'der', type: 'pkcs8' });
     this.publicKey = rawOf(createPublicKey(this.secret));
     this.recipient = new X25519Recipient(toBech32(recipientPrefix, this.publicKey));
@@ -117,8 +120,9 @@ export class X25519Identity {
   }
 }
 
-/** The text of a new identity. */
+/** The text of a new identity. @throws {EncryptionFault} `algorithm-not-allowed` */
 export function newIdentity(): string {
+  mustAllowAge('A key of age');
   const { privateKey } = generateKeyPairSync('x25519');
   const secret = privateKey.export({ format: 'der', type: 'pkcs8' }).subarray(before.secret.length);
   return toBech32(identityPrefix, secret).toUpperCase();

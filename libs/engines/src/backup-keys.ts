@@ -92,7 +92,7 @@ export async function putKeys(
 
 /**
  * Opens one of the keys of a backup.
- * @throws {EncryptionFault} `key-missing`, which names the keys that open it
+ * @throws {EncryptionFault} `key-missing`, which names the keys that open it; `key-command-failed`
  * @throws {VaultFault} `object-missing`, `object-altered`
  */
 export async function openKeysOf(
@@ -122,7 +122,8 @@ export async function openKeysOf(
     return opened.fileKey;
   } catch (error) {
     if (!(error instanceof EncryptionFault)) throw error;
-    if (error.code !== 'key-missing') throw altered(error.message, error);
+    if (error.code === 'ciphertext-altered') throw altered(error.message, error);
+    if (error.code !== 'key-missing') throw error;
     const given = identities.length === 0 ? 'no key was given' : 'none of the given keys opens it';
     const message = `Backup ${backupId} in the vault of ${region} is encrypted, and ${given}. ${error.message} Run: strongroom restore ${backupId} --from ${region} --to FOLDER --identity FILE, where FILE has that key.`;
     const told = `Backup ${backupId} is encrypted, and no key that opens it was at hand. ${error.message}`;

@@ -3,8 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { messageOf } from '@strongroom/contracts';
-import { recipientFrom, rewrapKeys } from '@strongroom/encryption';
+import { identityFrom, recipientFrom, rewrapKeys } from '@strongroom/encryption';
 import { copyBackup, type Vault } from '@strongroom/vault';
+import { shellProgram } from '../../../test/services/kms-program.js';
 import { ArchiveEngine, archiveFiles } from '../fixtures/archive-engine.js';
 import { EncryptedScene, formats, type SceneFormat, type SceneKey } from '../fixtures/encrypted-scene.js';
 import { restoreHere } from '../fixtures/restore-here.js';
@@ -176,6 +177,33 @@ describe.each(ways)('a backup that is encrypted in %s, in a vault of %s', (forma
     const clear = await again({ attempt: 3, encryption: undefined });
     expect(clear.encryptedFor).toEqual([]);
     expect(clear.sha256).not.toBe(first.sha256);
+  });
+});
+
+describe('a program that keeps keys and is away', () => {
+  it('is no damage of the backup: it is told, and another attempt can help', async () => {
+    scene = await EncryptedScene.open('aes-gcm');
+    const vault = await scene.vault('objects', 'DFW');
+    const { backupId } = await store(vault);
+    const away = shellProgram(join(scene.folder, 'away'), 'echo "the KMS does not answer" >&2', 'exit 3');
+    const told = {
+      name: 'EncryptionFault',
+      code: 'key-command-failed',
+      retryable: true,
+      message: expect.stringContaining('the KMS does not answer'),
+      told: expect.not.stringContaining(scene.folder),
+    };
+    const restoring = restoreHere({
+      vault,
+      backupId,
+      directory: join(scene.folder, 'restored'),
+      identities: [identityFrom(`command:${away} owner`)],
+    });
+    await expect(restoring).rejects.toMatchObject(told);
+    // A full backup in the place of an incremental would not help.
+    const encryption = { ...scene.encryption, chainIdentities: [identityFrom(`command:${away} chain`)] };
+    const incremental = store(vault, { type: 'incremental', parentId: backupId }, { encryption });
+    await expect(incremental).rejects.toMatchObject(told);
   });
 });
 

@@ -69,7 +69,7 @@ export interface OpenOptions {
 
 /**
  * @throws {VaultFault} when the vault does not hold the backup
- * @throws {EncryptionFault} `key-missing`, which names the keys that open it
+ * @throws {EncryptionFault} `key-missing`, which names the keys that open it; `key-command-failed`, `algorithm-not-allowed`
  */
 export async function openBackup(vault: Vault, backupId: string, options: OpenOptions = {}): Promise<OpenedBackup> {
   const sealed = await vault.manifest(backupId);

@@ -233,6 +233,7 @@ async function openParent(
  * A chain is encrypted from its full backup on and in one format, or not at all: who holds the vault could otherwise read a part of it, and its owner
  * would not know.
  * @throws {IncrementalNotPossible}
+ * @throws {EncryptionFault} `key-command-failed`: a program that can't be asked now is no reason for a full backup
  */
 async function openToBuildOn(
   vault: Vault,
@@ -245,7 +246,7 @@ async function openToBuildOn(
     if (parent.keys?.format === encryption?.format) return parent;
     if (parent.keys && encryption) throw inAnotherFormat(parentId, parent.keys.format, encryption.format);
   } catch (error) {
-    if (!(error instanceof EncryptionFault)) throw error;
+    if (!(error instanceof EncryptionFault) || error.retryable) throw error;
     const message = `Backup ${parentId}, on which it was to be built, is encrypted, and this scheduler has no key for what an incremental needs of it. Take a full backup, or see STRONGROOM_CHAIN_KEY_FILE.`;
     throw new IncrementalNotPossible('parent-unreadable', message, { cause: error });
   }

@@ -2,6 +2,7 @@
  * Reads the configuration of an app once, from its environment. One error names every wrong variable with what it must
  * be, and never shows the value of a secret.
  */
+import { getFips } from 'node:crypto';
 import { Fault, type Roles, usualRoles } from '@strongroom/contracts';
 import { Networks } from './addresses.js';
 import { type AlarmConfig, alarmsOf, problemsOfHeartbeat } from './alarm-config.js';
@@ -13,7 +14,7 @@ import {
   problemsOfSyslog,
   problemsOfVaults,
 } from './config-problems.js';
-import { type EncryptionConfig, encryptionOf, unfitRecipients } from './encryption-config.js';
+import { type EncryptionConfig, encryptionOf, unfitForFips, unfitRecipients } from './encryption-config.js';
 import { type HttpTls, httpTlsOf, privateHttpOf } from './http-config.js';
 import { type IdentityConfig, identityOf, problemsOfIdentity } from './identity-config.js';
 import { type KafkaFeed, kafkaFeedOf, problemsOfKafka, problemsOfPair } from './kafka-config.js';
@@ -227,6 +228,7 @@ export function loadConfig(app: AppName, env: NodeJS.ProcessEnv): AppConfig {
   ]);
   const encryption = app === 'scheduler' ? encryptionOf(given) : undefined;
   refuse(app, encryption ? unfitRecipients(encryption) : []);
+  refuse(app, encryption && getFips() === 1 ? unfitForFips(encryption) : []);
   const vaults = given.value(regions.vaults);
   const homeRegion = given.value(regions.homeRegion);
   refuse(app, problemsOfRegions([...vaults.keys()], homeRegion));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { environment, problemsOf } from '../fixtures/configuration.js';
 import { loadConfig } from './config.js';
+import { unfitForFips } from './encryption-config.js';
 
 const { STRONGROOM_RECIPIENTS: _, ...unsaid } = environment;
 const recipient = `age1${'q'.repeat(58)}`;
@@ -53,6 +54,32 @@ describe('for whom backups are encrypted', () => {
     expect(problemsOf('scheduler', inAes({ STRONGROOM_ENCRYPTION: 'openpgp' }))).toHaveProperty(
       'STRONGROOM_ENCRYPTION',
     );
+  });
+
+  it('is none of age where there are algorithms of FIPS 140 alone, and no key is', () => {
+    const kept = 'command:/usr/local/bin/our-kms projects/one/keys/two';
+    const ownKey = `AGE-SECRET-KEY-1${'Q'.repeat(58)}`;
+    const unfitIn = (env: NodeJS.ProcessEnv) =>
+      Object.fromEntries(
+        unfitForFips(loadConfig('scheduler', { ...unsaid, ...env }).encryption).map(({ variable, problem }) => [
+          variable,
+          problem,
+        ]),
+      );
+    for (const recipients of [recipient, kept]) {
+      const problems = unfitIn({ STRONGROOM_RECIPIENTS: recipients });
+      expect(problems).toEqual({ STRONGROOM_ENCRYPTION: expect.stringContaining('must be aes-gcm') });
+    }
+    expect(unfitIn({ STRONGROOM_RECIPIENTS: 'none' })).toEqual({});
+    const inAes = { STRONGROOM_ENCRYPTION: 'aes-gcm', STRONGROOM_RECIPIENTS: kept };
+    expect(unfitIn({ ...inAes, STRONGROOM_CHAIN_KEY: kept, STRONGROOM_RESTORE_KEY: kept })).toEqual({});
+    const former = { STRONGROOM_CHAIN_KEY: `${kept}\n${ownKey}`, STRONGROOM_RESTORE_KEY: ownKey };
+    const problems = unfitIn({ ...inAes, ...former });
+    expect(Object.keys(problems)).toEqual(Object.keys(former));
+    for (const problem of Object.values(problems)) {
+      expect(problem).toContain('without --enable-fips');
+      expect(problem).not.toContain(ownKey);
+    }
   });
 
   it('is nothing that the other services need to know', () => {

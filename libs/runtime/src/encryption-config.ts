@@ -41,3 +41,31 @@ export function unfitRecipients({ format, recipients, chainKeys = [] }: Encrypti
       : []),
   ];
 }
+
+/**
+ * What can't be used by a process that runs with algorithms of FIPS 140 alone, as after `node --enable-fips`: nothing of age is made of
+ * those. Otherwise the first backup would fail, in the words of OpenSSL.
+ */
+export function unfitForFips({
+  format,
+  recipients,
+  chainKeys = [],
+  restoreKeys = [],
+}: EncryptionConfig): ConfigProblem[] {
+  const encrypts = [recipients.usual, ...recipients.byAccount.values()].some((each) => each.length > 0);
+  const here = 'because this Node.js runs with algorithms of FIPS 140 alone, and age is made of others';
+  const problems: ConfigProblem[] = [];
+  if (encrypts && format !== formats['aes-gcm'])
+    problems.push({ variable: encryption.encryption.name, problem: `must be aes-gcm, ${here}` });
+  const ofAge = (keys: readonly string[]) => keys.some((key) => !encryption.isKeptByProgram(key));
+  for (const [{ name: variable }, keys] of [
+    [encryption.chainKey, chainKeys],
+    [encryption.restoreKey, restoreKeys],
+  ] as const)
+    if (ofAge(keys))
+      problems.push({
+        variable,
+        problem: `must have no key of age, ${here}: restore what it opens by a Node.js without --enable-fips`,
+      });
+  return problems;
+}

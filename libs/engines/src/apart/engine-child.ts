@@ -3,6 +3,7 @@
  * that it was given, and is ended by whatever goes wrong. It ends with the process that has started it.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { getFips } from 'node:crypto';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { EngineFault } from '../engine-fault.js';
@@ -53,8 +54,8 @@ const mebibyte = 1_048_576;
 /** The rest is for what lies outside of the heap: buffers, above all. */
 const shareOfHeap = 0.6;
 const mostOfWords = 4_096;
-/** Where names and certificates are looked up stays as it is for the owner. */
-const passedOn = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
+/** Where certificates are looked up, and what OpenSSL loads, stays as it is for the owner. */
+const passedOn = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'OPENSSL_CONF', 'OPENSSL_MODULES'];
 
 const living = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -88,9 +89,10 @@ export class EngineChild {
     this.stuckMs = stuckMs;
     const heap = `--max-old-space-size=${Math.floor((memoryBytes * shareOfHeap) / mebibyte)}`;
     const limits = [process.pid, memoryBytes, stuckMs].map(String);
-    this.child = spawn(process.execPath, [heap, ...program, ...limits], {
+    const { options: mode, env } = asForOwner(process.env, getFips() === 1);
+    this.child = spawn(process.execPath, [...mode, heap, ...program, ...limits], {
       cwd: '/',
-      env: environment(),
+      env,
       stdio: ['pipe', 'ignore', 'pipe', 'pipe', 'pipe'],
       ...(user && canRunEngines(user, program) && { uid: user.uid, gid: user.gid }),
     });
@@ -236,10 +238,15 @@ export class EngineChild {
   }
 }
 
-function environment(): NodeJS.ProcessEnv {
+/** What the process has of its owner's environment. With algorithms of FIPS 140 alone it does not start where its OpenSSL lacks their module. */
+export function asForOwner(
+  given: Readonly<NodeJS.ProcessEnv>,
+  isFipsAlone: boolean,
+): { options: string[]; env: NodeJS.ProcessEnv } {
   const kept = passedOn.flatMap((name) => {
-    const value = process.env[name];
+    const value = given[name];
     return value === undefined ? [] : [[name, value]];
   });
-  return { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC', ...Object.fromEntries(kept) };
+  const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C', TZ: 'UTC', ...Object.fromEntries(kept) };
+  return { options: isFipsAlone ? ['--enable-fips'] : [], env };
 }

@@ -42,7 +42,7 @@ export type EncryptionName = (typeof encryptionNames)[number];
 
 export const encryption = {
   name: 'STRONGROOM_ENCRYPTION',
-  meaning: `In which format backups are encrypted from now on. \`age\`: that of [age](https://age-encryption.org). \`aes-gcm\`: AES-256-GCM in the layout of [Tink](https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming), for those whose auditors ask for algorithms of FIPS 140. With it, every recipient, and the first key of \`STRONGROOM_CHAIN_KEY\`, must be like \`command:/path/of/program NAME\`, because no key of age is made of such algorithms. What was stored in the other format stays readable with its own keys. The next backup of each schedule is full.`,
+  meaning: `In which format backups are encrypted from now on. \`age\`: that of [age](https://age-encryption.org). \`aes-gcm\`: AES-256-GCM in the layout of [Tink](https://developers.google.com/tink/streaming-aead/aes_gcm_hkdf_streaming), for those whose auditors ask for algorithms of FIPS 140. With it, every recipient, and the first key of \`STRONGROOM_CHAIN_KEY\`, must be like \`command:/path/of/program NAME\`, because no key of age is made of such algorithms. What was stored in the other format stays readable with its own keys. The next backup of each schedule is full. Where Node.js runs with algorithms of FIPS 140 alone (\`--enable-fips\`), it must be \`aes-gcm\`.`,
   form: oneOf(encryptionNames),
   usedBy,
   default: 'age',

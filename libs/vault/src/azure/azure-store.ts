@@ -3,6 +3,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { AzureAddress } from '@strongroom/contracts';
 import { z } from 'zod';
 import { keysIn } from '../object/key-file.js';
+import { mustAllowMd5 } from '../object/md5.js';
 import { optionalSdk } from '../object/optional-sdk.js';
 import { RemoteStore, type StoreOptions, type Wire } from '../object/remote-store.js';
 import { saidIn, type ToldStore } from '../object/store-fault.js';
@@ -36,6 +37,7 @@ export class AzureStore extends RemoteStore {
   }
 
   protected async connect(): Promise<Wire> {
+    mustAllowMd5(this.told);
     const { address, patience } = this;
     const container = await containersOf(address);
     return new AzureWire(this.told, address, { container, silentMs: patience.silentMs });

@@ -5,6 +5,7 @@
 import type { GcsAddress } from '@strongroom/contracts';
 import { z } from 'zod';
 import { keysIn } from '../object/key-file.js';
+import { mustAllowMd5 } from '../object/md5.js';
 import { optionalSdk } from '../object/optional-sdk.js';
 import { RemoteStore, type StoreOptions, type Wire } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
@@ -35,6 +36,7 @@ export class GcsStore extends RemoteStore {
   }
 
   protected async connect(): Promise<Wire> {
+    mustAllowMd5(this.told);
     const { address, patience } = this;
     const signing = address.anonymous ? async () => ({}) : await signingOf(address);
     return new GcsWire(

@@ -93,7 +93,7 @@ export class ServerLineage {
       const sealed = await vault.manifest(backupId);
       return sealed && (await openSealed(vault, sealed, { identities, onlyForChain: true })).manifest.engine;
     } catch (error) {
-      const isWithoutKey = error instanceof EncryptionFault && error.code === 'key-missing';
+      const isWithoutKey = error instanceof EncryptionFault && !error.retryable;
       if (!isWithoutKey && (!(error instanceof VaultFault) || isOutageOfVault(error.code))) throw error;
       log.warn(
         { err: error, backup: backupId },
