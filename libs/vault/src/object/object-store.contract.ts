@@ -1,6 +1,6 @@
 /** What every store of objects promises: each sentence of its door. The suite runs on a real one. */
 import { createHash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ObjectFacts, ObjectStore } from './object-store.js';
 
 /** A store, empty, and what a test may do behind its back. */
@@ -18,25 +18,17 @@ export interface ObjectStoreScene {
 const { signal } = new AbortController();
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-export function objectStoreContract(kind: string, open: () => Promise<ObjectStoreScene | undefined>): void {
+export function objectStoreContract(kind: string, open: () => Promise<ObjectStoreScene>): void {
   describe(`a ${kind}, as a store of objects,`, () => {
     let scene: ObjectStoreScene;
     let store: ObjectStore;
-    let isThere = false;
     let made = 0;
 
     beforeAll(async () => {
-      const opened = await open();
-      isThere = opened !== undefined;
-      if (opened) ({ store } = scene = opened);
+      scene = await open();
+      store = scene.store;
     });
     afterAll(() => scene?.remove());
-
-    /** Where there is no such store, who opens it has said so. */
-    const it = (title: string, promise: () => Promise<void> | void) =>
-      test(title, async () => {
-        if (isThere) await promise();
-      });
 
     /** A folder of its own for each test. */
     const folder = () => {

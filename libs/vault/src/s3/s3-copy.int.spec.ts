@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { describeWithVersity, S3Server } from '../../../../test/services/s3-servers.js';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describeWithMoto, describeWithVersity, type S3Server } from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { storeSample } from '../../fixtures/sample-backup.js';
 import { copyBackup } from '../copy-backup.js';
@@ -12,16 +12,16 @@ const { signal } = new AbortController();
 const pieceBytes = 65_536;
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-describeWithVersity('on Versity S3 Gateway, a copy between two places of one store', (start) => copiesInside(start));
-describe('on Moto, a copy between two places of one store', () => copiesInside(() => S3Server.moto()));
+describeWithVersity('on Versity S3 Gateway, a copy between two places of one store', copiesInside);
+describeWithMoto('on Moto, a copy between two places of one store', copiesInside);
 
-function copiesInside(start: () => Promise<S3Server | undefined>): void {
-  let server: S3Server | undefined;
+function copiesInside(start: () => Promise<S3Server>): void {
+  let server: S3Server;
   let url: (prefix: string) => URL;
   beforeAll(async () => {
     server = await start();
-    const bucket = await server?.bucket();
-    url = (prefix) => server?.vaultUrl(`${bucket}/${prefix}`) ?? new URL('s3://none');
+    const bucket = await server.bucket();
+    url = (prefix) => server.vaultUrl(`${bucket}/${prefix}`);
   });
   afterAll(() => server?.stop());
 
@@ -36,7 +36,6 @@ function copiesInside(start: () => Promise<S3Server | undefined>): void {
   }
 
   it('is made by the store: its segments are neither read nor sent, and it is whole', async () => {
-    if (!server) return;
     const asked: string[] = [];
     class Watched extends S3Store {
       override put(...put: Parameters<S3Store['put']>): ReturnType<S3Store['put']> {
@@ -55,7 +54,6 @@ function copiesInside(start: () => Promise<S3Server | undefined>): void {
   });
 
   it('finds a store that says that it has copied, and has other bytes', async () => {
-    if (!server) return;
     class Lying extends S3Store {
       override async copy(...[, key]: Parameters<S3Store['copy']>): Promise<ObjectFacts | undefined> {
         const bytes = Buffer.alloc(pieceBytes, 1);
@@ -68,7 +66,6 @@ function copiesInside(start: () => Promise<S3Server | undefined>): void {
   });
 
   it('goes on where it was cut off', async () => {
-    if (!server) return;
     const copied: string[] = [];
     const begun: Promise<unknown>[] = [];
     let isKilled = false;

@@ -3,8 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetObjectRetentionCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { describeWithVersity, S3Server, testKeys } from '../../../../test/services/s3-servers.js';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import {
+  describeWithMoto,
+  describeWithVersity,
+  type S3Server,
+  testKeys,
+} from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { type ObjectStoreScene, objectStoreContract } from '../object/object-store.contract.js';
 
@@ -16,12 +21,11 @@ describeWithVersity('on Versity S3 Gateway', (start) => {
   objectStoreContract('bucket that keeps versions', async () => sceneOn(await start(), { versions: true }));
 });
 
-describe('on Moto', () => {
+describeWithMoto('on Moto', (start) => {
   objectStoreContract('bucket', async () => {
-    const server = await S3Server.moto();
     // It keeps the checksum that it is told, and compares nothing. Between looking at a tag and putting, another request may come.
     const lacks = { checksWhatArrives: false, comparesAsItPuts: false };
-    return server && { ...(await sceneOn(server, { versions: false })), ...lacks };
+    return { ...(await sceneOn(await start(), { versions: false })), ...lacks };
   });
 });
 
@@ -115,6 +119,25 @@ describeWithVersity('a store in a bucket', (start) => {
       code: 'vault-misconfigured',
       message: expect.stringContaining('no Object Lock'),
     });
+  });
+
+  it('takes its keys from the environment where its address names no file, and says when there are none', async () => {
+    const url = server.vaultUrl(await server.bucket());
+    url.searchParams.delete('credentials');
+    const before = { ...process.env };
+    try {
+      Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', HOME: folder });
+      await expect(s3StoreAt(url).head('object', signal)).rejects.toMatchObject({
+        code: 'vault-unavailable',
+        message: expect.stringContaining('there are no keys. Name a file by credentials='),
+      });
+      const { accessKeyId, secretAccessKey } = testKeys;
+      Object.assign(process.env, { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey });
+      await expect(s3StoreAt(url).head('object', signal)).resolves.toBeUndefined();
+    } finally {
+      for (const name of Object.keys(process.env)) if (!(name in before)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
   });
 
   it('takes its keys from a file that changes, and says what is wrong with it without a word of it', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { HttpProxy } from '../../../../test/services/http-proxy.js';
-import { describeWithVersity, type S3Server } from '../../../../test/services/s3-servers.js';
+import { describeWithMoto, describeWithVersity, type S3Server } from '../../../../test/services/s3-servers.js';
 import { objectScene } from '../../fixtures/object-scene.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import type { VaultScene } from '../../fixtures/vault-scene.js';
@@ -10,7 +10,10 @@ import { vaultContract } from '../vault.contract.js';
 const archived =
   '<?xml version="1.0" encoding="UTF-8"?><Error><Code>InvalidObjectState</Code><Message>It is in an archive.</Message></Error>';
 
-describeWithVersity('in a bucket of Versity S3 Gateway', (start) => {
+describeWithVersity('in a bucket of Versity S3 Gateway', vaultsIn);
+describeWithMoto('in a bucket of Moto', vaultsIn);
+
+function vaultsIn(start: () => Promise<S3Server>): void {
   let server: S3Server;
 
   beforeAll(async () => {
@@ -40,4 +43,4 @@ describeWithVersity('in a bucket of Versity S3 Gateway', (start) => {
       remove: () => proxy.close(),
     });
   });
-});
+}
