@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { passedMemory } from '@strongroom/vault';
+import { passedMemory } from '@strongroom/runtime/light';
 import type { Login } from '../engine.js';
 import { wholeEngineFor } from '../engines.js';
 import { openedFrom, type SealedBackup } from '../open-backup.js';

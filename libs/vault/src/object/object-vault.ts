@@ -27,7 +27,7 @@ import { isSpoilt, notHeld, VaultFault } from '../vault-fault.js';
 import { VaultMarker } from '../vault-marker.js';
 import { backupsUnder } from './backups-under.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
-import { allBackups, folderOf, placeNumbers, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
+import { allBackups, folderOf, newestOf, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
 import { type LockedPlace, ObjectLocks } from './object-locks.js';
 import { ObjectPlaces } from './object-places.js';
 import { ObjectReader } from './object-reader.js';

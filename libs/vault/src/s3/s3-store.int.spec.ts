@@ -8,9 +8,14 @@ import {
   PutObjectCommand,
   PutObjectLockConfigurationCommand,
 } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { HttpProxy } from '../../../../test/services/http-proxy.js';
-import { describeWithMoto, describeWithVersity, S3Server, testKeys } from '../../../../test/services/s3-servers.js';
+import {
+  describeWithMoto,
+  describeWithVersity,
+  type S3Server,
+  testKeys,
+} from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { type ObjectStoreScene, objectStoreContract } from '../object/object-store.contract.js';
 
