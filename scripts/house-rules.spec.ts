@@ -24,6 +24,7 @@ describe('the house rules', () => {
   // The parts are joined here, because this file must not break the rule itself.
   const silencer = ['//', '@ts-expect-error'].join(' ');
   const [version, slash] = [['', 'v1.0', ''].join('/'), '/'];
+  const opened = ['create', 'DataSource'].join('');
   const broken: [string, string, string][] = [
     ['silences a check', 'apps/api/src/main.ts', `${opening}${silencer}\n`],
     ['is named for no one thing', 'libs/ledger/src/append-utils.ts', opening],
@@ -50,6 +51,7 @@ describe('the house rules', () => {
       'test/outage.spec.ts',
       `import { setTimeout as delay } from ['node:timers/promises'];\n`.replace(/[[\]]/g, ''),
     ],
+    ['connects as a service does', 'test/outage.spec.ts', `await ${opened}(options).initialize();\n`],
   ];
   it.each(broken)('see a file that %s: %s', (says, path, text) => {
     const breaches = breachesOf({ path, text });

@@ -99,6 +99,19 @@ const rules: readonly HouseRule[] = [
     brokenBy: /['"`/]v1\.0\/|['"`]\/(schedules|backups|instances|regions|events)\b/,
   },
   {
+    says: 'connects as a service does, which gives up when the machine is busy: use connectTestDatabase() or openDataSource()',
+    of: /\.spec\.ts$|\/fixtures\/.*\.ts$|^test\/.*\.ts$/,
+    except: oneOf(
+      'test/services/database.ts',
+      // These are about the limits of a service.
+      'libs/database/src/slow-server.int.spec.ts',
+      'apps/scheduler/src/frozen-process.int.spec.ts',
+      // This is a process of its own.
+      'libs/database/fixtures/process.ts',
+    ),
+    brokenBy: /\bcreateDataSource\(|\bdataSourceOptions\(/,
+  },
+  {
     says: 'sleeps: wait for what is to happen, with eventually()',
     of: /\.spec\.ts$/,
     brokenBy: /import \{[^}]*\bsetTimeout\b[^}]*\} from 'node:timers\/promises'/,

@@ -15,14 +15,14 @@ import {
   type postBackups,
   type postSchedules,
 } from '@strongroom/contracts';
-import { createDataSource, grants, serviceNames } from '@strongroom/database';
+import { grants, serviceNames } from '@strongroom/database';
 import { backupDecider, copyId, scheduledBackupId } from '@strongroom/domain';
 import { execute, Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import pg from 'pg';
 import { type App, AppProcess } from './app-process.js';
 import { allOf } from './services/all-of.js';
-import { createTestDatabase } from './services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 import { type Feed, feedForTests } from './services/feed.js';
 import { backupsInClear } from './services/in-clear.js';
@@ -64,7 +64,7 @@ export class Deployment {
 
   private constructor(
     private readonly folder: string,
-    private readonly database: Awaited<ReturnType<typeof createTestDatabase>>,
+    private readonly database: TestDatabase,
     private readonly options: DeploymentOptions,
   ) {
     this.vaults = new VaultFolders(join(folder, 'vaults'));
@@ -270,7 +270,7 @@ export class Deployment {
 
   /** Requests the backup of a slot that was due at the time, as the scheduler does. @returns the backup's id */
   async runSlot({ instanceId, scheduleId }: { instanceId: string; scheduleId: string }, slotAt: Date): Promise<string> {
-    const dataSource = await createDataSource({ url: this.database.url, applicationName: 'spec' }).initialize();
+    const dataSource = await openDataSource({ url: this.database.url, applicationName: 'spec' });
     try {
       const backupId = scheduledBackupId(scheduleId, slotAt);
       const context = { requestId: 'slot', correlationId: 'slot', causationId: null, actor: 'spec' };

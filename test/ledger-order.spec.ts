@@ -2,23 +2,20 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger, type TailRow } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from './services/database.js';
+import { connectTestDatabase, type TestDatabase } from './services/database.js';
 import { eventually } from './services/eventually.js';
 
 const writers = 4;
 const streams = 8;
 const eventsOfEach = 60;
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'ledger-order-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'ledger-order-spec' }));
 });
 
 afterAll(async () => {

@@ -1,10 +1,13 @@
 /** Appends events to the ledger as fast as it can: node ledger-writer.mjs DATABASE_URL STREAMS EVENTS_A_STREAM [schedule|instance]. Built code. */
 import { randomUUID } from 'node:crypto';
-import { createDataSource } from '../../dist/libs/database/src/index.js';
+import { DataSource } from 'typeorm';
+import { dataSourceOptions } from '../../dist/libs/database/src/index.js';
 import { Ledger } from '../../dist/libs/ledger/src/index.js';
 
 const [url, streams, eventsOfEach, aggregate = 'schedule'] = process.argv.slice(2);
-const dataSource = await createDataSource({ url, applicationName: 'ledger-writer', poolSize: 4 }).initialize();
+const options = dataSourceOptions({ url, applicationName: 'ledger-writer', poolSize: 4 });
+// A service gives up after some seconds and tries again.
+const dataSource = await new DataSource({ ...options, connectTimeoutMS: 0 }).initialize();
 const ledger = new Ledger(dataSource);
 const context = { requestId: 'r', correlationId: 'r', causationId: null, actor: 'ledger-writer' };
 

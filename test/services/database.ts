@@ -1,6 +1,8 @@
-/** Makes a database for a spec file, on the PostgreSQL server of the test run. */
+/** Makes a database for a spec file, on the PostgreSQL server of the test run, and connects to it. */
 import { randomBytes } from 'node:crypto';
+import { type DatabaseOptions, dataSourceOptions } from '@strongroom/database';
 import pg from 'pg';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 
 export interface TestDatabase {
   name: string;
@@ -31,6 +33,26 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
     restore: () => onServer(server, `alter database ${name} allow_connections true`),
     drop: () => onServer(server, `drop database ${name} with (force)`),
   };
+}
+
+/** A database that has the schema, and a connection to it. */
+export async function connectTestDatabase(
+  options: Omit<DatabaseOptions, 'url'>,
+): Promise<{ database: TestDatabase; dataSource: DataSource }> {
+  const database = await createTestDatabase();
+  return { database, dataSource: await openDataSource({ ...options, url: database.url }) };
+}
+
+/**
+ * Connects as a service does, but waits for the server for as long as the test may take. A service gives up after some seconds and tries
+ * again, and on a busy machine a spec would fail instead. With `migrations`, it knows these instead of all.
+ */
+export function openDataSource({
+  migrations,
+  ...options
+}: DatabaseOptions & Pick<DataSourceOptions, 'migrations'>): Promise<DataSource> {
+  const patient = { ...dataSourceOptions(options), connectTimeoutMS: 0 };
+  return new DataSource({ ...patient, ...(migrations && { migrations }) }).initialize();
 }
 
 async function onServer(url: string, sql: string): Promise<void> {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule } from '@nestjs/common';
 import { type Aggregate, aggregates, type NewEvent, streamOf, topicName } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
 import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
@@ -22,7 +21,7 @@ import {
 } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { builtServersIn } from './built-servers.js';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { connectTestDatabase, type TestDatabase } from './database.js';
 import { backupsInClear } from './in-clear.js';
 
 export const accountId = 'acme';
@@ -44,10 +43,7 @@ export class LostMessages {
   }
 
   static async create(): Promise<LostMessages> {
-    const database = await createTestDatabase();
-    const options = { url: database.url, applicationName: 'lost-messages', entities: viewTables };
-    const dataSource = await createDataSource(options).initialize();
-    await migrate(dataSource);
+    const { database, dataSource } = await connectTestDatabase({ applicationName: 'lost-messages', entities: viewTables });
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-lost-'));
     for (const region of regions) await mkdir(join(folder, region));
     return new LostMessages(database, dataSource, folder);

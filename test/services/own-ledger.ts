@@ -1,9 +1,8 @@
 /** A ledger for one spec file, on a database of its own that has the tables of the views. */
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { connectTestDatabase, type TestDatabase } from './database.js';
 
 export interface OwnLedger {
   database: TestDatabase;
@@ -13,10 +12,7 @@ export interface OwnLedger {
 }
 
 export async function openOwnLedger(): Promise<OwnLedger> {
-  const database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'spec', entities: viewTables };
-  const dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  const { database, dataSource } = await connectTestDatabase({ applicationName: 'spec', entities: viewTables });
   const close = async () => {
     await dataSource.destroy();
     await database.drop();

@@ -1,6 +1,5 @@
 /** A service with handlers in a test's own process, over real HTTP, whose readiness is asked while a table is missing. */
 import { expect } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { connectFeed } from '@strongroom/feed';
 import { wakeReaders } from '@strongroom/ledger';
 import {
@@ -12,7 +11,7 @@ import {
   SetTransferLimits,
 } from '@strongroom/runtime';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from './database.js';
 import { eventually } from './eventually.js';
 import { SpecRuntime } from './runtime-parts.js';
 
@@ -75,7 +74,7 @@ export class ReadyService {
 
   /** Has an operator limit the transfers of region DFW while it runs, and waits until it has taken each limit. */
   async takesLimits(): Promise<void> {
-    const operator = await createDataSource({ url: this.database.url, applicationName: 'operator' }).initialize();
+    const operator = await openDataSource({ url: this.database.url, applicationName: 'operator' });
     const limits = new SetTransferLimits(operator);
     const cap = 'strongroom_transfer_limit_at_a_time{region="DFW"}';
     const rate = 'strongroom_transfer_limit_bytes_per_second{limit="DFW"}';
@@ -95,7 +94,7 @@ export class ReadyService {
 
   /** Has an operator limit the process while it runs, and waits until it has told that it keeps to that. */
   async tellsLimits(): Promise<void> {
-    const operator = await createDataSource({ url: this.database.url, applicationName: 'operator' }).initialize();
+    const operator = await openDataSource({ url: this.database.url, applicationName: 'operator' });
     const limits = new LimitsInForce(operator);
     const ofProcess = { scope: 'process', bytesPerSecond: 7_000_000, atATime: null, requestsAtATime: null };
     try {

@@ -1,6 +1,7 @@
 /** The roles of the services on the PostgreSQL server of the test run. They are of the server, so every database has them. */
-import { migrateDatabase, roleOf, type ServiceName, serviceNames } from '@strongroom/database';
+import { migrate, roleOf, type ServiceName, serviceNames } from '@strongroom/database';
 import pg from 'pg';
+import { openDataSource } from './database.js';
 
 /** Brings the database up to date and gives the services' roles their rights there, as an operator does. */
 export async function giveServicesRoles(url: string): Promise<void> {
@@ -16,7 +17,12 @@ export async function giveServicesRoles(url: string): Promise<void> {
   } finally {
     await client.end();
   }
-  await migrateDatabase(url, 'spec');
+  const owner = await openDataSource({ url, applicationName: 'spec', poolSize: 2, longestStatementMs: 0 });
+  try {
+    await migrate(owner);
+  } finally {
+    await owner.destroy();
+  }
 }
 
 /** The URL with which the service logs in as its own role. */

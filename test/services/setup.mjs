@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DataSource } from 'typeorm';
 import teardown from './teardown.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -78,10 +79,11 @@ async function startPostgres({ PostgresServer }, folder) {
 
 /** Makes a database with the schema of the built code. It can be copied as long as nobody is connected to it. */
 async function makeTemplate(server) {
-  const { createDataSource, migrate } = await built('database');
+  const { dataSourceOptions, migrate } = await built('database');
   const withDatabase = async (name, work) => {
-    const dataSource = createDataSource({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
-    await dataSource.initialize();
+    const options = dataSourceOptions({ url: server.url(name), applicationName: 'strongroom-tests', poolSize: 2 });
+    // A service gives up after some seconds and tries again.
+    const dataSource = await new DataSource({ ...options, connectTimeoutMS: 0 }).initialize();
     await work(dataSource).finally(() => dataSource.destroy());
   };
   await withDatabase('postgres', (dataSource) => dataSource.query('create database strongroom_template'));

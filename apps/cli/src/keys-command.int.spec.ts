@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Credentials } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { KeyRing, secretKeysIn } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 let database: TestDatabase;
@@ -17,8 +16,7 @@ let file: string;
 const first = randomBytes(32);
 const endpoint = { host: 'db', port: 5432, user: 'backup', tls: 'disable' } as const;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'keys-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'keys-spec' }));
   folder = mkdtempSync(join(tmpdir(), 'strongroom-keys-'));
   file = join(folder, 'ring');
   writeFileSync(file, first.toString('base64'), { mode: 0o600 });

@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { runStrongroom } from '../../../test/services/run-strongroom.js';
 import { giveServicesRoles, urlOfService } from '../../../test/services/service-roles.js';
 
@@ -18,7 +17,7 @@ let heads: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   await giveServicesRoles(database.url);
-  dataSource = await createDataSource({ url: database.url, applicationName: 'ledger-command-spec' }).initialize();
+  dataSource = await openDataSource({ url: database.url, applicationName: 'ledger-command-spec' });
   folder = mkdtempSync(join(tmpdir(), 'strongroom-ledger-'));
   heads = join(folder, 'heads');
 });

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
@@ -10,9 +9,7 @@ describe('strongroom dead-letters', () => {
   let database: TestDatabase;
   let source: DataSource;
   beforeAll(async () => {
-    database = await createTestDatabase();
-    source = await createDataSource({ url: database.url, applicationName: 'letters-spec' }).initialize();
-    await migrate(source);
+    ({ database, dataSource: source } = await connectTestDatabase({ applicationName: 'letters-spec' }));
   }, 60_000);
   afterAll(async () => {
     await source.destroy();

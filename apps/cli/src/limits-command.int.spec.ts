@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { KnownVaults } from '@strongroom/runtime';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { runStrongroom } from '../../../test/services/run-strongroom.js';
 
 let database: TestDatabase;
@@ -66,7 +65,7 @@ describe('strongroom limits', () => {
   it('sets one for a region that no service has had a vault of, and says so beside it', async () => {
     const unknown = 'No service has had a vault of OR, so nothing is limited before one has. There are vaults of';
     expect((await run('set', 'OR', '20')).output).toContain(`${unknown} no region.`);
-    const dataSource = await createDataSource({ url: database.url, applicationName: 'limits-spec' }).initialize();
+    const dataSource = await openDataSource({ url: database.url, applicationName: 'limits-spec' });
     try {
       const vaults = new KnownVaults(dataSource);
       for (const region of ['DFW', 'ORD']) await vaults.remember({ region, vaultId: randomUUID() });

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type EventContext, type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { copyDecider, copyId } from '@strongroom/domain';
 import { execute } from '@strongroom/ledger';
 import { viewTables } from '@strongroom/read-model';
 import { MissingJobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { SpecRuntime } from '../../../test/services/runtime-parts.js';
 import { replicatorJobs } from './replicator-jobs.js';
 import { replicatorParts } from './replicator-parts.js';
@@ -19,11 +18,8 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let runtime: SpecRuntime;
 beforeAll(async () => {
-  database = await createTestDatabase();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'missing-copies-spec', entities: viewTables }));
   runtime = await SpecRuntime.create('DFW');
-  const options = { url: database.url, applicationName: 'missing-copies-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
 });
 afterAll(async () => {
   await dataSource.destroy();

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { createLogger, loadConfig, runtimeParts } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { copyJob } from './jobs/copy/copy-job.js';
 import { replicatorParts } from './replicator-parts.js';
 
@@ -16,8 +15,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let folder: string;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'replicator-parts-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'replicator-parts-spec' }));
   folder = await mkdtemp(join(tmpdir(), 'strongroom-parts-'));
 });
 afterAll(async () => {

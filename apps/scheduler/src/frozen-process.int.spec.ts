@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
+import { createDataSource } from '@strongroom/database';
 import { isOutage, Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { freezingDatabase } from '../../../test/services/freezing-database.js';
 import { patienceNow } from '../../../test/services/patience.js';
 import { DueClock } from './slots/due-clock.js';
@@ -28,15 +28,14 @@ let database: TestDatabase;
 let dataSource: DataSource;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await open(database.url);
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'frozen-spec', entities: viewTables }));
 });
 afterAll(async () => {
   await dataSource.destroy();
   await database.drop();
 });
 
+/** It has the limits of a service: a connection that it begins while it is frozen is given up. */
 function open(url: string): Promise<DataSource> {
   return createDataSource({ url, applicationName: 'frozen-spec', entities: viewTables }).initialize();
 }

@@ -1,10 +1,9 @@
 import { createCipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { KeyRing } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { patience } from '../../../test/services/patience.js';
 import { Credentials } from './credentials.js';
 import type { Bound } from './sealed.js';
@@ -20,9 +19,7 @@ describe('the credentials of instances', () => {
   const password = 'correct horse battery staple';
 
   beforeAll(async () => {
-    database = await createTestDatabase();
-    dataSource = await createDataSource({ url: database.url, applicationName: 'credentials-spec' }).initialize();
-    await migrate(dataSource);
+    ({ database, dataSource } = await connectTestDatabase({ applicationName: 'credentials-spec' }));
     credentials = new Credentials(dataSource, randomBytes(32));
   });
   afterAll(async () => {

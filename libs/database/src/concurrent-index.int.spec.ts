@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
-import { dataSourceOptions, migrate, migrations } from './index.js';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
+import { migrate, migrations } from './index.js';
 
 /** A migration that keeps no append waiting. It can't be a transaction. */
 class IndexOfSpec9900000000001 implements MigrationInterface {
@@ -21,11 +21,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 async function migrated(): Promise<void> {
-  const options = dataSourceOptions({ url: database.url, applicationName: 'spec', poolSize: 2, longestStatementMs: 0 });
-  const source = await new DataSource({
-    ...options,
-    migrations: [...migrations, IndexOfSpec9900000000001],
-  }).initialize();
+  const options = { url: database.url, applicationName: 'spec', poolSize: 2, longestStatementMs: 0 };
+  const source = await openDataSource({ ...options, migrations: [...migrations, IndexOfSpec9900000000001] });
   try {
     await migrate(source);
   } finally {
@@ -36,7 +33,7 @@ async function migrated(): Promise<void> {
 describe('an index that a migration makes concurrently', () => {
   it('is there when several processes start at once: those that wait hold nothing that it waits for', async () => {
     await Promise.all(Array.from({ length: 4 }, () => migrated()));
-    const source = await new DataSource(dataSourceOptions({ url: database.url, applicationName: 'spec' })).initialize();
+    const source = await openDataSource({ url: database.url, applicationName: 'spec' });
     const rows = await source.query(
       `select indisvalid from pg_index where indexrelid = 'ledger_event_of_spec'::regclass`,
     );

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@strongroom/runtime';
 import { insteadOfRoot, PostgresServer } from '@strongroom/server-processes';
 import { CertificateAuthority } from '../../../test/services/certificates.js';
+import { openDataSource } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { newData } from '../../../test/services/new-data.js';
 import { checkDatabase } from './check-database.js';
-import { createDataSource } from './data-source.js';
 
 const authority = CertificateAuthority.create('authority of the ledger');
 const log = createLogger({ app: 'spec', level: 'silent' });
@@ -39,10 +39,7 @@ describe('a database of the ledger that lets nobody in without TLS', () => {
       logFile: join(folder, 'log'),
     });
     await writeFile(join(directory, 'pg_hba.conf'), 'hostssl all all all scram-sha-256\n');
-    const admin = await createDataSource({
-      url: url({ sslrootcert: files.own }),
-      applicationName: 'spec',
-    }).initialize();
+    const admin = await openDataSource({ url: url({ sslrootcert: files.own }), applicationName: 'spec' });
     await admin.query('select pg_reload_conf()');
     await admin.destroy();
   }, 120_000);
@@ -62,7 +59,7 @@ describe('a database of the ledger that lets nobody in without TLS', () => {
 
   async function use(at: string): Promise<unknown> {
     await checkDatabase(at, log);
-    const dataSource = await createDataSource({ url: at, applicationName: 'spec' }).initialize();
+    const dataSource = await openDataSource({ url: at, applicationName: 'spec' });
     try {
       return await dataSource.query('select ssl, version from pg_stat_ssl where pid = pg_backend_pid()');
     } finally {

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { PostgresServer } from '@strongroom/server-processes';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { type PostgresVersion, postgresOfVersion } from '../../../test/services/postgres-versions.js';
 import { giveServicesRoles } from '../../../test/services/service-roles.js';
 import { differenceOf, dumpSchema } from '../fixtures/schema-dump.js';
-import { createDataSource, migrate, migrations } from './index.js';
+import { migrate, migrations } from './index.js';
 
 const kept = readFileSync(join(__dirname, '..', 'schema.sql'), 'utf8');
 
 async function migrated(url: string): Promise<void> {
-  const dataSource = await createDataSource({ url, applicationName: 'schema-spec', poolSize: 2 }).initialize();
+  const dataSource = await openDataSource({ url, applicationName: 'schema-spec', poolSize: 2 });
   try {
     await migrate(dataSource);
   } finally {

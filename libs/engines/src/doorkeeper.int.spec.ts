@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Endpoint } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { createLogger, type FailedLogins, Networks, ServerLogins } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { type Script, ScriptedServer } from '../../../test/services/scripted-server.js';
 import * as protocol from '../../../test/services/server-messages.js';
@@ -35,8 +34,7 @@ describe('the doorkeeper before customers’ servers', () => {
   const lines: string[] = [];
   const stopped: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    database = await createTestDatabase();
-    dataSource = await createDataSource({ url: database.url, applicationName: 'doorkeeper-spec' }).initialize();
+    ({ database, dataSource } = await connectTestDatabase({ applicationName: 'doorkeeper-spec' }));
   });
   beforeEach(async () => {
     lines.length = 0;

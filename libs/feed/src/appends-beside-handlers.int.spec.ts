@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { type AppendRequest, isOutage, Ledger } from '@strongroom/ledger';
 import { Jobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 
 const ids = new RandomIds();
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
@@ -20,9 +19,8 @@ const sources: DataSource[] = [];
 /** A process of its own: it has its own pool, and a statement that waits for so long fails. */
 async function processOf(name: string) {
   const options = { url: database.url, applicationName: name, poolSize: 6, longestStatementMs: 20_000 };
-  const dataSource = await createDataSource(options).initialize();
+  const dataSource = await openDataSource(options);
   sources.push(dataSource);
-  await migrate(dataSource);
   return { dataSource, ledger: new Ledger(dataSource), jobs: new Jobs(dataSource) };
 }
 type Process = Awaited<ReturnType<typeof processOf>>;

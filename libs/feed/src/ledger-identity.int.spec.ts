@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
+import { migrate } from '@strongroom/database';
 import { createLogger } from '@strongroom/runtime';
 import { PostgresServer } from '@strongroom/server-processes';
 import { z } from 'zod';
+import { openDataSource } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { FeedWorld } from '../fixtures/feed-world.js';
 import { LedgerIdentity } from './ledger-identity.js';
@@ -48,7 +49,7 @@ it('keeps its name though only some of the roles may ask for the identifier of t
     revoke execute on function pg_control_system() from public;`);
   const url = new URL(world.databaseUrl);
   [url.username, url.password] = [role, 'secret'];
-  const other = await createDataSource({ url: url.href, applicationName: 'other-role-spec' }).initialize();
+  const other = await openDataSource({ url: url.href, applicationName: 'other-role-spec' });
   try {
     const [may, mayNot] = [process, () => new LedgerIdentity(other, log)];
     for (const order of [
@@ -111,7 +112,7 @@ it('tells the name on a standby too, and names the ledger anew when that is prom
     logFile: join(directory, 'log'),
     ...{ password: 'secret', settings: { fsync: 'off' } },
   });
-  const dataSource = await createDataSource({ url: server.url(), applicationName: 'standby-spec' }).initialize();
+  const dataSource = await openDataSource({ url: server.url(), applicationName: 'standby-spec' });
   try {
     await migrate(dataSource);
     const name = await new LedgerIdentity(dataSource, log).current();

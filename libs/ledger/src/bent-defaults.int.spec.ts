@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
+import { migrate } from '@strongroom/database';
 import { RandomIds } from '@strongroom/runtime';
 import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { patience } from '../../../test/services/patience.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
@@ -20,7 +20,7 @@ let admin: pg.Client;
 let dataSource: DataSource | undefined;
 
 const open = async () => {
-  dataSource = await createDataSource({ url, applicationName: 'bent-defaults-spec', poolSize: 4 }).initialize();
+  dataSource = await openDataSource({ url, applicationName: 'bent-defaults-spec', poolSize: 4 });
   return dataSource;
 };
 const close = async () => {
@@ -171,7 +171,7 @@ describe.each(['role', 'database'])('a default of the %s', (whose) => {
 
   it('that may be changed by a superuser alone is refused by its name', async () => {
     await alter("set session_replication_role = 'replica'");
-    const opening = createDataSource({ url, applicationName: 'bent-defaults-spec' }).initialize();
+    const opening = openDataSource({ url, applicationName: 'bent-defaults-spec' });
     await expect(opening).rejects.toThrow(/session_replication_role/);
   });
 });
@@ -184,7 +184,7 @@ describe('a role with a schema of its own', () => {
     const owner = new pg.Client({ connectionString: own.url });
     await owner.connect();
     const migrated = async () => {
-      const source = await createDataSource({ url: ownUrl.href, applicationName: 'spec', poolSize: 2 }).initialize();
+      const source = await openDataSource({ url: ownUrl.href, applicationName: 'spec', poolSize: 2 });
       await migrate(source);
       const rows: unknown = await source.query('select current_schema() as schema');
       await source.destroy();

@@ -1,24 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Jobs, RandomIds } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
 
 const ids = new RandomIds();
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let jobs: Jobs;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'events-with-jobs' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'events-with-jobs' }));
   ledger = new Ledger(dataSource);
   jobs = new Jobs(dataSource);
 });

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { Ledger } from './index.js';
 
 const ids = new RandomIds();
@@ -14,8 +13,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'before-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'before-spec' }));
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

@@ -1,10 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { type InstanceCommand, instanceDecider } from '@strongroom/domain';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { LeasedLedger } from './leased-ledger.js';
 import { Ledger } from './ledger.js';
@@ -14,7 +13,7 @@ const ids = new RandomIds();
 const told: string[] = [];
 const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void told.push(line) } });
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let instanceId: string;
@@ -24,9 +23,7 @@ let leased: LeasedLedger;
 let cause: RecordedEvent;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'leased-ledger-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'leased-ledger-spec' }));
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, dataSourceOptions, migrate, migrations } from '@strongroom/database';
+import { migrate, migrations } from '@strongroom/database';
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { giveServicesRoles } from '../../../test/services/service-roles.js';
 import { verifyLinks } from './links.js';
@@ -23,11 +23,11 @@ beforeEach(async () => {
     0,
     migrations.findIndex(({ name }) => name === 'Roles1700000000057'),
   );
-  older = await new DataSource({ ...dataSourceOptions(options), migrations: before }).initialize();
+  older = await openDataSource({ ...options, migrations: before });
   await migrate(older);
   // A migration installs the form of today, which looks up its tables when it is called.
   await older.query(readFileSync(join(__dirname, '..', 'fixtures', 'ledger_append-before-links.sql'), 'utf8'));
-  newer = await createDataSource(options).initialize();
+  newer = await openDataSource(options);
 });
 afterEach(async () => {
   await Promise.all([older.destroy(), newer.destroy()]);
@@ -50,7 +50,7 @@ it('older processes append while the ledger is migrated: nothing is refused or l
   let isDone = false;
   const outcomes: string[] = [];
   const processes = Array.from({ length: 6 }, async () => {
-    const source = await createDataSource({ url: database.url, applicationName: 'older', poolSize: 1 }).initialize();
+    const source = await openDataSource({ url: database.url, applicationName: 'older', poolSize: 1 });
     while (!isDone) outcomes.push(await append(source));
     await source.destroy();
   });

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { Ledger } from './ledger.js';
 import { type LedgerHead, verifyLinks } from './links.js';
 
@@ -11,9 +10,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeEach(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'links-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'links-spec' }));
   ledger = new Ledger(dataSource);
 });
 afterEach(async () => {
@@ -71,7 +68,7 @@ describe('the links of the ledger', () => {
   });
 
   it('are whole when many processes append at once, and when appends are refused between', async () => {
-    const another = await createDataSource({ url: database.url, applicationName: 'links-spec-2' }).initialize();
+    const another = await openDataSource({ url: database.url, applicationName: 'links-spec-2' });
     try {
       const ledgers = [ledger, new Ledger(another)];
       const taken = streamOf('schedule', randomUUID());

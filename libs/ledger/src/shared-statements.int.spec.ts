@@ -1,22 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { deletion as deletionOf, ids } from '../fixtures/deletion.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 /** The statements that were sent. */
 let sent: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'shared-statements-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'shared-statements-spec' }));
   const ignore = () => {};
   const others = {
     logQueryError: ignore,
@@ -203,7 +200,7 @@ describe('a statement of every request', () => {
 
   it('reads streams by its own session alone, however large a ledger without statistics is taken for', async () => {
     // A session that has read before keeps its plan.
-    const fresh = await createDataSource({ url: database.url, applicationName: 'one-process-spec' }).initialize();
+    const fresh = await openDataSource({ url: database.url, applicationName: 'one-process-spec' });
     const launched = async () => {
       const rows: unknown = await dataSource.query(
         'select parallel_workers_to_launch as launched from pg_stat_database where datname = current_database()',

@@ -1,20 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { ids } from '../fixtures/deletion.js';
 import { AuditTrail } from './audit-trail.js';
 import { Ledger } from './ledger.js';
 import type { LedgerItem, LedgerPlace } from './ledger-place.js';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let trail: AuditTrail;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'tail-of-accounts-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'tail-of-accounts-spec' }));
   ledger = new Ledger(dataSource);
   trail = new AuditTrail(dataSource);
 });

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { addEvent } from '../../../test/services/unreadable-event.js';
 import { heldVerdicts, Ledger } from './index.js';
 
@@ -14,9 +13,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'unreadable-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'unreadable-spec' }));
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

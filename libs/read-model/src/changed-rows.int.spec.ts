@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { requested, writeEvent } from '../fixtures/written-events.js';
 import { RestoreTests, Views, viewTables } from './index.js';
 
@@ -14,13 +13,7 @@ const log = createLogger({ app: 'spec', level: 'error' });
 let database: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({
-    url: database.url,
-    applicationName: 'changed-rows-spec',
-    entities: viewTables,
-  }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'changed-rows-spec', entities: viewTables }));
 });
 afterAll(async () => {
   await dataSource.destroy();
@@ -150,9 +143,9 @@ it('rows are changed by their ids, though no statistics tell that there are many
     );
     return Number(rows[0]?.read);
   };
-  const single = await createDataSource({
+  const single = await openDataSource({
     ...{ url: database.url, applicationName: 'one-session', entities: viewTables, poolSize: 1 },
-  }).initialize();
+  });
   try {
     const folding = new Views(single, new Ledger(single));
     const before = await scans();

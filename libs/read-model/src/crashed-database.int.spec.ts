@@ -2,11 +2,12 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
+import { migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import { PostgresServer } from '@strongroom/server-processes';
 import type { DataSource } from 'typeorm';
+import { openDataSource } from '../../../test/services/database.js';
 import { created, writeEvent } from '../fixtures/written-events.js';
 import { Views, viewTables } from './index.js';
 
@@ -30,7 +31,7 @@ afterAll(async () => {
 
 async function connected<Result>(work: (dataSource: DataSource, views: Views) => Promise<Result>): Promise<Result> {
   const options = { url: server.url(), applicationName: 'crashed-spec', entities: viewTables };
-  const dataSource = await createDataSource(options).initialize();
+  const dataSource = await openDataSource(options);
   try {
     return await work(dataSource, new Views(dataSource, new Ledger(dataSource)));
   } finally {

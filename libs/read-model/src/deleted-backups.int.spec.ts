@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { Backups, RestoreTests, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
@@ -18,10 +17,7 @@ let ledger: Ledger;
 let views: Views;
 let backups: Backups;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const { url } = database;
-  dataSource = await createDataSource({ url, applicationName: 'deleted-spec', entities: viewTables }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'deleted-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
   backups = new Backups(dataSource);

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { created, passOverOne, registered, type Written, writeEvent } from '../fixtures/written-events.js';
 import { Schedules, Views, viewTables } from './index.js';
 
@@ -14,10 +13,7 @@ let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'large-accounts-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'large-accounts-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { Backups, Instances, Lineages, Runs, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
@@ -12,16 +11,13 @@ const context = { requestId: 'request', correlationId: 'request', causationId: n
 const sha256 = 'a'.repeat(64);
 const slotAt = '2026-11-23T14:30:00.000Z';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'lineages-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'lineages-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { created, registered, requested, writeEvent } from '../fixtures/written-events.js';
 import { Backups, Instances, type RebuildProgress, Schedules, Views, viewTables } from './index.js';
 
@@ -20,12 +19,11 @@ let dataSource: DataSource;
 let ledger: Ledger;
 const lines: string[] = [];
 const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
-const open = async (applicationName: string) =>
-  createDataSource({ url: database.url, applicationName, entities: viewTables }).initialize();
+const open = (applicationName: string) =>
+  openDataSource({ url: database.url, applicationName, entities: viewTables });
 beforeAll(async () => {
   database = await createTestDatabase();
   dataSource = await open('many-accounts-spec');
-  await migrate(dataSource);
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

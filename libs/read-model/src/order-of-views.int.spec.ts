@@ -1,28 +1,21 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { Backups, Runs, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
 const context = { requestId: 'request', correlationId: 'request', causationId: null, actor: 'spec' };
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({
-    url: database.url,
-    applicationName: 'views-spec',
-    entities: viewTables,
-  }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'views-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

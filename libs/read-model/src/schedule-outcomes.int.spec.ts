@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate, migrations } from '@strongroom/database';
+import { migrations } from '@strongroom/database';
 import { copyId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { created, requested, writeEvent } from '../fixtures/written-events.js';
 import { ScheduleOutcomes, Views, viewTables } from './index.js';
 
@@ -20,13 +20,7 @@ let outcomes: ScheduleOutcomes;
 let accountId: string;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({
-    url: database.url,
-    applicationName: 'schedule-outcomes-spec',
-    entities: viewTables,
-  }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'schedule-outcomes-spec', entities: viewTables }));
   views = new Views(dataSource, new Ledger(dataSource));
   outcomes = new ScheduleOutcomes(dataSource);
 });

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SetAside } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { failFor } from '../../../test/services/failing-rows.js';
 import { created, passOverOne, registered, requested, type Written, writeEvent } from '../fixtures/written-events.js';
 import { Backups, Instances, Schedules, Views, viewTables } from './index.js';
@@ -18,10 +17,7 @@ let views: Views;
 const lines: string[] = [];
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'set-aside-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'set-aside-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
   views = new Views(dataSource, ledger, new SetAside(dataSource, log));

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { Backups, Instances, Views, viewTables } from './index.js';
 
 const ids = new RandomIds();
@@ -20,10 +19,7 @@ let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const { url } = database;
-  dataSource = await createDataSource({ url, applicationName: 'told-spec', entities: viewTables }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'told-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type EventData, type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { copyId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { eventually } from '../../../test/services/eventually.js';
 import { Backups, Copies, Instances, Runs, Schedules, Views, viewTables } from './index.js';
 
@@ -14,19 +13,13 @@ const context = { requestId: 'request', correlationId: 'request', causationId: n
 const sha256 = 'a'.repeat(64);
 const slotAt = '2026-11-23T14:30:00.000Z';
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({
-    url: database.url,
-    applicationName: 'views-spec',
-    entities: viewTables,
-  }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'views-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

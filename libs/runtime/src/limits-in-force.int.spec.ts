@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { type LimitInForce, LimitsInForce } from './limits-in-force.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;
 let limits: LimitsInForce;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'limits-in-force-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'limits-in-force-spec' }));
 });
 beforeEach(async () => {
   await dataSource.query('truncate transfer_in_force');

@@ -1,15 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { type RegionOutage, RegionOutages } from './region-outages.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'region-outages-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'region-outages-spec' }));
 });
 afterAll(async () => {
   await dataSource.destroy();

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { SetTransferLimits } from './set-transfer-limits.js';
 import { SharedBudget } from './transfer-limits.js';
 
@@ -9,9 +8,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let limits: SetTransferLimits;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'transfer-limits-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'transfer-limits-spec' }));
   limits = new SetTransferLimits(dataSource);
 });
 afterAll(async () => {

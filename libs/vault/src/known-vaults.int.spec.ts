@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { createLogger, KnownVaults } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
 import { storeSample } from '../fixtures/sample-backup.js';
 import { openVaults, type Vaults } from './vaults.js';
 
@@ -16,9 +15,7 @@ let folder: string;
 const log = createLogger({ app: 'spec', level: 'silent' });
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'vaults-spec', entities: [] }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'vaults-spec', entities: [] }));
 });
 afterAll(async () => {
   await dataSource.destroy();

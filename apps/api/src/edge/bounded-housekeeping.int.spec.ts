@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { Jobs, loadConfig, RandomIds, SystemClock } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Gateway } from '../../fixtures/gateway.js';
 import { IdempotentRequests } from './idempotent-requests.js';
@@ -14,8 +13,7 @@ let dataSource: DataSource;
 let requests: IdempotentRequests;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'housekeeping-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'housekeeping-spec' }));
   const config = loadConfig('api', {
     STRONGROOM_DATABASE_URL: database.url,
     STRONGROOM_FEED: 'embedded',

@@ -6,14 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { usualRoles } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { LedgerIdentity } from '@strongroom/feed';
 import { hashToken, StaticTokens } from '@strongroom/identity';
 import { Ledger } from '@strongroom/ledger';
 import { createLogger, RandomIds, SystemClock } from '@strongroom/runtime';
 import createServer, { type FastifyInstance } from 'fastify';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { answer } from '../edge/http-fault.filter.js';
 import { HttpFault } from '../edge/http-fault.js';
@@ -39,9 +38,7 @@ let server: FastifyInstance;
 let raw: ServerResponse;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'event-streams-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'event-streams-spec' }));
   ledger = new Ledger(dataSource);
   folder = await mkdtemp(join(tmpdir(), 'strongroom-streams-'));
   tokensFile = join(folder, 'tokens.json');

@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RecordedEvent } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { Ledger, type LedgerPlace } from '@strongroom/ledger';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { type Listening, StreamServer } from '../../fixtures/stream-server.js';
 import type { StreamTimings } from '../edge/streams/live-stream.js';
@@ -44,9 +43,7 @@ let dataSource: DataSource;
 let ledger: WatchedLedger;
 let server: StreamServer;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'shared-tail-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'shared-tail-spec' }));
 });
 afterAll(async () => {
   await dataSource.destroy();

@@ -9,12 +9,12 @@ import {
   streamOf,
 } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { fold, instanceDecider } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { z } from 'zod';
 import { CustomerDatabase } from '../../../../test/customer-database.js';
 import { CertificateAuthority, encryptedKey, withoutReadableEnd } from '../../../../test/services/certificates.js';
+import { openDataSource } from '../../../../test/services/database.js';
 import { faultIn, faultOf, fullFaultOf, nothing } from '../../fixtures/answers.js';
 import { type Call, Gateway } from '../../fixtures/gateway.js';
 import { removeLeftCredentials } from './left-credentials.js';
@@ -207,10 +207,7 @@ describe('the credential of an instance', () => {
     const id = await registered();
     expect((await patch(id, { connection: { password: 'the second' }, verify: false })).status).toBe(202);
     const credentialId = await inForce(id);
-    const dataSource = await createDataSource({
-      url: gateway.database.url,
-      applicationName: 'changes-spec',
-    }).initialize();
+    const dataSource = await openDataSource({ url: gateway.database.url, applicationName: 'changes-spec' });
     try {
       const count = async () =>
         z

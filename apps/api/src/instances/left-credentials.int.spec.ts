@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { deleteInstancesId } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { openDataSource } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Gateway } from '../../fixtures/gateway.js';
 import { removeLeftCredentials } from './left-credentials.js';
@@ -15,7 +15,7 @@ let dataSource: DataSource;
 beforeAll(async () => {
   gateway = await Gateway.open();
   const { url } = gateway.database;
-  dataSource = await createDataSource({ url, applicationName: 'left-credentials-spec' }).initialize();
+  dataSource = await openDataSource({ url, applicationName: 'left-credentials-spec' });
 });
 afterAll(async () => {
   await dataSource.destroy();

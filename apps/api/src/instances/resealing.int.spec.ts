@@ -2,11 +2,10 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { getMetrics, postInstances, streamOf } from '@strongroom/contracts';
 import { Credentials } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { fold, instanceDecider, type RegisteredInstance } from '@strongroom/domain';
 import { KeyRing } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Gateway } from '../../fixtures/gateway.js';
 
@@ -17,8 +16,7 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let gateway: Gateway;
 beforeEach(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'resealing-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'resealing-spec' }));
   gateway = await open(former);
 });
 afterEach(async () => {

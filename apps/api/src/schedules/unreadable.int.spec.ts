@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { getSchedules, getSchedulesId, postSchedules, putSchedulesId } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { openDataSource } from '../../../../test/services/database.js';
 import { addEvent, removeNewest } from '../../../../test/services/unreadable-event.js';
 import { fullFaultOf, outcomeIn } from '../../fixtures/answers.js';
 import { Gateway } from '../../fixtures/gateway.js';
@@ -11,7 +11,7 @@ let gateway: Gateway;
 let dataSource: DataSource;
 beforeAll(async () => {
   gateway = await Gateway.open();
-  dataSource = await createDataSource({ url: gateway.database.url, applicationName: 'unreadable-spec' }).initialize();
+  dataSource = await openDataSource({ url: gateway.database.url, applicationName: 'unreadable-spec' });
 });
 afterAll(async () => {
   await dataSource.destroy();

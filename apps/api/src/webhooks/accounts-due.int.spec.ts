@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { postWebhooks } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { type As, accountId, Gateway, otherAccountId } from '../../fixtures/gateway.js';
 import { WebhookReceiver } from '../../fixtures/webhook-receiver.js';
@@ -108,8 +107,7 @@ describe('what nobody has told of', () => {
   let dataSource: DataSource;
   let cursors: WebhookCursors;
   beforeAll(async () => {
-    database = await createTestDatabase();
-    dataSource = await createDataSource({ url: database.url, applicationName: 'spec' }).initialize();
+    ({ database, dataSource } = await connectTestDatabase({ applicationName: 'spec' }));
     cursors = new WebhookCursors(dataSource, 'spec', leaseMs);
   });
   afterAll(async () => {

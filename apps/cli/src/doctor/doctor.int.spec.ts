@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource } from '@strongroom/database';
 import { KnownVaults } from '@strongroom/runtime';
 import { openVaults } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { examined as examine } from '../../../../test/services/examined.js';
 import { runStrongroom } from '../../../../test/services/run-strongroom.js';
 import { exitCodes } from '../exit-codes.js';
@@ -20,8 +19,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-doctor-'));
   vaults = ['DFW', 'IAD'].map((region) => `${region}=objects://${join(folder, region)}`).join(',');
   await Promise.all(['DFW', 'IAD'].map((region) => mkdir(join(folder, region))));
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'doctor-spec' }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'doctor-spec' }));
 });
 afterAll(async () => {
   await dataSource?.destroy();

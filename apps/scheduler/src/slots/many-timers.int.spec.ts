@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { setTimers } from './slot-timers.js';
 
 const ids = new RandomIds();
@@ -12,9 +11,7 @@ type Changed = RecordedEvent<'ScheduleCreated'> | RecordedEvent<'ScheduleUpdated
 let database: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'many-timers-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'many-timers-spec' }));
 });
 afterAll(async () => {
   await dataSource.destroy();

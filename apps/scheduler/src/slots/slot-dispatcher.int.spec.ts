@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { scheduledBackupId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { removeTimer, schedulesBehind, setTimer } from './slot-timers.js';
@@ -25,16 +24,13 @@ class HandTurnedClock extends DueClock {
   }
 }
 
-let database: Awaited<ReturnType<typeof createTestDatabase>>;
+let database: TestDatabase;
 let dataSource: DataSource;
 let ledger: Ledger;
 const clock = new HandTurnedClock();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'slot-dispatcher-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'slot-dispatcher-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
 });
 

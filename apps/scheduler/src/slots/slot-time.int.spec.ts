@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import { createLogger, FixedClock, Metrics } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { DueClock, SteadyDueClock } from './due-clock.js';
 
 const dayMs = 86_400_000;
@@ -20,9 +19,7 @@ class HandTurnedClock extends DueClock {
 let testDatabase: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
-  dataSource = await createDataSource({ url: testDatabase.url, applicationName: 'slot-time-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database: testDatabase, dataSource } = await connectTestDatabase({ applicationName: 'slot-time-spec' }));
 });
 afterAll(async () => {
   await dataSource.destroy();

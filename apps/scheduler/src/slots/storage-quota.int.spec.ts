@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type NewEvent, type RecordedEvent, type StreamName, streamOf } from '@strongroom/contracts';
-import { createDataSource, migrate } from '@strongroom/database';
 import { scheduledBackupId } from '@strongroom/domain';
 import { Ledger } from '@strongroom/ledger';
 import { Views, viewTables } from '@strongroom/read-model';
 import { createLogger, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { DueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 import { setTimer } from './slot-timers.js';
@@ -32,10 +31,7 @@ let ledger: Ledger;
 const clock = new SlotClock();
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const options = { url: database.url, applicationName: 'storage-quota-spec', entities: viewTables };
-  dataSource = await createDataSource(options).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'storage-quota-spec', entities: viewTables }));
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

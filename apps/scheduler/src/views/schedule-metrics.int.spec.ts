@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type NewEvent, streamOf } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { RestoreTests, ScheduleOutcomes, Views, viewTables } from '@strongroom/read-model';
 import { Metrics, RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { measureSchedules } from './schedule-metrics.js';
 
 const ids = new RandomIds();
@@ -17,12 +16,7 @@ let late: string;
 let instanceOfLate = '';
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({
-    url: database.url,
-    applicationName: 'schedule-metrics-spec',
-    entities: viewTables,
-  }).initialize();
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'schedule-metrics-spec', entities: viewTables }));
   const ledger = new Ledger(dataSource);
   for (const scheduleId of [ids.next(), ids.next(), ids.next()]) {
     const instanceId = ids.next();

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { Jobs, type LeasedJob, type NewJob } from './jobs.js';
 import { MovingJobs } from './moving-jobs.js';
@@ -13,9 +12,7 @@ describe('jobs', () => {
   let jobs: Jobs;
 
   beforeAll(async () => {
-    database = await createTestDatabase();
-    dataSource = await createDataSource({ url: database.url, applicationName: 'jobs-spec' }).initialize();
-    await migrate(dataSource);
+    ({ database, dataSource } = await connectTestDatabase({ applicationName: 'jobs-spec' }));
     jobs = new Jobs(dataSource);
   });
   beforeEach(() => dataSource.query('truncate job, job_turn'));

@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { v7 } from 'uuid';
-import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
 import { patienceNow } from '../../../../test/services/patience.js';
 import { createLogger } from '../log.js';
@@ -18,9 +17,7 @@ describe('a worker of leased jobs', () => {
   let workers: LeasedWorker[];
 
   beforeAll(async () => {
-    database = await createTestDatabase();
-    dataSource = await createDataSource({ url: database.url, applicationName: 'worker-spec' }).initialize();
-    await migrate(dataSource);
+    ({ database, dataSource } = await connectTestDatabase({ applicationName: 'worker-spec' }));
     jobs = new Jobs(dataSource);
   });
   beforeEach(async () => {

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createDataSource, migrate } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
-import { createTestDatabase, type TestDatabase } from '../../../../../test/services/database.js';
+import { connectTestDatabase, type TestDatabase } from '../../../../../test/services/database.js';
 import { TransferRates } from './transfer-rates.js';
 
 const mib = 1_048_576;
@@ -10,9 +9,7 @@ let dataSource: DataSource;
 let rates: TransferRates;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  dataSource = await createDataSource({ url: database.url, applicationName: 'rates-spec' }).initialize();
-  await migrate(dataSource);
+  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'rates-spec' }));
   rates = new TransferRates(dataSource);
 });
 afterAll(async () => {
