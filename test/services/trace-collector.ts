@@ -35,6 +35,8 @@ export class TraceCollector {
 
   /** Whether it takes what it is told, and never answers. */
   hangs = false;
+  /** How many requests have come, with those that it has not answered. */
+  requests = 0;
 
   private constructor(private readonly server: Server) {}
 
@@ -43,6 +45,7 @@ export class TraceCollector {
     const collector = new TraceCollector(server);
     server.on('request', async (request, response) => {
       const wanted = `${request.method} ${request.url} ${request.headers['content-type']}`;
+      collector.requests += 1;
       if (collector.hangs) return;
       if (wanted !== 'POST /v1/traces application/json') collector.problems.push(wanted);
       try {
