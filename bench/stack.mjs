@@ -23,19 +23,39 @@ export function postgresTool(name) {
   return path;
 }
 
+/** Those that are not cleared. */
+const workplaces = new Set();
+
+/** A measurement that is stopped leaves no process and no folder behind. What fails meanwhile fails because of that. */
+async function clearAll(signal) {
+  for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, () => {});
+  for (const place of workplaces) await place.clear();
+  process.kill(process.pid, signal);
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, clearAll);
+
 /** A folder that is removed in the end, and what has to be undone before that. */
 export class Workplace {
   folder = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
   undo = [];
+  #cleared;
 
   constructor() {
+    workplaces.add(this);
     // PostgreSQL runs as another user where root measures.
     chmodSync(this.folder, 0o711);
   }
 
-  async clear() {
-    for (const each of this.undo.reverse()) await each().catch(() => {});
+  /** Once, however often it is called: a signal may come while the measurement clears by itself. */
+  clear() {
+    this.#cleared ??= this.#clear();
+    return this.#cleared;
+  }
+
+  async #clear() {
+    for (let each = this.undo.pop(); each; each = this.undo.pop()) await each().catch(() => {});
     rmSync(this.folder, { recursive: true, force: true });
+    workplaces.delete(this);
   }
 
   /** @returns what `stack.json` tells, when every app serves */
