@@ -32,7 +32,13 @@ async function clearAll(signal) {
   for (const place of workplaces) await place.clear();
   process.kill(process.pid, signal);
 }
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, clearAll);
+
+let isHeard = false;
+function hearSignals() {
+  if (isHeard) return;
+  isHeard = true;
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, clearAll);
+}
 
 /** A folder that is removed in the end, and what has to be undone before that. */
 export class Workplace {
@@ -42,6 +48,7 @@ export class Workplace {
 
   constructor() {
     workplaces.add(this);
+    hearSignals();
     // PostgreSQL runs as another user where root measures.
     chmodSync(this.folder, 0o711);
   }
