@@ -16,14 +16,15 @@ import {
   schedules,
   whole,
 } from './contract-rule.js';
+import { rulesOfBackups } from './contract-rules-of-backups.js';
 import { rulesOfKnownClients } from './contract-rules-of-clients.js';
 import { rulesOfDeletion } from './contract-rules-of-deletion.js';
 import { rulesOfExplanations } from './contract-rules-of-explanations.js';
 import { rulesOfInstances } from './contract-rules-of-instances.js';
 import { rulesOfPreviews } from './contract-rules-of-previews.js';
-import { rulesOfResources } from './contract-rules-of-resources.js';
 import { rulesOfRestorable } from './contract-rules-of-restorable.js';
 import { apart, audit, rulesOfRights } from './contract-rules-of-rights.js';
+import { rulesOfSchedules } from './contract-rules-of-schedules.js';
 import { rulesOfWebhooks } from './contract-rules-of-webhooks.js';
 
 const oneAndEach = 'comes in pages in order of id, whose links lead to all of them once';
@@ -132,7 +133,8 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       ],
     },
   ],
-  ...rulesOfResources,
+  ...rulesOfSchedules,
+  ...rulesOfBackups,
   ...rulesOfDeletion,
   ...rulesOfInstances,
   Identity: [
