@@ -18,6 +18,7 @@ export * from './jobs/job-kind.js';
 export { inJobSpan } from './jobs/job-span.js';
 export * from './jobs/job-work.js';
 export * from './jobs/jobs.js';
+export type { JobProgress } from './jobs/known-jobs.js';
 export * from './jobs/leased-worker.js';
 export * from './jobs/missing-jobs.js';
 export * from './jobs/moving-jobs.js';

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import type { Lane } from './jobs.js';
+import type { Lane } from './known-jobs.js';
 import { LaneLooks } from './lane-looks.js';
 
 const lane = (name: string): Lane => ({ kind: 'copy', lane: name });

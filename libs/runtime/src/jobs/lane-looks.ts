@@ -3,7 +3,7 @@
  * begins after each of them has asked.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Jobs, Lane } from './jobs.js';
+import type { KnownJobs, Lane } from './known-jobs.js';
 
 /** Timers that end together are called within this time. */
 const gatherMs = 20;
@@ -11,9 +11,9 @@ const gatherMs = 20;
 export class LaneLooks {
   private gathering: { lanes: Lane[]; found: Promise<number[]> } | undefined;
 
-  constructor(private readonly jobs: Pick<Jobs, 'nextInMs'>) {}
+  constructor(private readonly jobs: Pick<KnownJobs, 'nextInMs'>) {}
 
-  /** @returns what `Jobs.nextInMs` says of the lane */
+  /** @returns what `KnownJobs.nextInMs` says of the lane */
   async nextInMs(lane: Lane): Promise<number> {
     this.gathering ??= this.gather();
     const { lanes, found } = this.gathering;
