@@ -3,53 +3,23 @@
  * region, and an event tells its end. Only the newest attempt can end a backup, so one that was overtaken changes nothing.
  * A fault that passes leads to another attempt, until the window for that is used up.
  */
-import {
-  type DatastoreType,
-  type Endpoint,
-  faultOf,
-  isRefusal,
-  type RecordedEvent,
-  streamOf,
-} from '@strongroom/contracts';
-import type { Credentials } from '@strongroom/credentials';
+import { faultOf, isRefusal, type RecordedEvent, streamOf } from '@strongroom/contracts';
 import {
   type BackupIdentity,
-  type BackupState,
   backupDecider,
   fold,
   instanceDecider,
-  mustBelong,
   type NextTry,
   nextTry,
-  type RegisteredInstance,
   triedInVain,
 } from '@strongroom/domain';
-import {
-  type BackupLimits,
-  type BackupTaker,
-  EngineFault,
-  IncrementalNotPossible,
-  type ExpectedSeals as SealsOfBackup,
-  type StoredBackup,
-  storeBackup,
-} from '@strongroom/engines';
+import { IncrementalNotPossible, type StoredBackup } from '@strongroom/engines';
 import { type CausedLedger, isForNewerVersion, LeasedLedger, type LeasedLedgerParts } from '@strongroom/ledger';
-import {
-  type Clock,
-  type DeletionConfig,
-  deletionRulesOf,
-  type Hold,
-  inJobSpan,
-  type LeasedJob,
-  type Logger,
-  type Performed,
-  toldFault,
-} from '@strongroom/runtime';
-import { endingWith, keepFor, type Vault, type Vaults } from '@strongroom/vault';
-import type { AccountsEncryption } from './backup-encryption.js';
-import { canPass, InstanceForgotten, isOutageOfParent, mostLost, runnersLost, unended } from './backup-faults.js';
+import { type Hold, inJobSpan, type LeasedJob, type Logger, type Performed, toldFault } from '@strongroom/runtime';
+import { endingWith, type Vaults } from '@strongroom/vault';
+import { BackupBytes, type BackupBytesParts, type OpenBackup, type TakenBackup } from './backup-bytes.js';
+import { canPass, isOutageOfParent, mostLost, runnersLost, unended } from './backup-faults.js';
 import { delayOf } from './delays.js';
-import type { ExpectedSeals } from './expected-seals.js';
 import { type HomeOutage, whyAway } from './home-outage.js';
 import { leftOfLateness } from './late-limit.js';
 import { ParentCheck } from './parent-check.js';
@@ -60,38 +30,19 @@ import type { SkippedSlots } from './skipped-slots.js';
 const firstWaitMs = 5_000;
 const longestWaitMs = 300_000;
 
-export interface BackupAttemptParts extends LeasedLedgerParts {
-  clock: Clock;
-  credentials: Credentials;
-  /** Takes the backups. */
-  takerFor: (type: DatastoreType) => BackupTaker;
+export interface BackupAttemptParts extends LeasedLedgerParts, BackupBytesParts {
   vaults: Pick<Vaults, 'regions'>;
-  /** The vault of the home region. */
-  vault: Vault;
-  /** Whether that region can be reached. */
+  /** Whether the home region can be reached. */
   home: Pick<HomeOutage, 'now' | 'tell' | 'look' | 'waits' | 'waitedFor'>;
-  expectedSeals: Pick<ExpectedSeals, 'of' | 'forget'>;
   lineage: Pick<ServerLineage, 'identify'>;
-  /** For whom backups are encrypted. Default: they are not. */
-  encryption?: Pick<AccountsEncryption, 'of'>;
-  /** For how long a vault that can is to keep the backup from everybody. */
-  config: { deletion: DeletionConfig };
   /** Called when a backup is of another server than the backup before it. */
   onAnotherServer?: () => void;
   /** Called when an attempt failed that is made again. */
   onAttemptFailed?: (code: string) => void;
-  /** Whether this process has the data of a built server. Its address is that of the loopback interface. */
-  isServedHere?: (instance: RegisteredInstance) => Promise<boolean>;
-  /** The name of the process, which runs the backup. */
-  runner: string;
   /** How long a backup is tried again whose faults pass, in milliseconds; 0 for not at all. */
   retryWindowMs: number;
-  /** What a backup may take. Default: the usual. */
-  backupLimits?: BackupLimits;
   skipped: SkippedSlots;
 }
-
-type OpenBackup = Extract<BackupState, { is: 'requested' | 'running' }>;
 
 /** A backup that was asked for and has not ended. */
 interface Asked {
@@ -106,8 +57,7 @@ export class BackupAttempt {
   /** Names this attempt in commands: the ledger refuses one that another attempt has overtaken. */
   private readonly thisAttempt: { backupId: string; attempt: number };
   private readonly ledger: LeasedLedger;
-  /** Where the server was reached. */
-  private endpoint: Endpoint | undefined;
+  private readonly bytes: BackupBytes;
 
   constructor(
     private readonly parts: BackupAttemptParts,
@@ -117,6 +67,7 @@ export class BackupAttempt {
     this.backupId = job.id;
     this.thisAttempt = { backupId: job.id, attempt: job.attempt };
     this.ledger = new LeasedLedger(parts, { what: `backup ${job.id}`, signal: hold.signal });
+    this.bytes = new BackupBytes(parts, job, hold, this.ledger);
   }
 
   /** Ends with the backup completed or failed in the ledger. @throws when the lease is lost or the process stops */
@@ -127,7 +78,7 @@ export class BackupAttempt {
     const [request] = history;
     if ((backup.is !== 'requested' && backup.is !== 'running') || !request) {
       // The attempt that ended it may have died before it did this.
-      await this.forgetSeals();
+      await this.bytes.forgetSeals();
       return 'finished';
     }
     const log = parts.log.child({ backup: backupId, attempt: job.attempt, ...request.context });
@@ -188,15 +139,15 @@ export class BackupAttempt {
     const startedAt = this.parts.clock.now();
     // Somebody may put the clock right meanwhile.
     const begunMs = performance.now();
-    let stored: StoredBackup | undefined;
+    let taken: TakenBackup | undefined;
     try {
-      stored = await this.store(asked, startedAt);
+      taken = await this.take(asked, startedAt);
     } catch (error) {
       if (this.hold.signal.aborted || isForNewerVersion(error)) throw error;
       await this.parts.home.tell(error);
       return this.endInVain(asked, error, performance.now() - begunMs);
     }
-    if (stored) await this.complete(asked, stored, startedAt);
+    if (taken) await this.complete(asked, taken, startedAt);
     return 'finished';
   }
 
@@ -242,7 +193,7 @@ export class BackupAttempt {
       log.warn(`backup not failed: ${failed.message}`);
       return;
     }
-    await this.forgetSeals();
+    await this.bytes.forgetSeals();
     // In a vault that is away the sweep removes what is left.
     await endingWith(this.parts.vault, this.hold.signal)
       .purge(backupId, thisAttempt.attempt)
@@ -256,20 +207,20 @@ export class BackupAttempt {
    * client has asked for fails, and tells why.
    * @returns undefined when another attempt has taken over
    */
-  private async store(asked: Asked, startedAt: Date): Promise<StoredBackup | undefined> {
+  private async take(asked: Asked, startedAt: Date): Promise<TakenBackup | undefined> {
     const { backup, ledger } = asked;
     const parentId = backup.madeFull ? null : backup.request.parentId;
     try {
-      if (parentId === null) return await this.storeOn(null, backup, startedAt);
+      if (parentId === null) return await this.bytes.take(null, backup, startedAt);
       const { accountId, request } = backup;
       const owner = { accountId, instanceId: request.instanceId };
       const sha256 = await new ParentCheck(this.parts, ledger).check(parentId, owner);
-      return await this.storeOn({ id: parentId, sha256 }, backup, startedAt);
+      return await this.bytes.take({ id: parentId, sha256 }, backup, startedAt);
     } catch (error) {
       if (isOutageOfParent(error)) throw error.cause;
       const isFallback = error instanceof IncrementalNotPossible && backup.request.trigger === 'slot';
       if (!isFallback || this.hold.signal.aborted) throw error;
-      return (await this.makeFull(asked, error)) ? this.storeOn(null, backup, startedAt) : undefined;
+      return (await this.makeFull(asked, error)) ? this.bytes.take(null, backup, startedAt) : undefined;
     }
   }
 
@@ -283,59 +234,7 @@ export class BackupAttempt {
     return !isRefusal(told);
   }
 
-  private async storeOn(
-    parent: { id: string; sha256: string } | null,
-    backup: OpenBackup,
-    startedAt: Date,
-  ): Promise<StoredBackup> {
-    const { config, credentials, takerFor, vault, clock, backupLimits } = this.parts;
-    const { accountId, request } = backup;
-    const { instanceId } = request;
-    const instance = await this.instance(backup);
-    const { endpoint, name: instanceName } = instance;
-    this.endpoint = endpoint;
-    const { password = '', clientKey } =
-      (await this.ledger.outlast('reading the credential', () => credentials.get(instance))) ?? {};
-    const stored = await storeBackup({
-      engine: takerFor(request.datastore.type),
-      vault,
-      clock,
-      target: { accountId, instanceId, endpoint, password, clientKey, isBuiltHere: instance.builtFrom !== null },
-      backup: {
-        backupId: this.backupId,
-        accountId,
-        instanceId,
-        instanceName,
-        type: parent === null ? 'full' : 'incremental',
-        parentId: parent?.id ?? null,
-        startedAt,
-      },
-      parentSha256: parent?.sha256,
-      attempt: this.job.attempt,
-      encryption: this.parts.encryption?.of(accountId),
-      seals: this.seals(backup),
-      signal: this.hold.signal,
-      ...(backupLimits && { limits: backupLimits }),
-      progress: (doneBytes, totalBytes) => this.hold.progress(doneBytes, totalBytes),
-    });
-    const { minimumMs } = deletionRulesOf(config.deletion, accountId);
-    await keepFor(endingWith(vault, this.hold.signal), this.backupId, minimumMs);
-    return stored;
-  }
-
-  private async instance({ accountId, request: { instanceId } }: OpenBackup): Promise<RegisteredInstance> {
-    const instance = await this.ledger.stateOf(instanceDecider, instanceId);
-    if (instance.is !== 'registered') throw new InstanceForgotten(instanceId);
-    const what = `Instance ${instanceId} does not belong to the account of backup ${this.backupId}.`;
-    mustBelong(what, instance, { accountId, instanceId });
-    const { isServedHere } = this.parts;
-    if (instance.builtFrom === null || !isServedHere || (await isServedHere(instance))) return instance;
-    // Another server may listen on the same port here.
-    const message = `The server of instance ${instanceId} was built on another host than that of scheduler ${this.parts.runner}, which can't reach it. A scheduler that has its data in STRONGROOM_INSTANCES_DIR takes the backup.`;
-    throw new EngineFault('server-unreachable', message);
-  }
-
-  private async complete(asked: Asked, stored: StoredBackup, startedAt: Date): Promise<void> {
+  private async complete(asked: Asked, { stored, endpoint }: TakenBackup, startedAt: Date): Promise<void> {
     const { ledger, log } = asked;
     const { location, type, parentId, sizeBytes, rawBytes, sha256, datastore, encryptedFor } = stored;
     const { region } = this.parts.vault;
@@ -343,10 +242,7 @@ export class BackupAttempt {
     const made = { type, parentId, region, location, sizeBytes, rawBytes, sha256 };
     const result = { ...made, startedAt: startedAt.toISOString() };
     const { instanceId } = asked.backup.request;
-    if (this.endpoint) {
-      const told = { type: 'NoteVersion', instanceId, endpoint: this.endpoint, datastore } as const;
-      await ledger.record(instanceDecider, instanceId, told);
-    }
+    await ledger.record(instanceDecider, instanceId, { type: 'NoteVersion', instanceId, endpoint, datastore });
     const command = {
       type: 'CompleteBackup',
       ...this.thisAttempt,
@@ -363,24 +259,7 @@ export class BackupAttempt {
     if (identity?.another) this.warnOf(asked, identity.lineage, identity.another);
     const ms = this.parts.clock.now().getTime() - startedAt.getTime();
     log.info({ sizeBytes, rawBytes, sha256, ms }, 'backup completed');
-    await this.forgetSeals();
-  }
-
-  private seals({ request: { instanceId } }: OpenBackup): SealsOfBackup {
-    const { expectedSeals, log } = this.parts;
-    const onStranger = (sha256: string) =>
-      log.warn(
-        { backup: this.backupId, instance: instanceId },
-        `what the home vault has sealed as this backup, with the SHA-256 ${sha256}, no attempt was about to seal: the backup is made anew. An older version of Strongroom has sealed it, or somebody has forged it`,
-      );
-    return expectedSeals.of(this.thisAttempt, (what, action) => this.ledger.outlast(what, action), onStranger);
-  }
-
-  /** Nobody takes a backup any more that has ended. */
-  private forgetSeals(): Promise<void> {
-    return this.ledger.outlast('forgetting what was to be sealed', () =>
-      this.parts.expectedSeals.forget(this.backupId),
-    );
+    await this.bytes.forgetSeals();
   }
 
   /**
