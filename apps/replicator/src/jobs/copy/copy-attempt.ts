@@ -42,6 +42,7 @@ import { CopyBytes, type CopyMade, SourcesRetired } from './copy-bytes.js';
 import { attemptsInVain, countsInVain, isAsking, isHealing, isOutageTold, isTold } from './copy-history.js';
 import { withinLongest } from './copy-limit.js';
 import { CopySources } from './copy-sources.js';
+import { OutageOfCopy } from './outage-of-copy.js';
 import type { TransferRates } from './transfer-rates.js';
 
 export interface CopyAttemptParts extends LeasedLedgerParts {
@@ -172,9 +173,14 @@ export class CopyAttempt {
     if (toMake.isApart) return this.begin(toMake, apartFrom(copy.request));
     const ancestor = await new Ancestor(this.parts, copy, ledger, this.hold.signal).findOrAsk();
     if (ancestor === 'awaited' || isTold(ancestor, history)) return this.park();
-    const isAway = this.parts.away.faultOf(copy.request.region) !== undefined || (await this.isAwayStill(toMake));
-    if (isAway) return this.waitForRegion(toMake);
+    if (await this.isHeldUp(toMake)) return this.waitForRegion(toMake);
     return this.begin(toMake, ancestor);
+  }
+
+  private async isHeldUp({ copy, backup, history, ledger }: ToMake): Promise<boolean> {
+    if (this.parts.away.faultOf(copy.request.region)) return true;
+    if (!isOutageTold(history)) return false;
+    return new OutageOfCopy(this.parts, this.hold.signal).goesOn({ copy, backup }, ledger);
   }
 
   private waitForRegion({ log }: ToMake): Performed {
@@ -306,27 +312,6 @@ export class CopyAttempt {
   /** A copy that was deleted while it was made must not stay. */
   private afterRefusal(asked: Asked, { refused }: Refusal): Performed | Promise<Performed> {
     return refused === 'copy-deleted' ? this.clear(asked) : 'finished';
-  }
-
-  /** A region may be away for weeks. That is recorded once, and not with every attempt. */
-  private async isAwayStill({ copy, backup, history, ledger }: ToMake): Promise<boolean> {
-    if (!isOutageTold(history)) return false;
-    if (await this.isAway(copy.request.region)) return true;
-    const sources = await new CopySources(this.parts, { copy, backup }, ledger, this.hold.signal).regions();
-    for (const source of sources) if (!(await this.isAway(source))) return false;
-    return sources.length > 0;
-  }
-
-  private async isAway(region: string): Promise<boolean> {
-    if (this.parts.away.faultOf(region)) return true;
-    try {
-      await this.parts.vaults.of(region).probe();
-      return false;
-    } catch (error) {
-      if (this.hold.signal.aborted) throw error;
-      await this.parts.away.tell(error);
-      return error instanceof VaultFault && isOutageOfVault(error.code);
-    }
   }
 
   /** Reads a completed copy back. When it is not whole, the region is owed it again. */
