@@ -1,13 +1,10 @@
 /**
  * A folder as a store of objects. An object is a file of its own, made whole under a temporary name and then linked to its own, so it
- * is there whole or not at all, and nobody waits for anybody.
+ * is there whole or not at all, and nobody waits for anybody. `object-versions.ts` says where its versions lie.
  *
- *     ROOT/<key>                the object as it was first put
- *     ROOT/<key>~/<number>      the object as it was put again; the highest number counts, and a folder says that it was removed
  *     ROOT/.partial/<id>        what is being written
  *
- * A link is made only when its name is free, so of two changes of one version only one is made. Numbers never go back. What a process
- * that slept has linked below the highest number does not count.
+ * A link is made only when its name is free, so of two changes of one version only one is made.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -22,32 +19,24 @@ import {
 } from '../object/object-store.js';
 import type { ByteRange } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
+import { isSame, mostLooks, ObjectVersions, type Version, versionsOf } from './object-versions.js';
 import { type ReadInto, readAhead, readLent } from './read-ahead.js';
 import { absentAs, chunkBytes, VaultRoot } from './vault-root.js';
 
 const partials = '.partial';
-const versionsOf = '~';
 const readOnly = new Set(['EROFS', 'EACCES', 'EPERM']);
-const numberForm = /^[1-9]\d{0,14}$/;
-/** After so many changes by others, a put gives up. */
-const mostLooks = 50;
 const dayMs = 86_400_000;
-
-/** The version of an object that counts; `path` is undefined when there is no object. */
-interface Version {
-  number: number;
-  path: string | undefined;
-  stats: Stats | undefined;
-}
 
 export class DirectoryStore extends ObjectStore {
   readonly mostObjectBytes = Number.MAX_SAFE_INTEGER;
 
+  private readonly versions: ObjectVersions;
   /** Resolves when what killed processes were writing is removed. */
   private tidied: Promise<void> | undefined;
 
   constructor(private readonly root: VaultRoot) {
     super();
+    this.versions = new ObjectVersions(root);
   }
 
   override get isFolder(): boolean {
@@ -66,7 +55,7 @@ export class DirectoryStore extends ObjectStore {
   ): Promise<{ facts: ObjectFacts; body: AsyncIterable<Buffer> } | undefined> {
     return this.doing(`read ${key}`, signal, async () => {
       for (let look = 0; look < mostLooks; look += 1) {
-        const { number, path, stats } = await this.look(key);
+        const { number, path, stats } = await this.versions.newest(key);
         if (path === undefined || !stats) return undefined;
         const from = range?.from ?? 0;
         const end = Math.min(stats.size, from + (range?.bytes ?? stats.size));
@@ -85,7 +74,7 @@ export class DirectoryStore extends ObjectStore {
 
   async head(key: string, signal: AbortSignal): Promise<ObjectFacts | undefined> {
     return this.doing(`look at ${key}`, signal, async () => {
-      const { number, stats } = await this.look(key);
+      const { number, stats } = await this.versions.newest(key);
       return stats && factsOf(key, number, stats);
     });
   }
@@ -95,7 +84,7 @@ export class DirectoryStore extends ObjectStore {
   }
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ObjectFacts> {
-    await this.doing('be listed', signal, () => this.mustBeThere());
+    await this.doing('be listed', signal, () => this.root.mustBeThere());
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     yield* this.under(folder, prefix, signal);
   }
@@ -127,7 +116,7 @@ export class DirectoryStore extends ObjectStore {
       await writing;
       if (!isRight) throw new VaultFault('object-altered', this.root.region, `${key} is not what was to be put.`);
       for (let look = 0; look < mostLooks; look += 1) {
-        const before = await this.look(key);
+        const before = await this.versions.newest(key);
         if (!meets(before, options)) return this.isThere(key, before, bytes);
         const put = await this.link(key, before, written);
         if (put) return put;
@@ -151,12 +140,12 @@ export class DirectoryStore extends ObjectStore {
   private async link(key: string, before: Version, written: string): Promise<ObjectFacts | undefined> {
     const { files } = this.root;
     const number = before.number + 1;
-    const name = this.pathOf(key, number);
+    const name = this.versions.pathOf(key, number);
     await this.makeDurable(dirname(key));
     if (number > 1) {
       await this.makeDurable(`${key}${versionsOf}`);
       // From here on a removal sees that the object has versions.
-      if (!isSame(await this.look(key), before)) return undefined;
+      if (!isSame(await this.versions.newest(key), before)) return undefined;
     }
     try {
       await files.link(written, name);
@@ -164,7 +153,7 @@ export class DirectoryStore extends ObjectStore {
       // A network file system may have made a link that it says is there already: what is there tells.
       if (!['EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
     }
-    const now = await this.look(key);
+    const now = await this.versions.newest(key);
     const own = await files.stat(written);
     if (now.stats?.ino !== own.ino) {
       const there = await absentAs<Stats | undefined>(undefined, files.stat(name));
@@ -173,7 +162,7 @@ export class DirectoryStore extends ObjectStore {
       return undefined;
     }
     await files.syncFolder(dirname(name));
-    await this.removePassed(key, number);
+    await this.versions.removePassed(key, number);
     return factsOf(key, number, now.stats);
   }
 
@@ -202,13 +191,13 @@ export class DirectoryStore extends ObjectStore {
   private async remove(key: string): Promise<void> {
     const { files } = this.root;
     for (let look = 0; look < mostLooks; look += 1) {
-      const before = await this.look(key);
+      const before = await this.versions.newest(key);
       if (before.path === undefined && before.number !== 1) return;
       if (before.number <= 1) {
-        await absentAs(undefined, files.unlink(this.pathOf(key, 1)));
-        if ((await this.versions(key)) === undefined) return;
+        await absentAs(undefined, files.unlink(this.versions.pathOf(key, 1)));
+        if ((await this.versions.numbers(key)) === undefined) return;
       }
-      const tombstone = this.pathOf(key, Math.max(2, before.number + 1));
+      const tombstone = this.versions.pathOf(key, Math.max(2, before.number + 1));
       try {
         await files.makeFolder(tombstone);
       } catch (error) {
@@ -217,47 +206,10 @@ export class DirectoryStore extends ObjectStore {
         if (!there?.isDirectory()) continue;
       }
       await files.syncFolder(dirname(tombstone));
-      await this.removePassed(key, Math.max(2, before.number + 1));
+      await this.versions.removePassed(key, Math.max(2, before.number + 1));
       return;
     }
     throw new Error(`${key} was changed by others ${mostLooks} times`);
-  }
-
-  /** Which version counts. A removal of the first version that is under way counts as done. */
-  private async look(key: string): Promise<Version> {
-    const { files } = this.root;
-    for (let look = 0; look < mostLooks; look += 1) {
-      const versions = await this.versions(key);
-      const highest = Math.max(0, ...(versions ?? []));
-      const number = Math.max(1, highest);
-      const path = this.pathOf(key, number);
-      const stats = await absentAs<Stats | undefined>(undefined, files.stat(path));
-      if (stats?.isFile()) return { number, path, stats };
-      if (stats?.isDirectory() && highest > 0) return { number, path: undefined, stats: undefined };
-      // It was replaced between the two looks.
-      if (highest > 0) continue;
-      await this.mustBeThere();
-      return { number: versions === undefined ? 0 : 1, path: undefined, stats: undefined };
-    }
-    throw new Error(`${key} was changed by others ${mostLooks} times`);
-  }
-
-  /** The numbers of the versions after the first; undefined when the object was never put again. */
-  private async versions(key: string): Promise<number[] | undefined> {
-    const folder = join(this.root.path, `${key}${versionsOf}`);
-    const names = await absentAs<string[] | undefined>(undefined, this.root.files.list(folder));
-    return names?.filter((name) => numberForm.test(name)).map(Number);
-  }
-
-  private async removePassed(key: string, number: number): Promise<void> {
-    const { files } = this.root;
-    const passed = [1, ...((await this.versions(key)) ?? [])].filter((each) => each < number);
-    for (const each of passed) {
-      const path = this.pathOf(key, each);
-      const stats = await absentAs<Stats | undefined>(undefined, files.stat(path));
-      if (stats?.isDirectory()) await files.removeEmptyFolder(path).catch(() => {});
-      else if (stats) await files.unlink(path).catch(() => {});
-    }
   }
 
   private async *under(folder: string, prefix: string, signal: AbortSignal): AsyncGenerator<ObjectFacts> {
@@ -279,11 +231,11 @@ export class DirectoryStore extends ObjectStore {
 
   /** After a day nobody comes back who has read the object before it was removed. */
   private async forgetRemoved(key: string): Promise<void> {
-    const { files, path } = this.root;
-    const folder = join(path, `${key}${versionsOf}`);
+    const { files } = this.root;
+    const folder = this.versions.folderOf(key);
     const stats = await absentAs<Stats | undefined>(undefined, files.stat(folder));
     if (!stats || stats.mtimeMs > Date.now() - dayMs) return;
-    for (const number of (await this.versions(key)) ?? [])
+    for (const number of (await this.versions.numbers(key)) ?? [])
       await files.removeEmptyFolder(join(folder, String(number))).catch(() => {});
     await files.removeEmptyFolder(folder).catch(() => {});
     await this.removeEmpty(dirname(key));
@@ -366,11 +318,6 @@ export class DirectoryStore extends ObjectStore {
     }
   }
 
-  /** A disk that is not mounted must not look like an empty store. */
-  private async mustBeThere(): Promise<void> {
-    if (!(await this.root.files.stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
-  }
-
   private async doing<T>(what: string, signal: AbortSignal, operations: () => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     try {
@@ -381,10 +328,6 @@ export class DirectoryStore extends ObjectStore {
       throw new WriteRefused('vault-unavailable', region, message, { cause: error, told });
     }
   }
-
-  private pathOf(key: string, number: number): string {
-    return number <= 1 ? join(this.root.path, key) : join(this.root.path, `${key}${versionsOf}`, String(number));
-  }
 }
 
 async function* only(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -394,10 +337,6 @@ async function* only(bytes: Buffer): AsyncGenerator<Buffer> {
 function meets(before: Version, { if: condition }: PutOptions): boolean {
   if (condition === 'absent') return before.path === undefined;
   return before.stats !== undefined && tagOf(before.number, before.stats) === condition.tag;
-}
-
-function isSame(one: Version, other: Version): boolean {
-  return one.number === other.number && one.path === other.path && one.stats?.ino === other.stats?.ino;
 }
 
 function tagOf(number: number, stats: Stats): string {

@@ -235,7 +235,7 @@ export class DirectoryVault extends Vault {
 
   async probe(): Promise<void> {
     await this.root.doing('be opened', async () => {
-      if (!(await this.root.files.stat(this.root.path)).isDirectory()) throw new Error('it is no folder');
+      await this.root.mustBeThere();
       await this.root.files.access(this.root.path, constants.R_OK | constants.W_OK);
       await this.marker.check();
     });

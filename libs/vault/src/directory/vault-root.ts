@@ -51,6 +51,11 @@ export class VaultRoot {
     return path;
   }
 
+  /** A disk that is not mounted must not look like an empty vault.  {Error} of the file system, or when it is no folder */
+  async mustBeThere(): Promise<void> {
+    if (!(await this.files.stat(this.path)).isDirectory()) throw new Error('it is no folder');
+  }
+
   async isThere(): Promise<boolean> {
     return (await this.whyNotThere()) === undefined;
   }
