@@ -116,7 +116,7 @@ describe('a database that has newer migrations, and lacks some that were merged 
 
   it('gives what is explained of a long stream by the indexes that came late', async () => {
     const newestOf: unknown = await dataSource.query(
-      `select version from ledger_newest_of_types(array[$1], array['ScheduleUpdated'], 'infinity') where version > 32`,
+      `select version from ledger_newest_of_types(array[$1::text], array['ScheduleUpdated'], 'infinity') where version > 32`,
       [`schedule-${scheduleId}`],
     );
     expect(newestOf).toEqual([{ version: 40 }]);
