@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { aggregates, messageOf } from '@strongroom/contracts';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { createTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
 import { giveServicesRoles, urlOfService } from '../../../test/services/service-roles.js';
 import { migrateDatabase } from './database-module.js';
-import { grants, type Privilege, roleOf, type ServiceName, serviceNames } from './grants.js';
+import { applyGrants, grants, type Privilege, roleOf, type ServiceName, serviceNames } from './grants.js';
 
 let database: TestDatabase;
 let owner: pg.Client;
@@ -337,5 +337,19 @@ describe('the grants', () => {
     await expect(
       as('replicator', 'insert into ledger_event overriding system value select * from ledger_event limit 0'),
     ).rejects.toMatchObject(denied);
+  });
+
+  it('are put right by a process that is slow, whose session would end between two statements of a transaction', async () => {
+    await owner.query(`revoke select on job from ${roleOf('api')}`);
+    const dataSource = await openDataSource({ url: database.url, applicationName: 'spec', poolSize: 1 });
+    try {
+      const run = dataSource.createQueryRunner();
+      await run.query('set idle_in_transaction_session_timeout = 1');
+      expect(await applyGrants(run)).toEqual([...serviceNames]);
+      await run.release();
+    } finally {
+      await dataSource.destroy();
+    }
+    await expect(as('api', 'select 1 from job')).resolves.toMatchObject({ rows: [] });
   });
 });

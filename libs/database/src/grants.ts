@@ -146,23 +146,13 @@ export async function applyGrants(run: QueryRunner): Promise<ServiceName[]> {
   if (there.length === 0 || !(await isReady(run))) return [];
   const served = serviceNames.filter((service) => there.some(({ name }) => name === roleOf(service)));
   if (there.some((each) => each.is_standby) || (await areApplied(run, served))) return served;
-  await run.startTransaction();
-  try {
-    for (const statement of served.flatMap(statementsFor)) await run.query(statement);
-    await run.query('delete from ledger_writer where role_name <> all($1)', [served.map(roleOf)]);
-    for (const service of served) {
-      await run.query(
-        `insert into ledger_writer (role_name, aggregates) values ($1, $2)
-         on conflict (role_name) do update set aggregates = excluded.aggregates`,
-        [roleOf(service), grants[service].appends],
-      );
-    }
-    await run.commitTransaction();
-    return served;
-  } catch (error) {
-    await run.rollbackTransaction();
-    throw error;
-  }
+  const roleNames = served.map(roleOf).join();
+  // They come as one message, which the server carries out as a whole or not at all. Between the statements of a transaction it would wait for
+  // this process, and end the session of one that is slow.
+  await run.query(
+    [`delete from ledger_writer where role_name <> all('{${roleNames}}')`, ...served.flatMap(statementsFor)].join(';\n'),
+  );
+  return served;
 }
 
 /** An older version, which has fewer migrations, may have made the schema. */
@@ -203,7 +193,7 @@ async function areApplied(run: QueryRunner, served: readonly ServiceName[]): Pro
 /** The names are our own, and need no quotes. */
 function statementsFor(service: ServiceName): string[] {
   const role = roleOf(service);
-  const { tables, functions } = grants[service];
+  const { tables, functions, appends } = grants[service];
   return [
     `do $$
      declare
@@ -224,5 +214,7 @@ function statementsFor(service: ServiceName): string[] {
      end $$`,
     ...Object.entries(tables).map(([table, allowed]) => `grant ${allowed.join(', ')} on ${table} to ${role}`),
     ...functions.map((name) => `grant execute on function ${name} to ${role}`),
+    `insert into ledger_writer (role_name, aggregates) values ('${role}', '{${appends.join()}}')
+     on conflict (role_name) do update set aggregates = excluded.aggregates`,
   ];
 }
