@@ -7,11 +7,11 @@ import {
   lineages,
   listOfBackups,
   parse,
+  type Rule,
   regions,
   retries,
   runs,
   scheduler,
-  type Rule,
   whole,
 } from './contract-rule.js';
 

@@ -3,13 +3,13 @@ import {
   api,
   backups,
   parse,
+  type Rule,
   regions,
   retention,
   runs,
   scheduler,
   schedules,
   slots,
-  type Rule,
   whole,
 } from './contract-rule.js';
 

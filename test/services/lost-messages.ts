@@ -43,7 +43,10 @@ export class LostMessages {
   }
 
   static async create(): Promise<LostMessages> {
-    const { database, dataSource } = await connectTestDatabase({ applicationName: 'lost-messages', entities: viewTables });
+    const { database, dataSource } = await connectTestDatabase({
+      applicationName: 'lost-messages',
+      entities: viewTables,
+    });
     const folder = await mkdtemp(join(tmpdir(), 'strongroom-lost-'));
     for (const region of regions) await mkdir(join(folder, region));
     return new LostMessages(database, dataSource, folder);

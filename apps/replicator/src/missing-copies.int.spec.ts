@@ -18,7 +18,10 @@ let database: TestDatabase;
 let dataSource: DataSource;
 let runtime: SpecRuntime;
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'missing-copies-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'missing-copies-spec',
+    entities: viewTables,
+  }));
   runtime = await SpecRuntime.create('DFW');
 });
 afterAll(async () => {

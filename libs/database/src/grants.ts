@@ -150,7 +150,9 @@ export async function applyGrants(run: QueryRunner): Promise<ServiceName[]> {
   // They come as one message, which the server carries out as a whole or not at all. Between the statements of a transaction it would wait for
   // this process, and end the session of one that is slow.
   await run.query(
-    [`delete from ledger_writer where role_name <> all('{${roleNames}}')`, ...served.flatMap(statementsFor)].join(';\n'),
+    [`delete from ledger_writer where role_name <> all('{${roleNames}}')`, ...served.flatMap(statementsFor)].join(
+      ';\n',
+    ),
   );
   return served;
 }

@@ -19,7 +19,15 @@ const scheduleId = randomUUID();
 const instanceId = randomUUID();
 const runningId = randomUUID();
 const jobId = randomUUID();
-const tables = ['ledger_event', 'job', 'schedule_view', 'backup_view', 'run_view', 'schedule_outcome', 'webhook_cursor'];
+const tables = [
+  'ledger_event',
+  'job',
+  'schedule_view',
+  'backup_view',
+  'run_view',
+  'schedule_outcome',
+  'webhook_cursor',
+];
 
 let database: TestDatabase;
 let dataSource: DataSource;
@@ -71,7 +79,9 @@ async function fill(older: DataSource): Promise<void> {
      values ($1, 'acme', $2, $3, now(), 'skipped', 'one had not ended', now(), 1)`,
     [randomUUID(), instanceId, scheduleId],
   );
-  await older.query(`insert into webhook_cursor (webhook_id, account_id, position) values ($1, 'acme', 1)`, [randomUUID()]);
+  await older.query(`insert into webhook_cursor (webhook_id, account_id, position) values ($1, 'acme', 1)`, [
+    randomUUID(),
+  ]);
 }
 
 async function rows(): Promise<Record<string, unknown>> {

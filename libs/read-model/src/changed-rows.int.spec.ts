@@ -13,7 +13,10 @@ const log = createLogger({ app: 'spec', level: 'error' });
 let database: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'changed-rows-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'changed-rows-spec',
+    entities: viewTables,
+  }));
 });
 afterAll(async () => {
   await dataSource.destroy();

@@ -13,7 +13,10 @@ let dataSource: DataSource;
 let ledger: Ledger;
 let views: Views;
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'large-accounts-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'large-accounts-spec',
+    entities: viewTables,
+  }));
   ledger = new Ledger(dataSource);
   views = new Views(dataSource, ledger);
 });

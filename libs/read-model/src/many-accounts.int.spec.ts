@@ -19,8 +19,7 @@ let dataSource: DataSource;
 let ledger: Ledger;
 const lines: string[] = [];
 const log = createLogger({ app: 'spec', level: 'info', to: { write: (line) => void lines.push(line) } });
-const open = (applicationName: string) =>
-  openDataSource({ url: database.url, applicationName, entities: viewTables });
+const open = (applicationName: string) => openDataSource({ url: database.url, applicationName, entities: viewTables });
 beforeAll(async () => {
   database = await createTestDatabase();
   dataSource = await open('many-accounts-spec');

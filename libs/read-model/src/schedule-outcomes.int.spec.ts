@@ -20,7 +20,10 @@ let outcomes: ScheduleOutcomes;
 let accountId: string;
 
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'schedule-outcomes-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'schedule-outcomes-spec',
+    entities: viewTables,
+  }));
   views = new Views(dataSource, new Ledger(dataSource));
   outcomes = new ScheduleOutcomes(dataSource);
 });

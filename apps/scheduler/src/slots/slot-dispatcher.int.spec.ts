@@ -30,7 +30,10 @@ let ledger: Ledger;
 const clock = new HandTurnedClock();
 
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'slot-dispatcher-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'slot-dispatcher-spec',
+    entities: viewTables,
+  }));
   ledger = new Ledger(dataSource);
 });
 

@@ -31,7 +31,10 @@ let ledger: Ledger;
 const clock = new SlotClock();
 
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'storage-quota-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'storage-quota-spec',
+    entities: viewTables,
+  }));
   ledger = new Ledger(dataSource);
 });
 afterAll(async () => {

@@ -16,7 +16,10 @@ let late: string;
 let instanceOfLate = '';
 
 beforeAll(async () => {
-  ({ database, dataSource } = await connectTestDatabase({ applicationName: 'schedule-metrics-spec', entities: viewTables }));
+  ({ database, dataSource } = await connectTestDatabase({
+    applicationName: 'schedule-metrics-spec',
+    entities: viewTables,
+  }));
   const ledger = new Ledger(dataSource);
   for (const scheduleId of [ids.next(), ids.next(), ids.next()]) {
     const instanceId = ids.next();

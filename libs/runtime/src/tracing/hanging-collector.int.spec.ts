@@ -58,10 +58,7 @@ it('2,048 spans wait for a collector that hangs, one batch of them under way, an
   expect(requests).toBeLessThanOrEqual(givenUp / atOnce + 1);
 
   collector.hangs = false;
-  await eventually(
-    async () => expect(collector.spans.length + (await ends(0)).now).toBe(6_000),
-    { withinMs: 60_000 },
-  );
+  await eventually(async () => expect(collector.spans.length + (await ends(0)).now).toBe(6_000), { withinMs: 60_000 });
   expect(collector.spans.length).toBeGreaterThan(0);
   expect(collector.problems).toEqual([]);
   child.stdin.end();

@@ -65,11 +65,7 @@ export class BackupBytes {
   ) {}
 
   /** @param parent what it is built on; null for a full one */
-  async take(
-    parent: { id: string; sha256: string } | null,
-    backup: OpenBackup,
-    startedAt: Date,
-  ): Promise<TakenBackup> {
+  async take(parent: { id: string; sha256: string } | null, backup: OpenBackup, startedAt: Date): Promise<TakenBackup> {
     const { config, credentials, takerFor, vault, clock, backupLimits } = this.parts;
     const { accountId, request } = backup;
     const { instanceId } = request;
@@ -132,8 +128,6 @@ export class BackupBytes {
 
   /** Nobody takes a backup any more that has ended. */
   forgetSeals(): Promise<void> {
-    return this.ledger.outlast('forgetting what was to be sealed', () =>
-      this.parts.expectedSeals.forget(this.job.id),
-    );
+    return this.ledger.outlast('forgetting what was to be sealed', () => this.parts.expectedSeals.forget(this.job.id));
   }
 }
