@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { contractRules } from '../test/contract-rules.js';
+import { contractPage, everyEnding, fuzzedIn, notSeen, seenIn } from './contract-page.js';
 import { matching } from './contract-tests.js';
 
 describe('the rules of the contract', () => {
@@ -20,6 +21,25 @@ describe('the rules of the contract', () => {
   it('each have a test', () => {
     for (const { rule, shown } of Object.values(contractRules).flat())
       expect([rule, shown.length]).not.toEqual([rule, 0]);
+  });
+});
+
+describe('the page of the contract', () => {
+  const page = readFileSync(join(__dirname, '..', 'docs', 'contract.md'), 'utf8');
+
+  it('has every rule, every operation and every way in which it ends: `npm run docs` writes them', () => {
+    expect(page).toBe(contractPage(seenIn(page), fuzzedIn(page)));
+  });
+
+  it('keeps the test that has seen an ending, and says where no run has seen one yet', () => {
+    const [first, second] = everyEnding;
+    const fuzzed = { requests: 7, of5xx: 0, leaks: 0 };
+    const made = contractPage((ending) => (ending === first ? 'a | b ([spec](../a.spec.ts))' : undefined), fuzzed);
+    expect(made.split(notSeen)).toHaveLength(everyEnding.length);
+    expect(first && seenIn(made)(first)).toBe('a | b ([spec](../a.spec.ts))');
+    expect(second && seenIn(made)(second)).toBeUndefined();
+    expect(fuzzedIn(made)).toEqual(fuzzed);
+    expect(() => fuzzedIn('# Nothing')).toThrow('has no figures');
   });
 });
 

@@ -1,14 +1,15 @@
 /**
- * Writes docs/contract.md. It lists every operation of the API and every way in which it ends, each with a test that
- * has seen it. It also lists every rule of the contract with the tests that show it. It fails when no test has seen an
- * ending, and when a test that shows a rule is missing or did not pass. `contract-table.ts NOTES REPORT…` takes the
- * answers that the tests have noted, and Jest's reports of all suites.
+ * Writes docs/contract.md at the end of a run of all tests: which test has seen each way in which an operation ends. It fails when no test has
+ * seen one, and when a test that shows a rule is missing or did not pass. `contract-table.ts NOTES REPORT…` takes the answers that the tests have
+ * noted, and Jest's reports of all suites. With `--partly`, some tests could not run for want of a part: what the page says already stays where
+ * this run has seen nothing.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type FaultType, faultCodes, faultsOf, type Operation, operations } from '@strongroom/contracts';
+import { faultCodes } from '@strongroom/contracts';
 import { z } from 'zod';
 import { contractRules } from '../test/contract-rules.js';
+import { cited, contractPage, type Ending, everyEnding, fuzzedIn, seenIn } from './contract-page.js';
 import { matching, testsIn } from './contract-tests.js';
 
 const note = z.object({
@@ -26,8 +27,12 @@ const fuzz = z.object({ fuzz: z.object({ requests: z.int(), of5xx: z.int(), leak
 
 const root = join(__dirname, '..');
 const file = join(root, 'docs', 'contract.md');
+const before = readFileSync(file, 'utf8');
+const [notesFile = '', ...others] = process.argv.slice(3);
+const isPartly = others.includes('--partly');
+const reports = others.filter((each) => each !== '--partly');
 
-const noted: unknown[] = readFileSync(process.argv[3] ?? '', 'utf8')
+const noted: unknown[] = readFileSync(notesFile, 'utf8')
   .split('\n')
   .filter(Boolean)
   .map((line) => JSON.parse(line));
@@ -42,77 +47,44 @@ const seenBy = new Map<string, Set<string>>();
 for (const each of notes) seenBy.set(nameOf(each), (seenBy.get(nameOf(each)) ?? new Set()).add(endingOf(each)));
 
 /** The test that is most clearly about what it has seen: its title has the status and the operation, or it has seen little else. */
-function seen(of: (each: Note) => boolean): Note | undefined {
-  const clarity = ({ test, status, method, path }: Note) =>
+function seen({ operation: { method, path }, status, fault }: Ending): string | undefined {
+  const clarity = ({ test }: Note) =>
     (new RegExp(`\\b${status}\\b`).test(test) ? 2 : 0) + (test.includes(`${method} ${path}`) ? 1 : 0);
   const width = (each: Note) => seenBy.get(nameOf(each))?.size ?? 0;
-  return notes
-    .filter(of)
-    .sort((a, b) => clarity(b) - clarity(a) || width(a) - width(b) || (nameOf(a) < nameOf(b) ? -1 : 1))[0];
+  const [clearest] = notes
+    .filter((each) => endingOf(each) === `${method} ${path} ${status} ${fault}`)
+    .sort((a, b) => clarity(b) - clarity(a) || width(a) - width(b) || (nameOf(a) < nameOf(b) ? -1 : 1));
+  return clearest && cited(clearest.spec, clearest.test);
 }
 
-function cited(spec: string, test: string): string {
-  return `${test.replaceAll('|', '\\|')} ([spec](../${spec}))`;
-}
-
-function endings(operation: Operation): { status: number; fault: FaultType | null }[] {
-  const { status, answer } = operation;
-  const faults = faultsOf(operation).map((fault) => ({ status: faultCodes[fault], fault }));
-  return [{ status, fault: null }, ...(answer ? [{ status: 200, fault: null }] : []), ...faults];
-}
-
-const missing: string[] = [];
-const lines = operations.flatMap((operation) => {
-  const { method, path, summary } = operation;
-  const name = `\`${method} ${path}\``;
-  return endings(operation).map(({ status, fault }) => {
-    const by = seen(
-      (each) => each.method === method && each.path === path && each.status === status && each.fault === fault,
-    );
-    if (!by) missing.push(`${method} ${path} ${status} ${fault ?? ''}`);
-    const what = fault === null ? summary : `\`${fault}\``;
-    return `| ${name} | ${status} | ${what} | ${by ? cited(by.spec, by.test) : '**missing**'} |`;
-  });
-});
-const tests = testsIn(root, process.argv.slice(4));
-const rules = Object.entries(contractRules).flatMap(([section, ofSection]) => [
-  `\n### ${section}\n\n| Rule | Shown by |\n| --- | --- |`,
-  ...ofSection.map(({ rule, shown }) => {
-    const by = shown.map(([spec, title]) => {
+const formerly = isPartly ? seenIn(before) : () => undefined;
+const byEnding = new Map(everyEnding.map((ending) => [ending, seen(ending) ?? formerly(ending)]));
+const missing = [...byEnding].flatMap(
+  ([
+    {
+      operation: { method, path },
+      status,
+      fault,
+    },
+    by,
+  ]) => (by === undefined ? [`${method} ${path} ${status} ${fault ?? ''}`] : []),
+);
+const tests = testsIn(root, reports);
+for (const [section, ofSection] of Object.entries(contractRules))
+  for (const { rule, shown } of ofSection)
+    for (const [spec, title] of shown) {
       const ran = matching(tests, [spec, title]);
-      if (ran.length > 0 && ran.every(({ status }) => status === 'passed')) return cited(spec, title);
-      missing.push(`${section}: ${rule}: ${spec}: ${title}: ${ran.length > 0 ? 'did not pass' : 'did not run'}`);
-      return '**missing**';
-    });
-    return `| ${rule} | ${by.join('<br>')} |`;
-  }),
-]);
+      if (ran.some(({ status }) => status !== 'passed'))
+        missing.push(`${section}: ${rule}: ${spec}: ${title}: did not pass`);
+      else if (ran.length === 0 && !isPartly) missing.push(`${section}: ${rule}: ${spec}: ${title}: did not run`);
+    }
 const codes = [...new Set(Object.values(faultCodes))].filter((code) => !notes.some(({ status }) => status === code));
-if (!figures) missing.push('the requests of the fuzz');
 missing.push(...codes.map((code) => `no test has seen a ${code}`));
+if (!figures) missing.push('the requests of the fuzz');
 
 writeFileSync(
   file,
-  `# The contract, and the tests that hold it
-
-Written by \`npm test\`: each rule of the contract with the tests that show it; and each operation, each way in which it ends,
-and a test that has seen it end so. A title stands as its source has it: a \`%s\` or \`$name\` is many cases.
-
-## The rules
-${rules.join('\n')}
-
-## The operations
-
-| Operation | Status | What | Seen by |
-| --- | --- | --- | --- |
-${lines.join('\n')}
-
-## The fuzz
-
-Besides, ${figures?.requests ?? 0} requests that nobody thought of, over the whole surface (\`STRONGROOM_FUZZ_REQUESTS\` makes them more):
-${figures?.of5xx ?? 0} answered by a failure of the service, ${figures?.leaks ?? 0} with anything of another account, and none that left a rejected promise
-unhandled, which would have ended the run.
-`,
+  contractPage((ending) => byEnding.get(ending), figures ?? fuzzedIn(before)),
 );
 if (missing.length > 0) {
   process.stderr.write(`\nOf the contract, no test has seen:\n  ${missing.join('\n  ')}\n`);

@@ -9,6 +9,7 @@ import { strongroomProgram } from '../apps/cli/src/program.js';
 import { apiPage } from './api-page.js';
 import { commandLinePage } from './command-line-page.js';
 import { configurationPage } from './configuration-page.js';
+import { contractPage, fuzzedIn, seenIn } from './contract-page.js';
 import { decisionsPage } from './decisions-page.js';
 import { eventsPage, sourceOfEvents } from './events-page.js';
 import { manPage } from './man-page.js';
@@ -21,10 +22,14 @@ const decisionPages = readdirSync(decisions)
   .filter((file) => /^\d/.test(file))
   .map((file) => [file, readFileSync(join(decisions, file), 'utf8')] as const);
 
+const contract = readFileSync(resolve('docs/contract.md'), 'utf8');
+
 const pages = {
   'docs/api.md': apiPage(openApiDocument()),
   'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
   'docs/configuration.md': configurationPage(settings),
+  // Which test has seen what, only a run of all tests knows.
+  'docs/contract.md': contractPage(seenIn(contract), fuzzedIn(contract)),
   'docs/decisions/README.md': decisionsPage(new Map(decisionPages)),
   'docs/events.md': eventsPage(sourceOfEvents(resolve('.'))),
   'docs/metrics.md': metricsPage(metricsOfSources(resolve('.'))),

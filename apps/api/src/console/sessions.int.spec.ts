@@ -109,6 +109,7 @@ describe('a session of the console', () => {
   it('is not looked at where there is a token, right or wrong', async () => {
     const headers = { ...(await signIn()), ...foreign };
     expect(await gateway.call(getSchedules, { headers })).toMatchObject({ status: 200 });
+    expect(faultOf(await gateway.call(getConsoleSession, { as: 'nobody' }))).toEqual([401, 'unauthorized']);
     const wrong = { ...(await signIn()), ...own(), 'x-auth-token': 'of nobody' };
     expect(faultOf(await schedulesWith(wrong))).toEqual([401, 'unauthorized']);
   });

@@ -28,7 +28,7 @@ import { Webhook } from 'standardwebhooks';
 import { DataSource } from 'typeorm';
 import { createTestDatabase, type TestDatabase } from '../../../../test/services/database.js';
 import { eventually } from '../../../../test/services/eventually.js';
-import { fullFaultOf } from '../../fixtures/answers.js';
+import { faultOf, fullFaultOf } from '../../fixtures/answers.js';
 import { accountId, Gateway } from '../../fixtures/gateway.js';
 import { type AnswerOfReceiver, type Received, WebhookReceiver } from '../../fixtures/webhook-receiver.js';
 import { quickTimings, withWebhookTimings } from '../../fixtures/webhook-timings.js';
@@ -235,6 +235,17 @@ describe('a webhook', () => {
   });
 });
 
+it('a webhook is changed and deleted only as it was read, where the client says so', async () => {
+  const { id } = await create('/as-read');
+  const read = (await gateway.call(getWebhooksId, { id })).headers.get('etag') ?? '';
+  const rename = (name: string) => ({ id, body: { webhook: { name } }, headers: { 'if-match': read } });
+  expect((await gateway.call(patchWebhooksId, rename('one'))).status).toBe(202);
+  expect(faultOf(await gateway.call(patchWebhooksId, rename('other')))).toEqual([412, 'preconditionFailed']);
+  const remove = { id, headers: { 'if-match': read } };
+  expect(faultOf(await gateway.call(deleteWebhooksId, remove))).toEqual([412, 'preconditionFailed']);
+  expect((await gateway.call(deleteWebhooksId, { id })).status).toBe(202);
+});
+
 describe('the secret of a webhook', () => {
   it('is told once, and is nowhere else, and neither is the path of its URL', async () => {
     const { id, secret } = await create('/very-secret-path', { name: 'told' });
@@ -312,6 +323,8 @@ describe('the secret of a webhook', () => {
     const told = { unprocessableEntity: { message: expect.stringContaining(`PATCH /webhooks/${id}`) } };
     expect(await gateway.call(postWebhooksIdTest, { id })).toMatchObject({ status: 422, body: told });
     expect(await gateway.call(postWebhooksIdSecret, { id })).toMatchObject({ status: 422, body: told });
+    const newest = (await gateway.events()).at(-1)?.id ?? '';
+    expect(await replay(id, newest)).toMatchObject({ status: 422, body: told });
     const changed = { id, body: { webhook: { url: receiver.urlOf('/unreadable') } } };
     expect((await gateway.call(patchWebhooksId, changed)).status).toBe(202);
     const { secret } = rotatedSecretResponse.parse((await gateway.call(postWebhooksIdSecret, { id })).body);
