@@ -23,6 +23,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   GetBucketVersioningCommand: ['s3:GetBucketVersioning'],
   DeleteObjectsCommand: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
   PutObjectRetentionCommand: ['s3:PutObjectRetention'],
+  GetObjectLockConfigurationCommand: ['s3:GetBucketObjectLockConfiguration'],
 };
 
 const section = page.slice(page.indexOf('\n## Buckets\n'), page.indexOf('\n## A damaged page\n'));

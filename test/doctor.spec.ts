@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { migrateDatabase } from '@strongroom/database';
+import { accountId, Gateway } from '../apps/api/fixtures/gateway.js';
 import { exitCodes } from '../apps/cli/src/exit-codes.js';
 import type { AppProcess } from './app-process.js';
 import { CustomerDatabase } from './customer-database.js';
@@ -174,6 +175,40 @@ describe('the server of an instance', () => {
   }, 60_000);
 });
 
+describe('the clock of the server of an instance', () => {
+  /** How far the clock of the server is ahead of the service's, whose own is wrong. The service runs in this process. */
+  async function clockWhere(aheadMs: number) {
+    const now = Date.now;
+    const ours = jest.spyOn(Date, 'now').mockImplementation(() => now.call(Date) - aheadMs);
+    const env = {
+      STRONGROOM_URL: gateway.url,
+      STRONGROOM_ACCOUNT: accountId,
+      STRONGROOM_TOKEN: gateway.tokenOf('admin'),
+    };
+    const { findings } = await examined('instances', env, folder).finally(() => ours.mockRestore());
+    return findings.find(({ about, check }) => about === 'clocked' && check === 'clock');
+  }
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await Gateway.open();
+    await gateway.register('admin', { name: 'clocked', connection: customer.server });
+  }, 60_000);
+  afterAll(() => gateway?.close());
+
+  it('is well when it tells the time of the service, and is told of with what to do when it does not', async () => {
+    expect(await clockWhere(0)).toMatchObject({ result: 'ok', next: null });
+    expect(await clockWhere(90_000)).toMatchObject({
+      result: 'warning',
+      says: expect.stringMatching(/^The clock of its server is \d\d\.\d s ahead of that of the service\.$/),
+      next: expect.stringContaining('NTP'),
+    });
+    expect(await clockWhere(-90_000)).toMatchObject({
+      result: 'warning',
+      says: expect.stringContaining('s behind that of the service'),
+    });
+  }, 60_000);
+});
+
 describe('the database of the ledger', () => {
   it('that keeps what it has acknowledged is well, and each setting that loses some of it is told of', async () => {
     const own = await CustomerDatabase.start({ megabytes: 1, settings: { fsync: 'on' } });
@@ -213,9 +248,22 @@ describeWithVersity('a vault in a bucket', (start) => {
     expect(found.code).toBe(exitCodes.done);
     expect(notWell(found)).toMatchObject([{ check: 'identity', result: 'warning' }]);
     expect(found.findings).toContainEqual(
-      expect.objectContaining({ check: 'lock', says: expect.stringContaining('keep each backup from everybody') }),
+      expect.objectContaining({ check: 'lock', says: expect.stringContaining('its bucket has Object Lock') }),
     );
     expect(found.findings).toContainEqual(expect.objectContaining({ check: 'conditional put', result: 'ok' }));
+  });
+
+  it('that is to lock objects and cannot is told of before a backup fails by it', async () => {
+    const found = await lookAt(store.vaultUrl(await store.bucket(), { lock: 'compliance' }));
+    expect(found.code).toBe(exitCodes.failed);
+    expect(found.findings).toContainEqual(
+      expect.objectContaining({
+        check: 'lock',
+        result: 'failed',
+        says: expect.stringContaining('its bucket has no Object Lock'),
+        next: expect.stringContaining('leave lock= out of STRONGROOM_VAULTS'),
+      }),
+    );
   });
 
   it('that is not there, or does not take our keys, is told of with what to do', async () => {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
 import {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type HeldBackup,
   type ListedBackup,
@@ -74,6 +75,9 @@ export class PassingVault extends Vault {
   }
   override get keeps(): boolean {
     return this.vault.keeps;
+  }
+  override bucketLock(): Promise<BucketLock | undefined> {
+    return this.vault.bucketLock();
   }
   override keptUntil(backupId: string): Promise<Date | undefined> {
     return this.vault.keptUntil(backupId);

@@ -70,8 +70,11 @@ export interface Verdict {
 
 /** What a test of a server has found. */
 export interface ServerTest {
-  /** What the server calls itself; undefined when it let nobody in. */
-  server: { version: string; systemId: string | null } | undefined;
+  /**
+   * What the server calls itself; undefined when it let nobody in. `clockAheadMs`: how far its clock is ahead of that of this machine, or behind it
+   * where it is negative, to half of the time of a question; null when it did not tell.
+   */
+  server: { version: string; systemId: string | null; clockAheadMs: number | null } | undefined;
   full: Verdict;
   incremental: Verdict;
   tried: TriedStep[];

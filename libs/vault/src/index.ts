@@ -26,6 +26,7 @@ export { type FolderOperations, syncFolder } from './sync-folder.js';
 export { FolderUpgrade, type UpgradeOptions, type UpgradePlan } from './upgrade-folder.js';
 export {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type CopySource,
   type HeldBackup,

@@ -31,6 +31,9 @@ export interface StoredKeys {
 /** Told of bytes that were read or written since the last call. What it returns is waited for before more is. */
 export type Progress = (bytes: number) => Promise<void> | void;
 
+/** Whether a bucket has a lock. `on-for-all`: it also locks what it is not asked to lock. `unknown`: our keys may not ask. */
+export type BucketLock = 'on' | 'on-for-all' | 'off' | 'unknown';
+
 /** How much was removed from a vault. */
 export interface Removed {
   /** How many places of attempts. */
@@ -307,6 +310,11 @@ export abstract class Vault {
   /** Whether the store can keep backups so. */
   get keeps(): boolean {
     return false;
+  }
+
+  /** Whether the store has what `keepUntil` needs, as it says itself; undefined in stores that are not asked. @throws {VaultFault} */
+  async bucketLock(): Promise<BucketLock | undefined> {
+    return undefined;
   }
 
   /** Until when the store keeps a sealed backup, as the store says; undefined when it does not. @throws {VaultFault} */

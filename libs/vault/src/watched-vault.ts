@@ -8,6 +8,7 @@ import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type CopySource,
   type HeldBackup,
@@ -163,6 +164,11 @@ export class WatchedVault extends Vault {
 
   override keptUntil(backupId: string): Promise<Date | undefined> {
     return this.over(`tell until when it keeps backup ${backupId}`, backupId, (vault) => vault.keptUntil(backupId));
+  }
+
+  override bucketLock(): Promise<BucketLock | undefined> {
+    const doing = { ...this.doing('tell its lock'), limitMs: identifyMs };
+    return this.watch.over(doing, ({ signal }) => this.vault.under(signal).bucketLock());
   }
 
   override roomBytes(): Promise<number | undefined> {

@@ -37,7 +37,11 @@ describe('test-connection', () => {
   it('says who the server is, what was tried, and that nothing is missing; the instance shows the version', async () => {
     const id = await registered();
     expect(await test(id)).toEqual({
-      server: { version: await version(), system_id: expect.stringMatching(/^\d+$/) },
+      server: {
+        version: await version(),
+        system_id: expect.stringMatching(/^\d+$/),
+        clock_ahead_seconds: expect.any(Number),
+      },
       full: { possible: true, missing: [] },
       incremental: { possible: true, missing: [] },
       tried: [

@@ -41,7 +41,13 @@ export function testResource(
   clock: Clock,
 ): ConnectionTest {
   return {
-    server: server ? { version: server.version, system_id: server.systemId } : null,
+    server: server
+      ? {
+          version: server.version,
+          system_id: server.systemId,
+          clock_ahead_seconds: server.clockAheadMs === null ? null : server.clockAheadMs / 1_000,
+        }
+      : null,
     full: possibility(full),
     incremental: possibility(incremental),
     tried: tried.map(({ what, fault }) => ({

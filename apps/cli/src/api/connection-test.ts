@@ -1,5 +1,6 @@
 /** How the test of a connection is shown. */
 import type { ConnectionTest } from '@strongroom/contracts';
+import { clockTold } from '../doctor/finding.js';
 import { exitCodes } from '../exit-codes.js';
 import { inLine, note, say, sayJson } from '../output.js';
 import type { PrintOptions } from './api-options.js';
@@ -12,7 +13,15 @@ export function showTest(id: string, test: ConnectionTest, { json, plain }: Prin
   if (!test.full.possible) note(`Once that is put right, try again: strongroom instance test ${id}`);
 }
 
-function lines({ server, full, incremental, tried, warnings }: ConnectionTest): string[] {
+/** What the service warns of, and clocks that are apart. */
+function warningsOf({ server, warnings }: ConnectionTest): string[] {
+  if (server === null || server.clock_ahead_seconds === null) return warnings;
+  const { result, says, next } = clockTold('the server', server.clock_ahead_seconds * 1_000, 'the service');
+  return result === 'warning' ? [...warnings, `${says} ${next}`] : warnings;
+}
+
+function lines(test: ConnectionTest): string[] {
+  const { server, full, incremental, tried } = test;
   const of = (what: string, { possible, missing }: ConnectionTest['full']) => [
     `${what} backups: ${possible ? 'possible' : 'not possible'}`,
     ...missing.map((sentence) => `  ${inLine(sentence)}`),
@@ -22,11 +31,12 @@ function lines({ server, full, incremental, tried, warnings }: ConnectionTest): 
     ...of('Full', full),
     ...of('Incremental', incremental),
     ...tried.map(({ what, fault }) => `Tried: ${inLine(what)}: ${fault ? inLine(fault.message) : 'well'}`),
-    ...warnings.map((warning) => `Warning: ${inLine(warning)}`),
+    ...warningsOf(test).map((warning) => `Warning: ${inLine(warning)}`),
   ];
 }
 
-function plainLines({ server, full, incremental, tried, warnings }: ConnectionTest): string[] {
+function plainLines(test: ConnectionTest): string[] {
+  const { server, full, incremental, tried } = test;
   const of = (what: string, { possible, missing }: ConnectionTest['full']) => [
     `${what}\t${possible ? 'yes' : 'no'}`,
     ...missing.map((sentence) => `${what}-missing\t${inLine(sentence)}`),
@@ -36,6 +46,6 @@ function plainLines({ server, full, incremental, tried, warnings }: ConnectionTe
     ...of('full', full),
     ...of('incremental', incremental),
     ...tried.map(({ what, fault }) => `tried\t${inLine(what)}\t${fault ? inLine(fault.message) : '-'}`),
-    ...warnings.map((warning) => `warning\t${inLine(warning)}`),
+    ...warningsOf(test).map((warning) => `warning\t${inLine(warning)}`),
   ];
 }

@@ -42,12 +42,13 @@ export function unchecked(says: string, next: string): Told {
 /** How far two clocks may be apart before it is told, in milliseconds. Backups are named and kept by the clocks. */
 export const clocksApartMs = 5_000;
 
-export function clockTold(whose: string, apartMs: number): Told {
+/** @param other whose clock it is compared with */
+export function clockTold(whose: string, apartMs: number, other = 'this machine'): Told {
   const seconds = (Math.abs(apartMs) / 1_000).toFixed(1);
   if (Math.abs(apartMs) <= clocksApartMs)
-    return ok(`The clock of ${whose} and that of this machine are ${seconds} s apart.`);
+    return ok(`The clock of ${whose} and that of ${other} are ${seconds} s apart.`);
   return warning(
-    `The clock of ${whose} is ${seconds} s ${apartMs > 0 ? 'ahead of' : 'behind'} that of this machine.`,
+    `The clock of ${whose} is ${seconds} s ${apartMs > 0 ? 'ahead of' : 'behind'} that of ${other}.`,
     'Have both set by NTP (chronyc tracking, timedatectl).',
   );
 }

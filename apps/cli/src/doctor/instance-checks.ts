@@ -79,5 +79,7 @@ function tell(name: string, id: string, { server, full, incremental, warnings }:
   const more = incremental.missing.filter((each) => !full.missing.includes(each));
   if (incremental.possible) note(name, 'incremental backups', ok('It gives incremental backups.'));
   else if (more.length > 0) note(name, 'incremental backups', warning(more.join(' '), again));
+  const ahead = server?.clock_ahead_seconds ?? null;
+  if (ahead !== null) note(name, 'clock', clockTold('its server', ahead * 1_000, 'the service'));
   for (const each of warnings) note(name, 'connection', warning(each, again));
 }

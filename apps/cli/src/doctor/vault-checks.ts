@@ -4,10 +4,10 @@
  */
 import { messageOf } from '@strongroom/contracts';
 import { recipients } from '@strongroom/runtime/light';
-import { openVaults, type VaultMemory } from '@strongroom/vault';
+import { type BucketLock, openVaults, type VaultMemory } from '@strongroom/vault';
 import { UsageFault } from '../usage-fault.js';
 import { knownVaults } from '../vault-options.js';
-import { type Finding, failed, noting, ok, unchecked, warning } from './finding.js';
+import { type Finding, failed, noting, ok, type Told, unchecked, warning } from './finding.js';
 
 /** @param vaultIdOf the vault that a region has had before, where that is known */
 export async function checkVaults(vaultIdOf: VaultMemory['vaultIdOf']): Promise<Finding[]> {
@@ -88,11 +88,7 @@ async function checkVault(
     note(
       region,
       'lock',
-      ok(
-        vault.keeps
-          ? 'Its address has lock=, so the store is asked to keep each backup from everybody for a while. That was not tried: what is locked could not be removed again.'
-          : 'The store is asked to lock no objects.',
-      ),
+      vault.keeps ? lockTold(await vault.bucketLock()) : ok('The store is asked to lock no objects.'),
     );
   } catch (error) {
     note(
@@ -101,4 +97,26 @@ async function checkVault(
       failed(messageOf(error), `See that the store of ${region} is there, and that STRONGROOM_VAULTS is right.`),
     );
   }
+}
+
+/** What is locked could not be removed again, so nothing is locked for a trial: the store is asked. */
+function lockTold(lock: BucketLock | undefined): Told {
+  const asked = 'Its address has lock=, so the store is asked to keep each backup from everybody for a while';
+  if (lock === 'on') return ok(`${asked}, and its bucket has Object Lock.`);
+  if (lock === undefined)
+    return ok(`${asked}. A store of this kind does not tell whether it can, and that was not tried.`);
+  if (lock === 'off')
+    return failed(
+      `${asked}, and its bucket has no Object Lock: no backup can be stored there.`,
+      'Make a bucket that has it, or leave lock= out of STRONGROOM_VAULTS. See docs/operations.md#buckets.',
+    );
+  if (lock === 'on-for-all')
+    return warning(
+      `${asked}, and its bucket locks all else as well: what attempts leave behind, and each state of a backup.`,
+      'Take the default retention away from the bucket. Strongroom asks for the lock of each backup.',
+    );
+  return unchecked(
+    `${asked}. Whether its bucket has Object Lock is not known, because our keys may not ask.`,
+    'Give the keys s3:GetBucketObjectLockConfiguration, and run it again. See docs/operations.md#buckets.',
+  );
 }

@@ -129,7 +129,14 @@ const possibility = z.object({
 
 export const connectionTest = z.object({
   /** What the server calls itself; null when it let nobody in. */
-  server: z.object({ version: z.string(), system_id: z.string().nullable() }).nullable(),
+  server: z
+    .object({
+      version: z.string(),
+      system_id: z.string().nullable(),
+      /** How far its clock is ahead of that of the service, or behind it where that is negative; null when it did not tell. */
+      clock_ahead_seconds: z.number().nullable(),
+    })
+    .nullable(),
   full: possibility,
   incremental: possibility,
   tried: z.array(

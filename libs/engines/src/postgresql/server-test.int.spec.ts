@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { eventually } from '../../../../test/services/eventually.js';
 import { collectGarbage } from '../../../../test/services/garbage.js';
 import { BackedUpServer } from '../../fixtures/backed-up-server.js';
@@ -49,7 +49,7 @@ describe('the test of a server', () => {
       "select current_setting('server_version') as version, system_identifier::text as id from pg_control_system()",
     );
     expect(await test()).toEqual({
-      server: { version: who?.version, systemId: who?.id },
+      server: { version: who?.version, systemId: who?.id, clockAheadMs: expect.any(Number) },
       full: { missing: [] },
       incremental: { missing: [] },
       tried: [
@@ -57,6 +57,20 @@ describe('the test of a server', () => {
         { what: expect.stringContaining('database "postgres"') },
       ],
     });
+  });
+
+  it.each([90_000, -90_000])('says how far the clock of the server is from ours: %i ms ahead', async (aheadMs) => {
+    const now = Date.now;
+    const ours = jest.spyOn(Date, 'now').mockImplementation(() => now.call(Date) - aheadMs);
+    const begunAt = performance.now();
+    try {
+      const { server: told } = await test();
+      // It was asked in that time.
+      const mostMs = performance.now() - begunAt;
+      expect(Math.abs((told?.clockAheadMs ?? Number.NaN) - aheadMs)).toBeLessThanOrEqual(mostMs);
+    } finally {
+      ours.mockRestore();
+    }
   });
 
   it('leaves nothing on the server', async () => {

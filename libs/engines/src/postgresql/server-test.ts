@@ -21,6 +21,8 @@ export interface ServerQuestions {
 }
 
 const mostCount = 1_000_000;
+/** The last instant that a Date can hold. */
+const mostMs = 8_640_000_000_000_000;
 const facts = z.object({
   version: said.version,
   version_number: said.versionNumber,
@@ -30,6 +32,7 @@ const facts = z.object({
   slots_used: said.digits(mostCount),
   slots_ours: said.digits(mostCount),
   may_replicate: said.truth,
+  now_ms: said.digits(mostMs),
 });
 type Facts = z.infer<typeof facts>;
 
@@ -43,7 +46,8 @@ const whatItIs = `
     (select pg_catalog.count(*) from pg_catalog.pg_replication_slots) as slots_used,
     (select pg_catalog.count(*) from pg_catalog.pg_replication_slots
      where pg_catalog.starts_with(slot_name::text, 'strongroom_chain_')) as slots_ours,
-    coalesce((select rolreplication or rolsuper from pg_catalog.pg_roles where rolname = session_user), false) as may_replicate`;
+    coalesce((select rolreplication or rolsuper from pg_catalog.pg_roles where rolname = session_user), false) as may_replicate,
+    pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp()) * 1000) as now_ms`;
 
 /** The oldest version that summarizes its WAL, as `server_version_num`. */
 const oldestSummarizing = 170_000;
@@ -53,7 +57,7 @@ const slotsOfChain = 2;
 export async function testServer({ endpoint }: EngineTarget, ask: ServerQuestions): Promise<ServerTest> {
   const [replication, database, summaries] = await Promise.all([
     outcome(ask.replication(describe)),
-    outcome(ask.database(async (connection) => (await connection.ask(whatItIs, facts, { leastRows: 1 }))[0])),
+    outcome(ask.database(whatItSays)),
     outcome(ask.summaries()),
   ]);
   const { value: server, fault } = replication;
@@ -72,7 +76,10 @@ export async function testServer({ endpoint }: EngineTarget, ask: ServerQuestion
     );
   }
   return {
-    server: version === undefined ? undefined : { version, systemId: server?.systemId ?? null },
+    server:
+      version === undefined
+        ? undefined
+        : { version, systemId: server?.systemId ?? null, clockAheadMs: told?.clockAheadMs ?? null },
     full: { missing: full, fault },
     incremental: { missing: incremental },
     tried: [
@@ -80,6 +87,13 @@ export async function testServer({ endpoint }: EngineTarget, ask: ServerQuestion
       step(`a connection to database "${endpoint.database}" at ${where(endpoint)}`, database.fault),
     ],
   };
+}
+
+async function whatItSays(connection: ServerConnection) {
+  const askedAt = Date.now();
+  const [told] = await connection.ask(whatItIs, facts, { leastRows: 1 });
+  // It has read its clock between the two.
+  return told && { ...told, clockAheadMs: Math.round(told.now_ms - (askedAt + Date.now()) / 2) };
 }
 
 /** What the settings and the role lack for a full backup. */

@@ -76,6 +76,11 @@ export function placeNumbers(place: string): { attempt: number; seq: number } | 
   return seq === undefined ? undefined : { attempt: Number(attempt), seq: Number(seq) };
 }
 
+/** The number of the newest change that opened one of these places; 0 when there is none. */
+export function newestOf(places: ReadonlyMap<string, unknown>): number {
+  return Math.max(0, ...[...places.keys()].map((place) => placeNumbers(place)?.seq ?? 0));
+}
+
 /** How many bytes a segment has at the most. @param pieceBytes of the vault. Its segments have no more than that at first */
 export function mostBytesOfSegment(index: number, pieceBytes: number): number {
   return Math.min(pieceBytes, usualSegmentBytes) * 2 ** doublings.filter((from) => index >= from).length;

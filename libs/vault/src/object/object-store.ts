@@ -2,6 +2,7 @@
  * The door to a store of objects: one flat name space, in which an object is whole or not there at all. A vault is built on it
  * alone, so a store of another make needs nothing but these calls.
  */
+import type { BucketLock } from '../vault.js';
 import { VaultFault } from '../vault-fault.js';
 
 /** What a store tells of an object without its bytes. */
@@ -100,6 +101,11 @@ export abstract class ObjectStore {
   /** Whether `keepUntil` is more than nothing. */
   get keeps(): boolean {
     return false;
+  }
+
+  /** Whether it has what `keepUntil` needs, as it says itself; undefined in a kind of store that is not asked. */
+  async bucketLock(_signal: AbortSignal): Promise<BucketLock | undefined> {
+    return undefined;
   }
 
   /** How many bytes there is room for; undefined when the store can't tell. */

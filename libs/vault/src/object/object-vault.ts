@@ -9,6 +9,7 @@ import { readManifest } from '../manifest.js';
 import { onSealed } from '../on-sealed.js';
 import {
   type BeginOptions,
+  type BucketLock,
   type ByteRange,
   type HeldBackup,
   type InsideStore,
@@ -27,15 +28,7 @@ import { VaultMarker } from '../vault-marker.js';
 import { backupsUnder } from './backups-under.js';
 import { InFlight } from './in-flight.js';
 import { MarkedStoreOfObjects } from './marked-store.js';
-import {
-  allBackups,
-  folderOf,
-  piecesOf,
-  placeNumbers,
-  placeOf,
-  shardPrefix,
-  usualPieceBytes,
-} from './object-layout.js';
+import { allBackups, folderOf, newestOf, piecesOf, placeOf, shardPrefix, usualPieceBytes } from './object-layout.js';
 import { ObjectPlaces } from './object-places.js';
 import { ObjectReader } from './object-reader.js';
 import {
@@ -293,6 +286,10 @@ export class ObjectVault extends Vault {
     return this.store.keeps;
   }
 
+  override bucketLock(): Promise<BucketLock | undefined> {
+    return this.store.bucketLock(this.signal);
+  }
+
   /** The manifest is the first that is kept. */
   override async keptUntil(backupId: string): Promise<Date | undefined> {
     const place = await this.sealedPlace(backupId);
@@ -396,8 +393,4 @@ export class ObjectVault extends Vault {
       changedAt: found.tag === undefined ? putAt : found.changedAt,
     };
   }
-}
-
-function newestOf(places: ReadonlyMap<string, unknown>): number {
-  return Math.max(0, ...[...places.keys()].map((place) => placeNumbers(place)?.seq ?? 0));
 }

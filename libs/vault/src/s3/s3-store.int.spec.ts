@@ -2,8 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GetObjectRetentionCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  GetObjectRetentionCommand,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectLockConfigurationCommand,
+} from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HttpProxy } from '../../../../test/services/http-proxy.js';
 import { describeWithVersity, S3Server, testKeys } from '../../../../test/services/s3-servers.js';
 import { s3StoreAt } from '../../fixtures/s3-store-at.js';
 import { type ObjectStoreScene, objectStoreContract } from '../object/object-store.contract.js';
@@ -115,6 +121,32 @@ describeWithVersity('a store in a bucket', (start) => {
       code: 'vault-misconfigured',
       message: expect.stringContaining('no Object Lock'),
     });
+  });
+
+  it('says whether its bucket has Object Lock, and whether that locks all else as well', async () => {
+    const [locking, plain] = [await server.bucket({ locks: true }), await server.bucket()];
+    const lockOf = (bucket: string, more: Record<string, string> = {}) =>
+      s3StoreAt(server.vaultUrl(bucket, { lock: 'governance', ...more })).bucketLock(signal);
+    expect([await lockOf(locking), await lockOf(plain)]).toEqual(['on', 'off']);
+    const client = server.client();
+    await client.send(
+      new PutObjectLockConfigurationCommand({
+        Bucket: locking,
+        ObjectLockConfiguration: {
+          ObjectLockEnabled: 'Enabled',
+          Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: 1 } },
+        },
+      }),
+    );
+    client.destroy();
+    expect(await lockOf(locking)).toBe('on-for-all');
+    const proxy = await HttpProxy.before(server.url);
+    const refusal =
+      '<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>';
+    proxy.fault = () => ({ answer: { status: 403, body: refusal } });
+    expect(await lockOf(locking, { endpoint: proxy.url })).toBe('unknown');
+    await proxy.close();
+    await expect(lockOf('not-there')).rejects.toMatchObject({ code: 'vault-unavailable' });
   });
 
   it('takes its keys from a file that changes, and says what is wrong with it without a word of it', async () => {

@@ -3,6 +3,7 @@ import type { S3Address } from '@strongroom/contracts';
 import type { ObjectFacts, ObjectStore } from '../object/object-store.js';
 import { RemoteStore, type StoreOptions } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
+import type { BucketLock } from '../vault.js';
 import { areOneStore } from './s3-copy.js';
 import { toldOf } from './s3-fault.js';
 import { connectS3 } from './s3-sdk.js';
@@ -37,6 +38,10 @@ export class S3Store extends RemoteStore<S3Wire> {
     if (!(store instanceof S3Store) || !areOneStore(store.address, this.address)) return undefined;
     const source = { bucket: store.address.bucket, key: `${store.address.prefix}${from.key}` };
     return this.doing(`copy ${key}`, signal, (wire) => this.ask(signal, () => wire.copy(source, key, signal)));
+  }
+
+  override bucketLock(signal: AbortSignal): Promise<BucketLock> {
+    return this.doing('read the lock of the bucket', signal, (wire) => this.ask(signal, () => wire.bucketLock(signal)));
   }
 
   protected async connect(): Promise<S3Wire> {

@@ -17,6 +17,7 @@ import {
 } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
 import { HollowAnswer } from '../object/store-refusal.js';
+import type { BucketLock } from '../vault.js';
 import { refusalIn } from './s3-answer.js';
 import { copyInside } from './s3-copy.js';
 import { S3Deletion } from './s3-deletion.js';
@@ -148,6 +149,22 @@ export class S3Wire implements Wire {
     const { client, sdk } = this.connection;
     const Retention = { Mode: this.lockMode, RetainUntilDate: until };
     await client.send(new sdk.PutObjectRetentionCommand({ ...this.named(key), Retention }), { abortSignal: signal });
+  }
+
+  async bucketLock(signal: AbortSignal): Promise<BucketLock> {
+    const { client, sdk } = this.connection;
+    const asked = new sdk.GetObjectLockConfigurationCommand({ Bucket: this.address.bucket });
+    try {
+      const { ObjectLockConfiguration: told } = await client.send(asked, { abortSignal: signal });
+      if (!told) throw new HollowAnswer('the answer is no configuration of Object Lock');
+      if (told.ObjectLockEnabled !== 'Enabled') return 'off';
+      return told.Rule?.DefaultRetention ? 'on-for-all' : 'on';
+    } catch (error) {
+      const { code } = refusalIn(error);
+      if (code === 'ObjectLockConfigurationNotFoundError') return 'off';
+      if (refusesAccess(error)) return 'unknown';
+      throw error;
+    }
   }
 
   private async mustHaveBucket(signal: AbortSignal): Promise<void> {
