@@ -155,7 +155,7 @@ export const otherSettings: readonly OtherGroup[] = [
   {
     title: 'The tests',
     introduction:
-      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP`, `REQUIRE_COMPILER`, `REQUIRE_CHROMIUM` and `REQUIRE_SECRET_TOOL`. The others make a random test longer.',
+      'Each `REQUIRE_…` makes it a failure when something that tests need is not available. Without it, the tests that need it are listed as not run. `.ci/run` sets all of them but `REQUIRE_COMPOSE`, `REQUIRE_PGBOUNCER`, `REQUIRE_GUEST_USERS`, `REQUIRE_BUBBLEWRAP`, `REQUIRE_COMPILER`, `REQUIRE_CHROMIUM`, `REQUIRE_SECRET_TOOL` and `REQUIRE_SHELLS`. The others make a random test longer.',
     settings: [
       { name: 'REQUIRE_KAFKA', meaning: 'With 1, there must be a Kafka, that is Java 17 and Maven.' },
       {
@@ -225,6 +225,10 @@ export const otherSettings: readonly OtherGroup[] = [
         name: 'REQUIRE_SECRET_TOOL',
         meaning:
           'With 1, the programs `secret-tool`, `gnome-keyring-daemon` and `dbus-run-session` must be there. Debian has them in the packages libsecret-tools, gnome-keyring and dbus-daemon.',
+      },
+      {
+        name: 'REQUIRE_SHELLS',
+        meaning: 'With 1, the shells `zsh` and `fish` must be there. Debian has them in the packages of these names.',
       },
       { name: 'REQUIRE_COMPOSE', meaning: 'With 1, `.ci/run` fails when there is no Docker engine.' },
       {

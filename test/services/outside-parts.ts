@@ -27,6 +27,7 @@ const names = [
   'compiler',
   'chromium',
   'secret-tool',
+  'shells',
 ] as const;
 export type OutsidePart = (typeof names)[number];
 

@@ -85,7 +85,7 @@ ${completions.places.map(({ path, words }) => `    '${path}') words='${words.joi
 complete -o default -F _strongroom strongroom
 `,
   zsh: (completions) => `#compdef strongroom
-# strongroom completion zsh > a file _strongroom in a folder of $fpath
+# strongroom completion zsh > a file _strongroom in a folder of $fpath, or in ~/.zshrc: source <(strongroom completion zsh)
 _strongroom() {
   local place= word
   local -a list
@@ -103,7 +103,8 @@ ${completions.places.map(({ path, words }) => `    '${path}') list=(${words.join
   esac
   compadd -a -- list
 }
-compdef _strongroom strongroom
+# As a file of $fpath this is the function itself, which is called for the first completion.
+if [ "$funcstack[1]" = _strongroom ]; then _strongroom "$@"; else compdef _strongroom strongroom; fi
 `,
   fish: (completions) => `# strongroom completion fish > ~/.config/fish/completions/strongroom.fish
 function __strongroom_words
