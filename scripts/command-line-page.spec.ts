@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { exitCodeList } from '../apps/cli/src/exit-codes.js';
 import { strongroomProgram } from '../apps/cli/src/program.js';
-import { commandLinePage } from './command-line-page.js';
+import { commandLinePage, leavesOf } from './command-line-page.js';
 import { manPage } from './man-page.js';
 
 const fileOf = (name: string) => readFileSync(join(__dirname, '..', 'docs', name), 'utf8');
@@ -24,6 +24,35 @@ describe('the page of the command line', () => {
     const another = strongroomProgram();
     another.command('another');
     expect(commandLinePage(another, exitCodeList)).not.toBe(page);
+  });
+});
+
+/** These print nothing for programs, or one thing that is read as it is: a document in JSON, a recipient, a ring of keys, a script. */
+const withoutJson = [
+  ...['login', 'profile use', 'profile remove', 'show', 'migrate', 'keys new', 'keys rotate', 'dead-letters replay'],
+  ...['limits set', 'limits unset', 'completion'],
+].map((words) => `strongroom ${words}`);
+
+describe('the commands', () => {
+  const leaves = leavesOf(strongroomProgram());
+  const without = (option: string, isMeant: (path: string, has: (other: string) => boolean) => boolean) =>
+    leaves
+      .map(({ path, command }) => ({
+        path,
+        has: (other: string) => command.options.some(({ long }) => long === other),
+      }))
+      .filter(({ path, has }) => isMeant(path, has) && !has(option))
+      .map(({ path }) => path);
+
+  it('have --json, all that print data, and --plain, all that print a list', () => {
+    expect(without('--json', () => true).sort()).toEqual([...withoutJson].sort());
+    expect(without('--plain', (path) => / (list|runs|deliveries)$/.test(path))).toEqual([]);
+  });
+
+  it('have --no-input and --dry-run, all that may ask before they do something', () => {
+    expect(leaves.length).toBeGreaterThan(50);
+    for (const option of ['--no-input', '--dry-run']) expect(without(option, (_, has) => has('--yes'))).toEqual([]);
+    expect(without('--yes', (path) => / delete$/.test(path))).toEqual([]);
   });
 });
 

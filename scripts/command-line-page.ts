@@ -15,11 +15,12 @@ export function commandLinePage(program: Command, codes: readonly Code[]): strin
 and \`--help\` behind any of them its options. \`strongroom completion bash\` prints what has a shell complete them; there is one for zsh and one for fish.`,
     '## Rules',
     `- Data go to the standard output, and all else to the standard error.
-- \`--json\` prints the documents of the API. A list of several pages is one document. Fields may be added, and none ever changes.
-- \`--plain\` prints a line for each thing with one tab between two fields, and no heading. \`-\` stands for nothing.
+- \`--json\` prints the documents of the API, and what a command without the service has found or done. A list of several pages is one document. Fields may be
+  added, and none ever changes. Each command that prints data has it. \`show\` prints JSON alone.
+- \`--plain\` prints a line for each thing with one tab between two fields, and no heading. \`-\` stands for nothing. Each list has it.
 - Nothing has a colour, so \`NO_COLOR\` has nothing to turn off.
 - What destroys something has the name or the id typed. \`--yes\` takes the place of that for scripts. Without a terminal, or with \`--no-input\`, it is
-  refused without \`--yes\`.
+  refused without \`--yes\`. A command without \`--no-input\` never asks.
 - \`--dry-run\` prints the request that would be sent, without passwords and keys, and sends none.
 - An error says which command is next.`,
     '## Where the service is',
@@ -37,7 +38,12 @@ programs by their standard input. The keychain is asked only when the token is w
       ['Code', 'Meaning'],
       codes.map(({ code, meaning }) => [String(code), meaning]),
     ),
+    'A command whose output is read no further ends with 141, which is 128 and the number of SIGPIPE, as a shell tells it of other programs.',
     '## Progress for programs',
+    `What takes long tells how far it is, how fast that goes and how long it still takes: on a terminal by one line that is drawn again, elsewhere by a line every five
+seconds. Under \`--json\` each is a line of JSON on the standard error with the \`message_type\` \`status\`. It has \`doing\`, \`seconds_elapsed\`, and of what is counted, \`bytes\`,
+\`events\` or \`backups\`: \`bytes_done\`, \`bytes_per_second\` and, where it is known how much there is, \`bytes_total\`, \`percent_done\` and \`seconds_left\`.
+So do \`restore\`, \`verify\`, \`vault upgrade\`, \`views rebuild\`, \`ledger verify\`, \`catalog rebuild\` and \`keys rewrap\`.`,
     `With \`--wait\`, \`backup create\` and \`schedule run\` show how far the backup and its copies are. Under \`--json\` that is a line of JSON on the standard error
 for each change. Its \`message_type\` is \`status\`, and it has \`backup_id\`, \`status\`, \`percent_done\`, \`attempt\`, \`copies\`, \`seconds_elapsed\` and, where it can be told,
 \`seconds_left\`. A copy that comes has \`bytes_per_second\` and \`seconds_left\` of its own. While the service is away there are lines with the \`message_type\` \`warning\` and a \`message\`. The standard output has the backup as it is at the end.`,

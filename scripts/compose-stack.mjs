@@ -93,7 +93,7 @@ export const stack = (port) => {
       ]),
     restart: () => compose(['restart']),
     secret: (name) => compose(['run', '--rm', '--no-TTY', 'init', 'show', name]),
-    keys: () => compose(['exec', '--no-TTY', 'api', 'node', 'dist/apps/cli/src/main.js', 'keys', 'list']),
+    keys: () => compose(['exec', '--no-TTY', 'api', 'node', 'dist/apps/cli/src/main.js', 'keys', 'list', '--plain']),
     init: (...args) => compose(['run', '--rm', '--no-TTY', 'init', ...args]),
     logOf: (service) => compose(['logs', '--no-color', '--no-log-prefix', service]),
     /** The command line, in a container that has the keys of the buckets, and the file that is given as /identity. */

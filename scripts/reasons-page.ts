@@ -18,6 +18,7 @@ export function reasonsPage(reasons: ReturnType<typeof everyReason>): string {
 a \`reason\` for programs. A reason never changes its meaning, and new ones come with new events. A part in braces comes from the event. Where the
 event has a ground or a code, the answer has it as \`ground\`. The grounds against incrementals are in
 [incremental-grounds.md](incremental-grounds.md).`,
+    'Each reason has a case in [reasons-of-backups.spec.ts](../libs/domain/src/explanation/reasons-of-backups.spec.ts) or in [reasons-of-others.spec.ts](../libs/domain/src/explanation/reasons-of-others.spec.ts), with an event and the sentence that is made of it. These specs fail when a reason has none.',
     ...aggregates.flatMap((kind) => [
       `## ${titles[kind]}`,
       [

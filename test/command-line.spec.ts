@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json, text } from 'node:stream/consumers';
@@ -21,7 +21,7 @@ let instance: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'strongroom-api-commands-'));
-  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600' } });
+  gateway = await Gateway.open({ env: { STRONGROOM_DELETION_DELAY_SECONDS: '3600', STRONGROOM_BUILT_SERVERS: 'on' } });
   instance = await gateway.register();
 });
 afterAll(async () => {
@@ -39,6 +39,10 @@ function begin(args: readonly string[], more: Record<string, string> = {}) {
 
 const run = (args: readonly string[], more: Record<string, string> = {}) =>
   runInTest(args, { XDG_CONFIG_HOME: folder, ...more });
+function urlOf(server: Server): string {
+  const address = server.address();
+  return `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`;
+}
 const document = (...args: string[]) => documentInTest(args, { XDG_CONFIG_HOME: folder });
 
 it('signs in with a token that is tried first, shown nowhere, and kept for its owner alone', async () => {
@@ -228,7 +232,12 @@ describe('a file of schedules', () => {
   it('that cannot be compared ends diff with more than 1', async () => {
     expect((await run(['diff', '-f', join(folder, 'none.yaml')])).code).toBe(exitCodes.usage);
     const away = await run(['diff', '-f', file, '--url', 'http://127.0.0.1:1'], { STRONGROOM_TOKEN: 'none' });
-    expect(away).toMatchObject({ code: exitCodes.incomplete, err: expect.stringContaining('does not answer') });
+    expect(away).toMatchObject({ code: exitCodes.busy, err: expect.stringContaining('does not answer') });
+    const broken = createServer((_, response) => response.writeHead(500).end()).listen(0, '127.0.0.1');
+    await once(broken, 'listening');
+    const failed = await run(['diff', '-f', file, '--url', urlOf(broken)], { STRONGROOM_TOKEN: 'none' });
+    broken.close();
+    expect(failed).toMatchObject({ code: exitCodes.incomplete, out: '' });
   });
 });
 
@@ -271,6 +280,8 @@ describe('a backup', () => {
     expect(backups).toMatchObject([{ id, deleted: { trigger: 'request' } }]);
     expect((await run(['backup', 'restore-deleted', id])).code).toBe(exitCodes.done);
     expect((await gateway.call(getBackupsId, { id })).status).toBe(200);
+    const { instance: built } = await document('instance', 'restore', id, '--name', 'again');
+    expect(built).toMatchObject({ name: 'again', status: 'BUILD' });
   });
 
   it('that fails ends the command with 1, and one that is not all there with 3', async () => {
@@ -346,8 +357,7 @@ it('forwards the events since an instant, and goes on after what was taken', asy
     response.writeHead(204).end();
   }).listen(0, '127.0.0.1');
   await once(receiver, 'listening');
-  const address = receiver.address();
-  const url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`;
+  const url = urlOf(receiver);
   const all = (await run(['events', 'tail', '--since', 'start', '--limit', '4', '--json'])).out.trim().split('\n');
   const events = all.map((line) => JSON.parse(line));
   const forward = ['events', 'tail', '--forward-to', url, '--cursor', join(folder, 'taken'), '--limit', '2'];
@@ -364,7 +374,7 @@ it('says who may do what is refused, and where nothing answers', async () => {
   expect(forbidden.err).toContain('strongroom login --profile default');
   const away = await run(['region', 'list', '--url', 'http://127.0.0.1:1'], { STRONGROOM_TOKEN });
   expect(away).toMatchObject({
-    code: exitCodes.failed,
+    code: exitCodes.busy,
     err: expect.stringContaining('http://127.0.0.1:1 does not answer:'),
   });
 });

@@ -96,6 +96,25 @@ describe('strongroom', () => {
     expect(out).toMatch(/All \d+ files match the server's manifest\./);
     expect(out).toContain(`postgres -D ${to}`);
     await verifiedByPostgres(to);
+    const other = join(folder, 'restored-for-a-program');
+    const told = await run([
+      'restore',
+      backupId,
+      '--from',
+      'IAD',
+      '--to',
+      other,
+      '--vault',
+      `IAD=${urlOf('IAD')}`,
+      '--json',
+    ]);
+    expect({ code: told.code, ...JSON.parse(told.out) }).toMatchObject({
+      code: 0,
+      restored: {
+        ...{ backupId, instanceName: 'orders', sha256, region: 'IAD', directory: other, chain: [backupId] },
+        ...{ standsAlone: true, warnings: [], files: expect.any(Number), seconds: expect.any(Number) },
+      },
+    });
   }, 60_000);
 
   it('verify reads every byte where it lies, and fails when one is wrong, naming where', async () => {
@@ -201,6 +220,17 @@ describe('strongroom', () => {
     expect(ended).toMatchObject({ code, out: '', err: expect.stringContaining(why) });
     expect(ended.err).not.toMatch(/^\s+at /m);
   });
+
+  it.each([['migrate'], ['ledger', 'verify'], ['views', 'rebuild'], ['limits', 'list'], ['dead-letters', 'list']])(
+    'says which command tells more where the database is away: %s',
+    async (...args) => {
+      const away = await run(args, { STRONGROOM_DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
+      expect(away).toMatchObject({ code: exitCodes.failed, out: '' });
+      expect(away.err).toMatch(
+        /^strongroom: The database of the ledger does not let us in: .* strongroom doctor --only database\n$/,
+      );
+    },
+  );
 
   it('does not restore over what is there, and does not know a backup that the vault does not hold', async () => {
     const options = ['--from', 'IAD', '--vault', `IAD=${urlOf('IAD')}`];

@@ -188,6 +188,18 @@ describe('strongroom, on an encrypted backup', () => {
       stdout: expect.stringContaining('the keys of 1 backups were wrapped anew'),
     });
     expect(dataInVault()).toEqual(before);
+    const again = [
+      'keys',
+      'rewrap',
+      ...at(),
+      '--recipients',
+      'recipients.json',
+      '--identity',
+      'successor.txt',
+      '--json',
+    ];
+    const { stdout } = await run(again);
+    expect(JSON.parse(stdout)).toEqual({ region: expect.any(String), changed: 0, same: 1, clear: 0, failed: 0 });
     const to = restored('second');
     const former = await run(['restore', backupId, ...at(), '--to', to, '--identity', 'owner.txt']);
     expect([former.code, former.output]).toEqual([12, expect.stringContaining('opens with the key of new safe')]);

@@ -19,6 +19,7 @@ describe('the code that a command ends with', () => {
   it.each([
     [0, new CommanderError(0, 'commander.help', 'help')],
     [1, new Error('what nobody foresaw')],
+    [11, new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') })],
     [2, new CommanderError(1, 'commander.unknownOption', 'no such option')],
     [2, new UsageFault('wrong')],
     [3, new IncompleteFault('not all of it')],

@@ -47,10 +47,10 @@ describe('strongroom keys', () => {
     for (const key of keys()) expect(rotated.output).not.toContain(key.toString('base64'));
     expect(rotated.output).toContain(newest?.id);
 
-    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +0 +\\(seals\\)\n${former?.id} +1`));
+    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +0 +seals\n${former?.id} +1`));
     expect((await run('rotate', '--drop-unused')).output).toContain('Nothing to drop');
     await new Credentials(dataSource, ring()).resealSome(undefined, async () => bound);
-    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +1 +\\(seals\\)\n${former?.id} +0`));
+    expect((await run('list')).output).toMatch(new RegExp(`${newest?.id} +1 +seals\n${former?.id} +0`));
     expect((await run('rotate', '--drop-unused')).output).toContain(`Dropped from the ring: ${former?.id}`);
     expect(keys()).toHaveLength(1);
     await expect(new Credentials(dataSource, ring()).get(bound)).resolves.toEqual({ password: 'secret' });
@@ -85,7 +85,11 @@ describe('strongroom keys', () => {
     await new Credentials(dataSource, missing).put(bound, { password: 'secret' });
     const { id } = new KeyRing([missing]).newest;
     const listed = await run('list');
-    expect(listed.output).toMatch(new RegExp(`${id} +1 +\\(not in the ring`));
+    expect(listed.output).toMatch(new RegExp(`${id} +1 +not in the ring`));
+    expect((await run('list', '--plain')).stdout).toContain(`${id}\t1\tnot in the ring`);
+    const { keys: told } = JSON.parse((await run('list', '--json')).stdout);
+    expect(told.at(0)).toMatchObject({ id: ring().newest.id, state: 'seals' });
+    expect(told).toContainEqual({ id, credentials: 1, state: 'not-in-ring' });
     await dataSource.query('delete from instance_credential where instance_id = $1', [bound.instanceId]);
   });
 

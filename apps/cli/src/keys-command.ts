@@ -1,6 +1,6 @@
 /** `strongroom keys`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
-import type { RotateOptions } from './keys.js';
+import type { ListKeysOptions, RotateOptions } from './keys.js';
 import { addNewKey } from './new-key-command.js';
 import { addRewrap } from './rewrap-command.js';
 
@@ -21,7 +21,9 @@ export function addKeys(program: Command): void {
       'Show the ids of the keys of STRONGROOM_SECRET_KEY, the newest first, and how many credentials are sealed under each.',
     )
     .option(...fileOption)
-    .action(async ({ file }: RotateOptions) => (await import('./keys.js')).list(file));
+    .option('--json', 'print them as JSON')
+    .option('--plain', 'print lines with tabs between the fields, and no headings')
+    .action(async (options: ListKeysOptions) => (await import('./keys.js')).list(options));
   keys
     .command('rotate')
     .description(

@@ -6,9 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/credentials';
-import { createDataSource } from '@strongroom/database';
 import { z } from 'zod';
-import { databaseUrl } from './database-options.js';
+import type { PrintOptions } from './api/api-options.js';
+import { type Column, printRows } from './api/printing.js';
+import { onDatabase } from './open-database.js';
 import { note, say } from './output.js';
 import { UsageFault } from './usage-fault.js';
 
@@ -30,6 +31,33 @@ export interface RotateOptions {
   dropUnused?: true;
 }
 
+export interface ListKeysOptions extends PrintOptions {
+  file?: string;
+}
+
+/** A key as `--json` prints it. Fields may be added, and none ever changes. */
+interface ListedKey {
+  /** Null for credentials that an older version has sealed, which name no key. */
+  id: string | null;
+  /** How many are sealed under it. */
+  credentials: number;
+  /** `seals`: it is the newest of the ring. `opens`: what it has sealed is still opened. */
+  state: 'seals' | 'opens' | 'not-in-ring' | 'older-version';
+}
+
+const inWords: Readonly<Record<ListedKey['state'], string>> = {
+  seals: 'seals',
+  opens: 'opens what it has sealed',
+  'not-in-ring': "not in the ring: these credentials can't be opened",
+  'older-version': 'sealed by an older version: the API seals them anew',
+};
+
+const columns: readonly Column<ListedKey>[] = [
+  { title: 'KEY', of: ({ id }) => id },
+  { title: 'CREDENTIALS', of: ({ credentials }) => credentials },
+  { title: 'STATE', of: ({ state }) => inWords[state] },
+];
+
 export async function rotate({ file, print, dropUnused }: RotateOptions): Promise<void> {
   const place = placeOf(file);
   if (!print && !place.write) {
@@ -45,17 +73,26 @@ export async function rotate({ file, print, dropUnused }: RotateOptions): Promis
   note(told(before, after));
 }
 
-export async function list(file: string | undefined): Promise<void> {
+export async function list({ file, ...options }: ListKeysOptions): Promise<void> {
   const place = placeOf(file);
   const ring = new KeyRing(ringIn(place));
   const counted = await countByKey(ring);
-  const lines = ring.all.map(({ id }, index) => `${id}  ${counted.get(id) ?? 0}${index === 0 ? '  (seals)' : ''}`);
   const known = new Set(ring.all.map(({ id }) => id));
-  for (const [id, count] of counted) {
-    if (id === '') lines.push(`(none)            ${count}  (sealed by an older version: the API seals them anew)`);
-    else if (!known.has(id)) lines.push(`${id}  ${count}  (not in the ring: these credentials can't be opened)`);
-  }
-  say(`key               credentials\n${lines.join('\n')}`);
+  const keys: ListedKey[] = [
+    ...ring.all.map(({ id }, index) => ({
+      id,
+      credentials: counted.get(id) ?? 0,
+      state: index === 0 ? ('seals' as const) : ('opens' as const),
+    })),
+    ...[...counted]
+      .filter(([id]) => !known.has(id))
+      .map(([id, credentials]) => ({
+        id: id || null,
+        credentials,
+        state: id === '' ? ('older-version' as const) : ('not-in-ring' as const),
+      })),
+  ];
+  printRows({ keys }, keys, columns, options);
 }
 
 /** The newest key, and those under which something is sealed. A credential of an older version may be sealed under any of them. */
@@ -69,14 +106,10 @@ async function used([newest, ...former]: [Buffer, ...Buffer[]]): Promise<[Buffer
   return [newest, ...former.filter((key) => counted.has(new KeyRing([key]).newest.id))];
 }
 
-async function countByKey(ring: KeyRing): Promise<Map<string, number>> {
-  const url = databaseUrl();
-  const dataSource = await createDataSource({ url, applicationName: 'strongroom-keys', poolSize: 1 }).initialize();
-  try {
-    return await new Credentials(dataSource, ring).countByKey();
-  } finally {
-    await dataSource.destroy();
-  }
+function countByKey(ring: KeyRing): Promise<Map<string, number>> {
+  return onDatabase({ applicationName: 'strongroom-keys', poolSize: 1 }, (dataSource) =>
+    new Credentials(dataSource, ring).countByKey(),
+  );
 }
 
 function told(before: readonly Buffer[], after: [Buffer, ...Buffer[]]): string {

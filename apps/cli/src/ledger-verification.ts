@@ -1,11 +1,13 @@
 /** The work of `strongroom ledger verify`: it proves that the events are those that were recorded, as far as anybody can. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
-import { createDataSource } from '@strongroom/database';
 import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
-import { databaseUrl } from './database-options.js';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import { exitCodes } from './exit-codes.js';
+import { onDatabase } from './open-database.js';
 import { say, sayJson } from './output.js';
+import { Progress } from './progress.js';
 import { UsageFault } from './usage-fault.js';
 
 export interface VerifyLedgerOptions {
@@ -19,7 +21,7 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   const heads = options.against === undefined ? [] : headsIn(options.against);
   const onlyNew = options.onlyNew === true;
   if (onlyNew && heads.length === 0) throw new UsageFault('--only-new needs --against, with a file that has a head.');
-  const verdict = await verify(heads, onlyNew);
+  const verdict = await verify(heads, options);
   const compared = onlyNew ? 1 : heads.length;
   if (options.json) sayJson(verdict);
   else say(told(verdict, compared));
@@ -27,14 +29,24 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 
-async function verify(heads: readonly LedgerHead[], onlyNew: boolean): Promise<LinksVerdict> {
-  const options = { url: databaseUrl(), applicationName: 'strongroom-ledger-verify', poolSize: 1 };
-  const dataSource = await createDataSource(options).initialize();
-  try {
-    return await verifyLinks(dataSource, { heads, onlyNew });
-  } finally {
-    await dataSource.destroy();
-  }
+const newest = z.tuple([z.object({ position: z.coerce.number() })]);
+
+function verify(heads: readonly LedgerHead[], { onlyNew, json }: VerifyLedgerOptions): Promise<LinksVerdict> {
+  return onDatabase({ applicationName: 'strongroom-ledger-verify', poolSize: 1 }, async (dataSource) => {
+    const first = onlyNew ? Math.max(...heads.map(({ position }) => position)) : 0;
+    const total = (await lastPosition(dataSource)) - first;
+    const progress = new Progress('verifying the ledger', { json, counted: 'events', total });
+    // Where the newest head proves nothing, everything is verified, also what came before it.
+    const reach = (position: number) => progress.reach(Math.max(0, position - first));
+    return verifyLinks(dataSource, { heads, onlyNew: onlyNew === true, progress: reach }).finally(() => progress.end());
+  });
+}
+
+/** Positions are given one after the other, so they tell nearly how many events there are. */
+async function lastPosition(dataSource: DataSource): Promise<number> {
+  const found: unknown = await dataSource.query('select coalesce(max(position), 0) as position from ledger_event');
+  const [{ position }] = newest.parse(found);
+  return position;
 }
 
 function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {

@@ -1,11 +1,10 @@
 /** Lists, shows and replays dead letters, in the services' database. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createDataSource } from '@strongroom/database';
 import { type KeptLetter, KeptLetters } from '@strongroom/feed';
 import type { PrintOptions } from './api/api-options.js';
 import { type Column, printOne, printRows } from './api/printing.js';
-import { databaseUrl } from './database-options.js';
 import { MissingFault } from './exit-codes.js';
+import { onDatabase } from './open-database.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
 
@@ -93,11 +92,6 @@ function stateOf({ replayAskedAt, replayedAt }: KeptLetter): string {
   return replayAskedAt === null ? 'waits' : 'asked';
 }
 
-async function onLetters(work: (letters: KeptLetters) => Promise<void>): Promise<void> {
-  const dataSource = await createDataSource({ url: databaseUrl(), applicationName: 'strongroom-letters' }).initialize();
-  try {
-    await work(new KeptLetters(dataSource));
-  } finally {
-    await dataSource.destroy();
-  }
+function onLetters(work: (letters: KeptLetters) => Promise<void>): Promise<void> {
+  return onDatabase({ applicationName: 'strongroom-letters' }, (dataSource) => work(new KeptLetters(dataSource)));
 }

@@ -40,6 +40,14 @@ describe('strongroom limits', () => {
         ['IAD', 'no limit of transfers at a time'],
       ]),
     );
+    const plain = (await run('list', '--plain')).stdout.trim().split('\n').sort();
+    expect(plain).toEqual([
+      'at-a-time\tIAD\tnone',
+      'at-a-time\tORD\t4',
+      'rate\tDFW:ORD\tnone',
+      'rate\tIAD\t2621440',
+      'rate\tORD\t20971520',
+    ]);
     expect((await run('unset', 'iad')).stdout).toContain('IAD has the limit of the settings again');
     expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('as the settings say again');
     expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('No number of transfers at a time was set');

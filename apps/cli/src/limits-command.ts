@@ -1,5 +1,6 @@
 /** `strongroom limits`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
+import type { PrintOptions } from './api/api-options.js';
 
 export function addLimits(program: Command): void {
   const limits = program
@@ -13,7 +14,8 @@ export function addLimits(program: Command): void {
       'Show the limits that were set. Those of STRONGROOM_TRANSFER_LIMITS and STRONGROOM_TRANSFERS_AT_A_TIME count where none is.',
     )
     .option('--json', 'print them as JSON, the rates in bytes a second')
-    .action(async (options: { json?: boolean }) => (await import('./limits.js')).list(options));
+    .option('--plain', 'print lines with tabs between the fields, the rates in bytes a second, and none for no limit')
+    .action(async (options: PrintOptions) => (await import('./limits.js')).list(options));
   limits
     .command('set')
     .description(

@@ -1,17 +1,22 @@
 /** Shows and sets the limits of transfers, in the services' database. */
-import { createDataSource } from '@strongroom/database';
 import { KnownVaults, SetTransferLimits, transferCap, transferRate, transferScope } from '@strongroom/runtime';
-import { databaseUrl } from './database-options.js';
+import type { PrintOptions } from './api/api-options.js';
+import { onDatabase } from './open-database.js';
 import { note, say, sayJson } from './output.js';
 import { UsageFault } from './usage-fault.js';
 import { regionOf } from './vault-options.js';
 
 const mebibyte = 1_048_576;
 
-export function list({ json = false }: { json?: boolean }): Promise<void> {
+export function list({ json, plain }: PrintOptions): Promise<void> {
   return onLimits(async (limits) => {
     const { rates, caps } = await limits.read();
     if (json) return sayJson({ bytesPerSecond: Object.fromEntries(rates), atATime: Object.fromEntries(caps) });
+    if (plain) {
+      for (const [scope, rate] of rates) say(`rate\t${scope}\t${rate ?? 'none'}`);
+      for (const [region, cap] of caps) say(`at-a-time\t${region}\t${cap ?? 'none'}`);
+      return;
+    }
     if (rates.size + caps.size === 0)
       say(
         'No limit was set. Those of STRONGROOM_TRANSFER_LIMITS and STRONGROOM_TRANSFERS_AT_A_TIME count, where there are some.',
@@ -108,12 +113,8 @@ function shownCap(cap: number | null): string {
   return cap === null ? 'no limit of transfers at a time' : `${cap} transfers of a process at a time`;
 }
 
-async function onLimits(work: (limits: SetTransferLimits, vaults: KnownVaults) => Promise<void>): Promise<void> {
-  const options = { url: databaseUrl(), applicationName: 'strongroom-limits' };
-  const dataSource = await createDataSource(options).initialize();
-  try {
-    await work(new SetTransferLimits(dataSource), new KnownVaults(dataSource));
-  } finally {
-    await dataSource.destroy();
-  }
+function onLimits(work: (limits: SetTransferLimits, vaults: KnownVaults) => Promise<void>): Promise<void> {
+  return onDatabase({ applicationName: 'strongroom-limits' }, (dataSource) =>
+    work(new SetTransferLimits(dataSource), new KnownVaults(dataSource)),
+  );
 }

@@ -70,6 +70,12 @@ describe('strongroom list', () => {
       ),
       expect.stringMatching(new RegExp(`^${incremental} +orders +incremental +${full} +2026-11-15T02:00:00.000Z`)),
     ]);
+    const plain = (await run('--plain')).out.trimEnd().split('\n');
+    expect(plain.map((line) => line.split('\t').slice(0, 5))).toEqual([
+      [cut, 'billing', 'incremental', expect.any(String), '2026-11-13T02:00:00.000Z'],
+      [full, 'orders', 'full', '-', '2026-11-14T02:00:00.000Z'],
+      [incremental, 'orders', 'incremental', full, '2026-11-15T02:00:00.000Z'],
+    ]);
     expect(await readdir(join(folder, 'IAD'))).toEqual(['backups']);
   });
 

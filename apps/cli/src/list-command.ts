@@ -2,6 +2,7 @@
 import { isEncrypted } from '@strongroom/contracts';
 import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
+import type { PrintOptions } from './api/api-options.js';
 import { encryptedFor } from './encrypted-for.js';
 import { exitCodes } from './exit-codes.js';
 import { inLine, note, say, sayJson } from './output.js';
@@ -32,7 +33,8 @@ export function addList(program: Command): void {
   fromVault(program.command('list'))
     .description('List the backups that a vault holds, with what each is built on. Needs no service.')
     .option('--json', 'a line of JSON for each')
-    .action(async (options: VaultOptions & { json?: boolean }) => {
+    .option('--plain', 'print lines with tabs between the fields, and no headings')
+    .action(async (options: VaultOptions & PrintOptions) => {
       const vault = vaultOf(options);
       const rows: Row[] = [];
       let unreadable = 0;
@@ -48,7 +50,8 @@ export function addList(program: Command): void {
         if (options.json) sayJson({ ...lineOf(listed), ...more });
         else rows.push(rowOf(listed, holders, lockedUntil));
       }
-      if (!options.json) say(table(rows, options.from));
+      if (options.plain) for (const row of sorted(rows)) say(row.cells.map((cell) => cell || '-').join('\t'));
+      else if (!options.json) say(table(rows, options.from));
       if (unreadable > 0) {
         note(
           `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}`,
@@ -117,18 +120,21 @@ function rowOf(
   };
 }
 
-/** Sorts by time, so that each backup is below the one that it is built on. */
+/** By time, so that each backup is below the one that it is built on. */
+function sorted(rows: readonly Row[]): Row[] {
+  return [...rows].sort((one, other) => one.completedAt.localeCompare(other.completedAt));
+}
+
 function table(rows: Row[], region: string): string {
   if (rows.length === 0) return `The vault of ${region} holds no backups.`;
   const there = new Set(rows.map(({ id }) => id));
   const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE', 'ENCRYPTED FOR'];
-  const sorted = [...rows].sort((one, other) => one.completedAt.localeCompare(other.completedAt));
   const widths = heading.map((name, column) =>
-    Math.max(name.length, ...sorted.map(({ cells }) => cells[column]?.length ?? 0)),
+    Math.max(name.length, ...rows.map(({ cells }) => cells[column]?.length ?? 0)),
   );
   const lineFor = (cells: string[], note = '') =>
     [...cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)), note].join('  ').trimEnd();
-  const lines = sorted.map(({ cells, parentId, note }) => {
+  const lines = sorted(rows).map(({ cells, parentId, note }) => {
     const isCut = parentId !== null && !there.has(parentId);
     const cut = isCut ? `its parent is not in ${region}: it can't be restored from here` : '';
     return lineFor(cells, [cut, note].filter(Boolean).join('; '));

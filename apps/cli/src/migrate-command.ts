@@ -1,6 +1,5 @@
 /** `strongroom migrate`: brings the schema of the ledger's database up to date, and gives the services' roles their rights. */
 import type { Command } from 'commander';
-import { databaseUrl } from './database-options.js';
 import { say } from './output.js';
 
 export function addMigrate(program: Command): void {
@@ -11,8 +10,11 @@ export function addMigrate(program: Command): void {
     )
     .action(async () => {
       // It is loaded when it is asked for: the other commands start fast.
-      const { migrateDatabase, roleOf } = await import('@strongroom/database');
-      const served = await migrateDatabase(databaseUrl(), 'strongroom-migrate');
+      const [{ onDatabase }, { forMigrations, migrateAsOwner, roleOf }] = await Promise.all([
+        import('./open-database.js'),
+        import('@strongroom/database'),
+      ]);
+      const served = await onDatabase({ ...forMigrations, applicationName: 'strongroom-migrate' }, migrateAsOwner);
       const told =
         served.length > 0
           ? `Rights were given to ${served.map(roleOf).join(', ')}.`

@@ -14,18 +14,6 @@ export function note(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
 }
 
-const noteEachMs = 5_000;
-
-/** @returns what prints how far something is, every five seconds at the most: it may be called as often as anything has moved */
-export function notingNowAndThen(): (text: string) => void {
-  let notedAt = performance.now();
-  return (text) => {
-    if (performance.now() - notedAt < noteEachMs) return;
-    notedAt = performance.now();
-    note(text);
-  };
-}
-
 /** Prints a value as JSON. */
 export function sayJson(value: unknown, indent?: number): void {
   process.stdout.write(`${printableJson(value, indent)}\n`);

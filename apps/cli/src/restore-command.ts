@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { openChain, type RestoredBackup } from '@strongroom/engines';
 import type { Command } from 'commander';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
-import { inLine, say } from './output.js';
+import { inLine, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { bytesOf, interruption, restoreApart } from './restore-apart.js';
 import { withDigest, withPlaces } from './restore-options.js';
@@ -14,6 +14,7 @@ interface Options extends VaultOptions, IdentityOptions {
   sha256?: string;
   asIs?: boolean;
   acceptBadPages?: boolean;
+  json?: boolean;
 }
 
 export function addRestore(program: Command): void {
@@ -26,12 +27,13 @@ export function addRestore(program: Command): void {
   command
     .option('--as-is', 'change nothing: the server archives, follows and subscribes as its source does')
     .option('--accept-bad-pages', 'restore an incremental backup that has bad pages, and say which pages are bad')
+    .option('--json', 'print what was restored as JSON')
     .action(async (backupId: string, options: Options) => {
       const vault = vaultOf(options);
       const directory = resolve(options.to);
       const identities = await identitiesOf(options);
       const chain = await openChain(vault, backupId, { expectedSha256: options.sha256, identities });
-      const progress = new Progress('restoring', bytesOf(chain).most);
+      const progress = new Progress('restoring', { json: options.json, total: bytesOf(chain).most });
       const wanted = {
         vault,
         backupId,
@@ -45,8 +47,21 @@ export function addRestore(program: Command): void {
         progress: progress.add,
       };
       const restored = await restoreApart(wanted, interruption()).finally(() => progress.end());
-      say(report(restored, directory, options, progress.summary));
+      if (options.json) sayJson(document(restored, directory, options, progress.seconds), 2);
+      else say(report(restored, directory, options, progress.summary));
     });
+}
+
+/** What `--json` prints. Fields may be added, and none ever changes. */
+function document(restored: RestoredBackup, to: string, { from, asIs }: Options, seconds: number) {
+  const { manifest, sha256, chain, files, bytes, outside, changed, warnings, advice } = restored;
+  const { backupId, datastore, completedAt, instanceName } = manifest;
+  return {
+    restored: {
+      ...{ backupId, instanceName, datastore, completedAt, sha256, region: from, directory: to },
+      ...{ files, bytes, seconds: Math.ceil(seconds), chain, outside, changed, standsAlone: !asIs, warnings, advice },
+    },
+  };
 }
 
 function report(restored: RestoredBackup, to: string, { from, asIs }: Options, summary: string): string {

@@ -7,13 +7,15 @@ import { recipients } from '@strongroom/runtime/light';
 import type { Command } from 'commander';
 import { exitCodes } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
-import { note, say } from './output.js';
+import { note, say, sayJson } from './output.js';
+import { Progress } from './progress.js';
 import { UsageFault } from './usage-fault.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 interface Options extends VaultOptions, IdentityOptions {
   recipients?: string;
   chainRecipient?: string;
+  json?: true;
 }
 
 export function addRewrap(keys: Command): void {
@@ -29,21 +31,27 @@ export function addRewrap(keys: Command): void {
       '--chain-recipient <recipient>',
       "the scheduler's own from now on, like age1… or command:/path/of/program NAME; without it, it stays",
     )
+    .option('--json', 'print what was done as JSON')
     .action(async (options: Options) => {
+      const { from, json } = options;
       const wanted = recipientsOf(options.recipients);
       const identities = await identitiesOf(options);
       if (identities.length === 0) throw new UsageFault('It needs a key that opens the backups now: --identity FILE');
       const chain = options.chainRecipient;
+      const progress = new Progress(`wrapping the keys in the vault of ${from}`, { json, counted: 'backups' });
       const done = await rewrapVault(vaultOf(options), {
         identities,
         recipientsOf: (account) =>
           (wanted.byAccount.get(account) ?? wanted.usual).map(({ key, name }) => recipientFrom(key, name)),
         chainRecipient: chain === undefined ? undefined : recipientFrom(chain, chainHolder),
         failed: (backupId, error) => note(`strongroom: the keys of ${backupId} stay as they are: ${messageOf(error)}`),
-      });
-      say(
-        `${options.from}: the keys of ${done.changed} backups were wrapped anew, and those of ${done.same} were so already. ${done.clear} are not encrypted.`,
-      );
+        looked: () => progress.add(1),
+      }).finally(() => progress.end());
+      if (json) sayJson({ region: from, ...done }, 2);
+      else
+        say(
+          `${from}: the keys of ${done.changed} backups were wrapped anew, and those of ${done.same} were so already. ${done.clear} are not encrypted.`,
+        );
       if (done.failed > 0) {
         note(`strongroom: the keys of ${done.failed} backups stay as they are.`);
         process.exitCode = done.changed + done.same > 0 ? exitCodes.incomplete : exitCodes.failed;

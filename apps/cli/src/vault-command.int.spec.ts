@@ -37,6 +37,8 @@ describe('strongroom vault upgrade', () => {
     const before = await readdir(root, { recursive: true });
     const dry = await run('file:', 'vault', 'upgrade', '--dry-run');
     expect(dry).toMatchObject({ code: 0, out: expect.stringMatching(/^1 backups of 0\.3 MB are to be moved/) });
+    const planned = await run('file:', 'vault', 'upgrade', '--dry-run', '--json');
+    expect(JSON.parse(planned.out)).toMatchObject({ region: 'DFW', backups: 1, withoutPlace: [], moved: false });
     expect(await readdir(root, { recursive: true })).toEqual(before);
     const done = await run('file:', 'vault', 'upgrade');
     expect(done).toMatchObject({ code: 0, out: expect.stringContaining(`DFW=objects://${root}`) });
@@ -47,6 +49,8 @@ describe('strongroom vault upgrade', () => {
       code: 0,
       out: expect.stringContaining('as objects already'),
     });
+    const told = await run('file:', 'vault', 'upgrade', '--json');
+    expect(JSON.parse(told.out)).toMatchObject({ region: 'DFW', moved: true, vault: `DFW=objects://${root}` });
   });
 
   it('is refused for a vault that is no folder', async () => {

@@ -72,7 +72,7 @@ async function verify(backupId: string, options: Options, teller: RestoreTeller 
   for (const { manifest, sha256 } of chain) {
     const id = manifest.backupId;
     const totalBytes = manifest.objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const progress = new Progress(`verifying ${id}`, totalBytes);
+    const progress = new Progress(`verifying ${id}`, { json: options.json, total: totalBytes });
     const verified = await vault.verify(id, progress.add).finally(() => progress.end());
     if (verified.sha256 !== sha256) throw changedItsMind(id, options.from);
     const objects = manifest.objects.length;
@@ -93,7 +93,7 @@ async function verify(backupId: string, options: Options, teller: RestoreTeller 
 async function tried(backupId: string, options: Options): Promise<TriedRestore> {
   const identities = await identitiesOf(options);
   const chain = await openChain(vaultOf(options), backupId, { expectedSha256: options.sha256, identities });
-  const progress = new Progress('restoring', bytesOf(chain).most);
+  const progress = new Progress('restoring', { json: options.json, total: bytesOf(chain).most });
   return tryRestore({
     vault: vaultOf(options),
     backupId,

@@ -1,24 +1,24 @@
 /** Makes the views anew, and tells how far that is. */
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { type RebuildProgress, Views, viewTables } from '@strongroom/read-model';
-import { databaseUrl } from './database-options.js';
-import { notingNowAndThen, say } from './output.js';
+import { onDatabase } from './open-database.js';
+import { say, sayJson } from './output.js';
+import { Progress } from './progress.js';
 
-export async function rebuildViews(): Promise<void> {
-  const options = { url: databaseUrl(), applicationName: 'strongroom-views', entities: viewTables };
-  const dataSource = await createDataSource(options).initialize();
-  try {
-    const begunAt = performance.now();
-    const tell = notingNowAndThen();
-    let last: RebuildProgress = { accounts: 0, events: 0, newest: 0 };
-    await new Views(dataSource, new Ledger(dataSource)).rebuild((progress) => {
-      last = progress;
-      tell(`${progress.events} of about ${progress.newest} events, of ${progress.accounts} accounts`);
-    });
-    const seconds = ((performance.now() - begunAt) / 1_000).toFixed(1);
-    say(`The views of ${last.accounts} accounts are made anew, from ${last.events} events in ${seconds} s.`);
-  } finally {
-    await dataSource.destroy();
-  }
+export interface RebuildViewsOptions {
+  json?: true;
+}
+
+export async function rebuildViews({ json }: RebuildViewsOptions): Promise<void> {
+  let last: RebuildProgress = { accounts: 0, events: 0, newest: 0 };
+  const progress = new Progress('making the views anew', { json, counted: 'events' });
+  await onDatabase({ applicationName: 'strongroom-views', entities: viewTables }, (dataSource) =>
+    new Views(dataSource, new Ledger(dataSource)).rebuild((told) => {
+      last = told;
+      progress.reach(told.events, told.newest);
+    }),
+  ).finally(() => progress.end());
+  const { accounts, events } = last;
+  if (json) sayJson({ accounts, events, seconds: Math.ceil(progress.seconds) }, 2);
+  else say(`The views of ${accounts} accounts are made anew, from ${progress.summary}.`);
 }

@@ -2,7 +2,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { type AppConfig, type RuntimeParts, waitFor } from '@strongroom/runtime';
-import type { EntitySchema } from 'typeorm';
+import type { DataSource, EntitySchema } from 'typeorm';
 import { checkDatabase, SessionFault } from './check-database.js';
 import { createDataSource, dataSourceOptions, migrate } from './data-source.js';
 import type { ServiceName } from './grants.js';
@@ -17,21 +17,28 @@ export function databaseModule({ app, databaseUrl }: AppConfig, entities: Entity
   });
 }
 
+/** A migration may take long on a large ledger, and other processes wait for its lock meanwhile. */
+export const forMigrations = { poolSize: 2, longestStatementMs: 0 } as const;
+
 /**
  * Brings the schema up to date over a connection of its own, as the owner of the database. It waits for nothing.
  * @returns the services that have a role of their own
  * @throws {NotOwnerFault}
  */
 export async function migrateDatabase(url: string, applicationName: string): Promise<ServiceName[]> {
-  // A migration may take long on a large ledger, and other processes wait for its lock meanwhile.
-  const dataSource = createDataSource({ url, applicationName, poolSize: 2, longestStatementMs: 0 });
+  const dataSource = createDataSource({ ...forMigrations, url, applicationName });
   await dataSource.initialize();
   try {
-    await mustOwnSchema(dataSource);
-    return await migrate(dataSource);
+    return await migrateAsOwner(dataSource);
   } finally {
     await dataSource.destroy();
   }
+}
+
+/** As `migrateDatabase`, over a connection that is there already. @throws {NotOwnerFault} */
+export async function migrateAsOwner(dataSource: DataSource): Promise<ServiceName[]> {
+  await mustOwnSchema(dataSource);
+  return migrate(dataSource);
 }
 
 const ownsAll =

@@ -26,6 +26,8 @@ export interface Rewrapping {
   chainRecipient?: Recipient | undefined;
   /** Told of each backup whose keys stay as they are. */
   failed(backupId: string, error: unknown): void;
+  /** Told of each backup that was looked at. */
+  looked?: () => void;
 }
 
 export interface Rewrapped {
@@ -48,6 +50,7 @@ export async function rewrapVault(vault: Vault, how: Rewrapping): Promise<Rewrap
       how.failed(listed.backupId, error);
       done.failed += 1;
     }
+    how.looked?.();
   }
   return done;
 }

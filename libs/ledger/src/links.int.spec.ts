@@ -63,6 +63,9 @@ describe('the links of the ledger', () => {
     await fill();
     const first = await verify();
     expect(first).toMatchObject({ unlinked: 0, broken: undefined, head: { position: await last() } });
+    const told: number[] = [];
+    await verifyLinks(dataSource, { progress: (position) => void told.push(position) });
+    expect(told.at(-1)).toBe(await last());
     await ledger.append(requestOf());
     const second = await verify(first.head);
     expect(second.broken).toBeUndefined();

@@ -46,8 +46,8 @@ export interface LinksOptions {
   heads?: readonly LedgerHead[];
   /** Verifies only what came after the newest of the heads, which is compared. Default: every event. */
   onlyNew?: boolean;
-  /** Told from time to time how many events are verified. */
-  progress?: (events: number) => void;
+  /** Told after each page up to which position the ledger is verified. */
+  progress?: (position: number) => void;
 }
 
 /**
@@ -111,7 +111,7 @@ export async function verifyLinks(
         }
       }
     }
-    progress(links.head.events);
+    progress(links.position);
     if (page.length < pageSize) break;
   }
   const beyond = awaited[compared];

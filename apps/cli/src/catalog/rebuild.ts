@@ -1,13 +1,13 @@
 /** The work of `strongroom catalog rebuild`: reads what the vault of a region holds, and has the ledger know it. */
-import { createDataSource } from '@strongroom/database';
 import { Ledger } from '@strongroom/ledger';
 import { KnownVaults, RandomIds } from '@strongroom/runtime';
 import type { Vault } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { databaseUrl } from '../database-options.js';
 import { exitCodes } from '../exit-codes.js';
 import { type IdentityOptions, identitiesOf } from '../identity-options.js';
-import { inLine, note, notingNowAndThen, say, sayJson } from '../output.js';
+import { onDatabase } from '../open-database.js';
+import { inLine, note, say, sayJson } from '../output.js';
+import { Progress } from '../progress.js';
 import { type VaultOptions, vaultOf } from '../vault-options.js';
 import { Catalog, parentsFirst, type Recorded } from './catalog.js';
 import { type FoundBackup, foundBackups, type NotRecorded } from './found-backups.js';
@@ -33,32 +33,36 @@ interface Result {
 export async function rebuildCatalog(options: RebuildOptions): Promise<void> {
   const vault = vaultOf(options);
   const identities = await identitiesOf(options);
-  const url = databaseUrl();
-  const dataSource = await createDataSource({ url, applicationName: 'strongroom-catalog', poolSize: 2 }).initialize();
-  try {
+  const { from, json } = options;
+  await onDatabase({ applicationName: 'strongroom-catalog', poolSize: 2 }, async (dataSource) => {
     await mustBeOfRegion(vault, dataSource);
-    const tell = notingNowAndThen();
+    const reading = new Progress(`reading the vault of ${from}`, { json, counted: 'backups' });
     const found: FoundBackup[] = [];
     const notRecorded: NotRecorded[] = [];
     for await (const each of foundBackups(vault, identities)) {
       if ('reason' in each) notRecorded.push(each);
       else found.push(each);
-      tell(`${found.length + notRecorded.length} backups of ${options.from} were read`);
+      reading.add(1);
     }
+    reading.end();
     const counts: Record<Recorded, number> = { backup: 0, copy: 0, version: 0, known: 0 };
+    const recording = new Progress(`recording the backups of ${from}`, {
+      json,
+      counted: 'backups',
+      total: found.length,
+    });
     const catalog = new Catalog({ dataSource, ledger: new Ledger(dataSource), ids: new RandomIds() });
-    for (const [index, each] of parentsFirst(found).entries()) {
+    for (const each of parentsFirst(found)) {
       const recorded = await catalog.record(each);
       if (typeof recorded === 'string') counts[recorded] += 1;
       else notRecorded.push(recorded);
-      tell(`${index + 1} of ${found.length} backups of ${options.from} are in the ledger`);
+      recording.add(1);
     }
+    recording.end();
     const { backup: backups, copy: copies, version: versions, known } = counts;
     const unopened = found.filter(({ data }) => data.encryptedFor !== null && data.instanceName === null);
-    print({ region: options.from, backups, copies, versions, known, notRecorded }, unopened, options);
-  } finally {
-    await dataSource.destroy();
-  }
+    print({ region: from, backups, copies, versions, known, notRecorded }, unopened, options);
+  });
 }
 
 /**
