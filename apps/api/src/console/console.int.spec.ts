@@ -41,12 +41,19 @@ describeWithBrowser('the console, in a browser', () => {
     for await (const instance of gateway.client().instances.list()) if (instance.name === name) return instance.id;
     throw new Error(`there is no instance ${name}`);
   };
+  /** Has a backup that every region holds, and whose restore was tested. */
+  const backedUp = async (instanceId: string) => {
+    const backupId = await gateway.backup(instanceId);
+    await gateway.run(backupId, instanceId, 'completed', { lineage: backupId, facts: null });
+    for (const region of ['IAD', 'ORD']) await copied(gateway, { backupId, instanceId, region }, 'completed');
+    await tested(gateway, backupId, 'DFW', 'passed');
+  };
   const schedule = async (name: string) => {
     const { schedules } = schedulesResponse.parse((await gateway.call(getSchedules)).body);
     const instances = await gateway.client().instances.get(orders);
     return schedules.find(({ instance_id }) => instance_id === instances.id && name === instances.name);
   };
-  const tabTo = (text: string) => browser.tabTo(text);
+  const tabTo = (text: string | RegExp) => browser.tabTo(text);
   const focused = () => browser.focused();
   const faults = () => browser.faults();
   const picture = (name: string) => browser.picture(name);
@@ -118,11 +125,13 @@ describeWithBrowser('the console, in a browser', () => {
     for (let number = 2; number <= 10; number += 1) {
       const instance = await gateway.register('admin', { name: `server-${number}` });
       await gateway.schedule(instance, { copy_to: ['IAD', 'ORD'] });
+      if (number <= 6) await backedUp(instance);
     }
     // What the events tell is read by the page that is still open.
     await eventually(async () => expect(await page.locator('tbody tr').count()).toBe(10), soon);
     expect(await opened()).toEqual(withOne);
     expect(await page.locator('tbody tr').count()).toBe(10);
+    expect(await cell('server-6', 'ORD')).toMatch(/^Restorable\s/);
     await picture('restorable');
   });
 
@@ -303,6 +312,22 @@ describeWithBrowser('the console, in a browser', () => {
     expect(await command()).toBe(`npx strongroom restore ${full} --from IAD --to ./restored`);
     await page.keyboard.press('Escape');
     expect(await focused()).toBe('Restore');
+  });
+
+  it('finds what a region can restore, and how the regions stand, by keyboard alone', async () => {
+    await page.getByRole('link', { name: 'Restorable' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Restorable' }).waitFor();
+    await page.getByLabel('Search').focus();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('orders');
+    await tabTo(/ in IAD$/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('img', { name: 'One backup: full' }).waitFor();
+    await page.getByRole('link', { name: 'Regions' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('rowheader', { name: 'IAD' }).waitFor();
+    expect(await faults()).toEqual([]);
   });
 
   it('tests whether an instance is reached, and tells what is missing', async () => {
