@@ -63,6 +63,7 @@ async function main() {
     const found = await statementsSince(client);
     const of = (pattern) =>
       found.filter(({ statement }) => pattern.test(statement)).reduce((sum, { calls }) => sum + calls, 0) / seconds;
+    const ofAll = of(/^(?!.*pg_stat_database)/s);
     const ofFeed = of(/relay_cursor|feed_offset|second_look|feed_handled|dead_letter|ledger_head|ledger_identity/);
     for (const { statement, calls } of found) say(`${(calls / seconds).toFixed(2)}/s  ${statement.slice(0, 180)}`);
     const memory = apps.map((app) => ({ app, mebibytes: residentMiB(services.pids(app)[0]) }));
@@ -75,6 +76,8 @@ async function main() {
           ours: `${perSecond.toFixed(2)}/s`,
           isReached: perSecond < 1,
         },
+        // A transaction of PostgreSQL itself, such as one of autovacuum, is no statement.
+        { what: 'statements of all three services', ours: `${ofAll.toFixed(2)}/s` },
         { what: 'of these, statements of the relay and the feed', ours: `${ofFeed.toFixed(2)}/s` },
         ...memory.map(({ app, mebibytes }) => ({
           what: `memory of the ${app}`,

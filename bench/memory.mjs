@@ -313,4 +313,5 @@ const found = {
   ],
   raw: trials.map(({ version, peaks }) => ({ version, peaks })),
 };
-if (!isSplit) report('memory', found);
+if (isSplit) for (const { what, held } of found.invariants) say(`${held ? 'held' : 'BROKEN'}: ${what}`);
+else report('memory', found);

@@ -45,7 +45,7 @@ export const otherSettings: readonly OtherGroup[] = [
       {
         name: 'NODE_OPTIONS',
         meaning:
-          'The options of Node. `--max-old-space-size` is the most memory in MiB that what JavaScript keeps may take, and `--max-semi-space-size` half of what new objects may take. The image and `npm start` begin each service with `--max-old-space-size=320 --max-semi-space-size=8`: a service then takes less than 256 MiB of the machine, and one that kept more than the first size would end. A busy API with `--max-semi-space-size=32` takes 25 MiB more, and about a tenth less of the processor. In the image, your own `NODE_OPTIONS` take the place of these; `npm start` takes the two sizes out of its own. Without them, a busy service takes up to 550 MiB. `--tls-min-v1.0` and `--tls-min-v1.1` have no effect, and `--max-old-space-size` below 96 is refused.',
+          'The options of Node. `--max-old-space-size` is the most memory in MiB that what JavaScript keeps may take, and `--max-semi-space-size` half of what new objects may take. The image and `npm start` begin each service with `--max-old-space-size=320 --max-semi-space-size=8`: a service then takes less than 256 MiB of the machine, and one that kept more than the first size would end. A busy API with `--max-semi-space-size=16` takes up to 40 MiB more, and less of the processor. In the image, your own `NODE_OPTIONS` take the place of these; `npm start` takes the two sizes out of its own. Without them, a busy service takes up to 550 MiB. `--tls-min-v1.0` and `--tls-min-v1.1` have no effect, and `--max-old-space-size` below 96 is refused.',
       },
       {
         name: 'NODE_PG_FORCE_NATIVE',
