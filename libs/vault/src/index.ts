@@ -1,4 +1,5 @@
 /** The object store of a region, and copies from one to another. */
+export type { BucketLock } from './bucket-lock.js';
 export { type CopiedBackup, type CopyOptions, copyBackup } from './copy-backup.js';
 export { DirectoryStore } from './directory/directory-store.js';
 export { DirectoryVault } from './directory/directory-vault.js';
@@ -26,7 +27,6 @@ export { type FolderOperations, syncFolder } from './sync-folder.js';
 export { FolderUpgrade, type UpgradeOptions, type UpgradePlan } from './upgrade-folder.js';
 export {
   type BeginOptions,
-  type BucketLock,
   type ByteRange,
   type CopySource,
   type HeldBackup,

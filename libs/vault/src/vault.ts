@@ -6,6 +6,7 @@
 import type { Readable } from 'node:stream';
 import type { KeysOf, StoredManifest, VaultObject, VaultSegment } from '@strongroom/contracts';
 import type { ObjectCipher } from '@strongroom/encryption';
+import type { BucketLock } from './bucket-lock.js';
 import type { ObjectStore } from './object/object-store.js';
 import { SegmentCheck } from './segment-check.js';
 import type { VaultFault } from './vault-fault.js';
@@ -30,9 +31,6 @@ export interface StoredKeys {
 
 /** Told of bytes that were read or written since the last call. What it returns is waited for before more is. */
 export type Progress = (bytes: number) => Promise<void> | void;
-
-/** Whether a bucket has a lock. `on-for-all`: it also locks what it is not asked to lock. `unknown`: our keys may not ask. */
-export type BucketLock = 'on' | 'on-for-all' | 'off' | 'unknown';
 
 /** How much was removed from a vault. */
 export interface Removed {

@@ -2,13 +2,14 @@
  * A vault, every call of which ends: with its outcome, with a fault when nothing has moved in the vault for too long, or with a
  * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
+
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
+import type { BucketLock } from './bucket-lock.js';
 import { type Passage, pairOf, type Traffic } from './flow/traffic.js';
 import { FreeSpace } from './free-space.js';
 import {
   type BeginOptions,
-  type BucketLock,
   type ByteRange,
   type CopySource,
   type HeldBackup,

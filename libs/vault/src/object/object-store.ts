@@ -2,7 +2,7 @@
  * The door to a store of objects: one flat name space, in which an object is whole or not there at all. A vault is built on it
  * alone, so a store of another make needs nothing but these calls.
  */
-import type { BucketLock } from '../vault.js';
+import type { BucketLock } from '../bucket-lock.js';
 import { VaultFault } from '../vault-fault.js';
 
 /** What a store tells of an object without its bytes. */

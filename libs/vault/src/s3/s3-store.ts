@@ -1,9 +1,9 @@
 /** A store of objects in a bucket of S3, or of a store that speaks its protocol. */
 import type { S3Address } from '@strongroom/contracts';
+import type { BucketLock } from '../bucket-lock.js';
 import type { ObjectFacts, ObjectStore } from '../object/object-store.js';
 import { RemoteStore, type StoreOptions } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
-import type { BucketLock } from '../vault.js';
 import { areOneStore } from './s3-copy.js';
 import { toldOf } from './s3-fault.js';
 import { connectS3 } from './s3-sdk.js';

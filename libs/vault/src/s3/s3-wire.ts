@@ -4,6 +4,7 @@
 import { Readable } from 'node:stream';
 import type { GetObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import type { S3Address } from '@strongroom/contracts';
+import type { BucketLock } from '../bucket-lock.js';
 import type { ObjectFacts, PutCondition, PutOptions } from '../object/object-store.js';
 import {
   digestName,
@@ -18,7 +19,6 @@ import {
 } from '../object/remote-store.js';
 import type { ToldStore } from '../object/store-fault.js';
 import { HollowAnswer } from '../object/store-refusal.js';
-import type { BucketLock } from '../vault.js';
 import { refusalIn } from './s3-answer.js';
 import { copyInside } from './s3-copy.js';
 import { S3Deletion } from './s3-deletion.js';
