@@ -1,9 +1,7 @@
 /** The work of `strongroom ledger verify`: it proves that the events are those that were recorded, as far as anybody can. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
-import { type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
-import type { DataSource } from 'typeorm';
-import { z } from 'zod';
+import { Ledger, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
 import { exitCodes } from './exit-codes.js';
 import { onDatabase } from './open-database.js';
 import { say, sayJson } from './output.js';
@@ -29,24 +27,16 @@ export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> 
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 
-const newest = z.tuple([z.object({ position: z.coerce.number() })]);
-
 function verify(heads: readonly LedgerHead[], { onlyNew, json }: VerifyLedgerOptions): Promise<LinksVerdict> {
   return onDatabase({ applicationName: 'strongroom-ledger-verify', poolSize: 1 }, async (dataSource) => {
     const first = onlyNew ? Math.max(...heads.map(({ position }) => position)) : 0;
-    const total = (await lastPosition(dataSource)) - first;
+    // Positions are given one after the other, so they tell nearly how many events there are.
+    const total = (await new Ledger(dataSource).head()) - first;
     const progress = new Progress('verifying the ledger', { json, counted: 'events', total });
     // Where the newest head proves nothing, everything is verified, also what came before it.
     const reach = (position: number) => progress.reach(Math.max(0, position - first));
     return verifyLinks(dataSource, { heads, onlyNew: onlyNew === true, progress: reach }).finally(() => progress.end());
   });
-}
-
-/** Positions are given one after the other, so they tell nearly how many events there are. */
-async function lastPosition(dataSource: DataSource): Promise<number> {
-  const found: unknown = await dataSource.query('select coalesce(max(position), 0) as position from ledger_event');
-  const [{ position }] = newest.parse(found);
-  return position;
 }
 
 function told({ head, unlinked, broken }: LinksVerdict, heads: number): string {
