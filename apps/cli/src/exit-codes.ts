@@ -1,6 +1,6 @@
 /** The codes that the command line ends with: each has one meaning, for scripts, and never gets another. */
 import { ApiFault } from '@strongroom/client';
-import { Fault, messageOf, whyNotFetched } from '@strongroom/contracts';
+import { Fault, isNotFetched } from '@strongroom/contracts';
 import { EncryptionFault } from '@strongroom/encryption';
 import { EngineFault } from '@strongroom/engines';
 import { NotHeld, VaultFault } from '@strongroom/vault';
@@ -105,7 +105,7 @@ function endingOf(error: unknown): Ending {
   if (error instanceof EncryptionFault) return error.code === 'ciphertext-altered' ? 'altered' : 'credentials';
   if (error instanceof EngineFault) return endingOfEngine(error);
   // What gets no answer now may get one later.
-  return whyNotFetched(error) === messageOf(error) ? 'failed' : 'busy';
+  return isNotFetched(error) ? 'busy' : 'failed';
 }
 
 function endingOfApi({ status, retryable }: ApiFault): Ending {

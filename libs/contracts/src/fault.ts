@@ -57,7 +57,11 @@ export function messageOf(error: unknown): string {
 
 /** Why a request of `fetch` got no answer: it says no more than that itself, and has the reason as its cause. */
 export function whyNotFetched(error: unknown): string {
-  const said = messageOf(error);
-  const isOfFetch = said === 'fetch failed' && typeof error === 'object' && error !== null && 'cause' in error;
-  return isOfFetch && error.cause !== undefined ? messageOf(error.cause) : said;
+  return isNotFetched(error) ? messageOf(error.cause) : messageOf(error);
+}
+
+/** Whether `fetch` got no answer. */
+export function isNotFetched(error: unknown): error is { cause: unknown } {
+  const isOfFetch = messageOf(error) === 'fetch failed' && typeof error === 'object' && error !== null;
+  return isOfFetch && 'cause' in error && error.cause !== undefined;
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { connectTestDatabase, openDataSource, type TestDatabase } from '../../../test/services/database.js';
+import { hearStatements } from '../../../test/services/sent-statements.js';
 import { deletion as deletionOf, ids } from '../fixtures/deletion.js';
 import type { AppendRequest } from './append-request.js';
 import { Ledger } from './ledger.js';
@@ -14,15 +15,7 @@ let sent: string[] = [];
 
 beforeAll(async () => {
   ({ database, dataSource } = await connectTestDatabase({ applicationName: 'shared-statements-spec' }));
-  const ignore = () => {};
-  const others = {
-    logQueryError: ignore,
-    logQuerySlow: ignore,
-    logSchemaBuild: ignore,
-    logMigration: ignore,
-    log: ignore,
-  };
-  dataSource.setOptions({ logging: true, logger: { ...others, logQuery: (query) => sent.push(query) } });
+  hearStatements(dataSource, (statement) => sent.push(statement));
   ledger = new Ledger(dataSource);
 });
 

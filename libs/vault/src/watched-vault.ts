@@ -2,7 +2,6 @@
  * A vault, every call of which ends: with its outcome, with a fault when nothing has moved in the vault for too long, or with a
  * signal. What only the caller is slow at does not count: the source of a `put`, or the reader of a `read`. Its disk keeps some space.
  */
-
 import { Readable } from 'node:stream';
 import type { KeysOf } from '@strongroom/contracts';
 import type { BucketLock } from './bucket-lock.js';

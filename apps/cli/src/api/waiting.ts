@@ -8,7 +8,7 @@ import {
   type BackupResource,
   getBackupsId,
   getInstancesIdBackups,
-  messageOf,
+  isNotFetched,
   type ScheduleResource,
   whyNotFetched,
 } from '@strongroom/contracts';
@@ -91,7 +91,7 @@ async function seen(session: Session, id: string, { json }: PrintOptions): Promi
   try {
     return (await session.ask(getBackupsId, { id })).backup;
   } catch (error) {
-    const isAway = error instanceof ApiFault ? error.retryable : whyNotFetched(error) !== messageOf(error);
+    const isAway = error instanceof ApiFault ? error.retryable : isNotFetched(error);
     if (session.signal.aborted || !isAway) throw error;
     const message = `The service does not answer, and is asked again: ${whyNotFetched(error)}`;
     if (json) noteJson({ message_type: 'warning', message });

@@ -5,6 +5,7 @@ import { Views } from '@strongroom/read-model';
 import { createLogger, Metrics, RandomIds, SystemClock } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { type OwnLedger, openOwnLedger } from '../../../../test/services/own-ledger.js';
+import { hearStatements } from '../../../../test/services/sent-statements.js';
 import { DatabaseDueClock, SteadyDueClock } from './due-clock.js';
 import { SlotDispatcher } from './slot-dispatcher.js';
 
@@ -23,15 +24,7 @@ let sent: string[] = [];
 beforeAll(async () => {
   own = await openOwnLedger();
   ({ dataSource, ledger } = own);
-  const ignore = () => {};
-  const others = {
-    logQueryError: ignore,
-    logQuerySlow: ignore,
-    logSchemaBuild: ignore,
-    logMigration: ignore,
-    log: ignore,
-  };
-  dataSource.setOptions({ logging: true, logger: { ...others, logQuery: (query) => sent.push(query) } });
+  hearStatements(dataSource, (statement) => sent.push(statement));
 });
 afterAll(() => own.close());
 beforeEach(() => dataSource.query('delete from slot_timer'));

@@ -51,11 +51,10 @@ const usualStuckMs = 60_000;
 /** A process that was stopped says nothing. It gets longer than its own watchdog takes to tell what the matter is. */
 const spareSilenceMs = 5_000;
 const mebibyte = 1_048_576;
-/**
- * The rest is for what lies outside of the heap: buffers, above all. V8 looks through a heap that is as small as this one's for each 14 MB of them, unless
- * it is told that the heap may become larger first.
- */
+/** The rest is for what lies outside of the heap: buffers, above all. */
 const shareOfHeap = 0.6;
+/** V8 would look through a heap as small as this one for each 14 MB of buffers. It waits until old objects and buffers have this share of the heap. */
+const shareOfOld = 0.5;
 const mostOfWords = 4_096;
 /** Where certificates are looked up, and what OpenSSL loads, stays as it is for the owner. */
 const passedOn = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'OPENSSL_CONF', 'OPENSSL_MODULES'];
@@ -91,7 +90,7 @@ export class EngineChild {
     const { user } = work;
     this.stuckMs = stuckMs;
     const heapMiB = Math.floor((memoryBytes * shareOfHeap) / mebibyte);
-    const heap = [`--max-old-space-size=${heapMiB}`, `--initial-old-space-size=${Math.floor(heapMiB / 2)}`];
+    const heap = [`--max-old-space-size=${heapMiB}`, `--initial-old-space-size=${Math.floor(heapMiB * shareOfOld)}`];
     const limits = [process.pid, memoryBytes, stuckMs].map(String);
     const { options: mode, env } = asForOwner(process.env, getFips() === 1);
     this.child = spawn(process.execPath, [...mode, ...heap, ...program, ...limits], {

@@ -11,7 +11,10 @@ declare const WebAssembly: {
 
 /** A disk gives larger pieces faster; with two of them, one is read while the other is hashed. */
 const bufferBytes = 1_048_576;
-const pageBytes = 65_536;
+/** A disk is read and written in whole pages of this size at the most. */
+export const pageBytes = 4_096;
+/** Those of WebAssembly are larger. */
+const memoryPageBytes = 65_536;
 
 export type DiskBuffers = readonly [Buffer, Buffer];
 
@@ -33,7 +36,7 @@ export class DiskBufferPool {
 export const diskBuffers = new DiskBufferPool();
 
 function made(): DiskBuffers | undefined {
-  const pages = (2 * bufferBytes) / pageBytes;
+  const pages = (2 * bufferBytes) / memoryPageBytes;
   try {
     const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
     return [Buffer.from(buffer, 0, bufferBytes), Buffer.from(buffer, bufferBytes, bufferBytes)];
@@ -41,4 +44,10 @@ function made(): DiskBuffers | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** The same memory, up to the end of its last page, or of all memory there. */
+export function wholePages(memory: Buffer): Buffer {
+  const bytes = Math.ceil(memory.length / pageBytes) * pageBytes;
+  return Buffer.from(memory.buffer, memory.byteOffset, Math.min(bytes, memory.buffer.byteLength - memory.byteOffset));
 }

@@ -2,7 +2,8 @@
  * A file that is read past the page cache of this host, where its file system can do that, and as usual where it can't. A disk is read in whole
  * pages: what does not begin at a page is read as usual too.
  */
-import { cannotBypass, type OpenFile, pageBytes, type VaultFiles } from './vault-files.js';
+import { pageBytes, wholePages } from './disk-buffers.js';
+import { cannotBypass, type OpenFile, type VaultFiles } from './vault-files.js';
 
 /** What is read of a file, whichever way. */
 export type ReadFile = Pick<OpenFile, 'read' | 'close'>;
@@ -44,10 +45,4 @@ export class DiskFile implements ReadFile {
     await this.pastCache?.close();
     await this.usual?.close();
   }
-}
-
-/** The same memory, up to the end of its last page. */
-function wholePages(memory: Buffer): Buffer {
-  const bytes = Math.ceil(memory.length / pageBytes) * pageBytes;
-  return Buffer.from(memory.buffer, memory.byteOffset, Math.min(bytes, memory.buffer.byteLength - memory.byteOffset));
 }

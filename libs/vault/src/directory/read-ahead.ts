@@ -2,8 +2,7 @@
  * Reads a file a mebibyte at a time, the next one while its reader has the one before: a disk and a digest work at the same time. Handing a
  * read over to another thread costs as much as hashing some tens of kilobytes.
  */
-import { type DiskBuffers, diskBuffers } from './disk-buffers.js';
-import { pageBytes } from './vault-files.js';
+import { type DiskBuffers, diskBuffers, pageBytes } from './disk-buffers.js';
 import { chunkBytes } from './vault-root.js';
 
 /** So much is read or written by one operation of the file system. */

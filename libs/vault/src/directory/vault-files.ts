@@ -25,6 +25,7 @@ import { dirname, join, relative } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { codeOf } from '../error-code.js';
 import { syncFolder } from '../sync-folder.js';
+import { wholePages } from './disk-buffers.js';
 import { FirstComeFirstServed } from './first-come-first-served.js';
 
 /** The manifest of a backup of ten thousand objects has a few megabytes. What a vault keeps of itself is smaller. */
@@ -38,9 +39,6 @@ const listedAtOnce = 1_024;
 export class StrangeEntry extends Error {}
 
 type Step = <T>(operation: string, path: string, perform: () => Promise<T>) => Promise<T>;
-
-/** A disk is read and written in whole pages of this size at the most. */
-export const pageBytes = 4_096;
 
 /**
  * The file systems of which it is known that they write past the page cache as well as through it, by the type that `statfs` tells: ext4 and
@@ -85,7 +83,7 @@ export class OpenFile {
         at += (await this.file.write(bytes, at, bytes.length - at, place + at)).bytesWritten;
       return;
     }
-    const pages = Buffer.from(bytes.buffer, bytes.byteOffset, Math.ceil(bytes.length / pageBytes) * pageBytes);
+    const pages = wholePages(bytes);
     pages.fill(0, bytes.length);
     // What was cut off within a page can't be gone on with: all of it is written again. A full disk says so then.
     for (let written = 0; written < pages.length; )

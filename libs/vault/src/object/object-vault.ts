@@ -2,7 +2,6 @@
  * A vault in a store of objects: `object-layout.ts` says where things lie in it. The state of a backup says which place of an attempt
  * counts, and what lies in a place is never changed. So whoever comes late writes where nobody looks.
  */
-
 import { Readable } from 'node:stream';
 import { type KeysOf, keysNames, manifestObjectName } from '@strongroom/contracts';
 import { AttemptsApart } from '../attempts-apart.js';
