@@ -32,6 +32,7 @@ const connections = 63;
 const warmUp = 4_000;
 const due = 10_000;
 const aim = 0.95;
+const dearestCount = 12;
 const timing = { action: 'backup', day_of_week: 2, hour: 3, minute: 30, copy_to: ['IAD'] };
 const endpoint = { host: 'db.example', port: 5432, user: 'backup', database: 'postgres', tls: 'require' };
 const context = { requestId: 'bench', correlationId: 'bench', causationId: null, actor: 'bench' };
@@ -157,7 +158,18 @@ async function requestRound(parts) {
   await untilDone(parts);
   const seconds = (performance.now() - begun) / 1_000;
   const micros = microsEach(earlier, spent(), many);
-  return { perSecond, micros, relay: ofRelay(await statementsSince(client)) / seconds };
+  const statements = await statementsSince(client);
+  return { perSecond, micros, relay: ofRelay(statements) / seconds, statements: dearest(statements) };
+}
+
+/** The statements that took longest, with how often each ran for 1,000 requests, and how long for one, in microseconds. */
+function dearest(statements) {
+  const sorted = statements.toSorted((one, other) => other.ms - one.ms).slice(0, dearestCount);
+  return sorted.map(({ statement, calls, ms }) => ({
+    statement: statement.trim().slice(0, 120),
+    calls: Math.round((calls / many) * 1_000),
+    micros: Math.round((ms / many) * 1_000),
+  }));
 }
 
 /** @returns in microseconds for each of `count`, by part and for all parts together */

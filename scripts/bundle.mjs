@@ -92,7 +92,16 @@ export async function bundle(root, program) {
   const [map, code] = outputFiles;
   // Packages bring maps too, which name sources that are not there.
   const isOurs = (source) => ours.some((room) => resolve(folder, source).startsWith(join(root, room, sep)));
-  return { path, text: code.text, map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)) };
+  return { path, text: inAscii(code.text), map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)) };
+}
+
+/**
+ * V8 keeps the text of a program, and one letter beyond Latin 1 makes it take two bytes for each. What esbuild has left are comments, where an
+ * escape tells the same letter, and regular expressions, where it means the same.
+ */
+function inAscii(text) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are the first of ASCII.
+  return text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A file that looks for others beside it finds them where the compiler has put them. @param folder of the program */

@@ -120,6 +120,19 @@ describe('a program in one file', () => {
     expect(await told()).toBe('select 1\n');
   }, 60_000);
 
+  it('is ASCII, and means the same', async () => {
+    await write('node_modules/caller/package.json', JSON.stringify({ name: 'caller', main: 'index.js' }));
+    await write(
+      'node_modules/caller/index.js',
+      "exports.found = function found(text) {\n  // Letters beyond Latin 1 — such as “…” — and one of two units: 🔑.\n  return [/^[…🔑]+$/u.test(text), '…🔑' === text, '…'.concat(text)];\n};\n",
+    );
+    await compile(
+      'apps/teller/src/main.ts',
+      "import { readFileSync } from 'node:fs';\nimport { found } from 'caller';\nconst text = readFileSync(new URL(import.meta.url), 'utf8');\nconsole.log(...found('…🔑'), text.includes('Letters beyond'), /^[\\0-\\x7f]*$/.test(text));\n",
+    );
+    expect(await told()).toBe('true true ……🔑 true true\n');
+  }, 60_000);
+
   it('is not made when a package is missing', async () => {
     await compile('apps/teller/src/main.ts', "import { gone } from 'a-package-that-is-gone';\ngone();\n");
     await expect(told()).rejects.toThrow('a-package-that-is-gone');
