@@ -39,7 +39,8 @@ try {
   }));
   const times = backup.copies.map((copy) => `${copy.region} ${Math.round(secondsOf(copy))} s`).join(', ');
   report('memory-of-copies', {
-    title: 'Memory of a large backup',
+    title: `Memory of a large backup, in ${asked.vaults === 's3' ? 'buckets' : 'folders'}`,
+    run: asked.vaults === 's3' ? '--vaults s3' : '',
     rows,
     invariants: [
       {
@@ -50,7 +51,7 @@ try {
     ],
     isQuiet: true,
     notes: [
-      `${(backup.size_bytes / 1e9).toFixed(2)} GB were stored, in ${asked.vaults}, in ${Math.round(secondsOf(backup))} s, and copied to two regions at a time (${times}).`,
+      `${(backup.size_bytes / 1e9).toFixed(2)} GB were stored in ${Math.round(secondsOf(backup))} s, and copied to two regions at a time (${times}).`,
     ],
     raw: { gigabytes, vaults: asked.vaults, idle, half, end },
   });

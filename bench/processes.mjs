@@ -339,7 +339,7 @@ async function main() {
       isQuiet,
       notes: [
         'The processors’ time of a request is what the processes of the three apps and PostgreSQL spend until the event is relayed, handled and in the views. Each scheduler and each replicator has a relay, of which one sends.',
-        'What a statement and a commit cost is shared by the requests and the events of one process. With three processes of each app on the same two cores, a batch has fewer of both, so each pays for more of it. Larger batches under load would have to change that.',
+        'What a statement and a commit cost is shared by the requests and the events of one process. With three processes of each app on the same two cores, a batch has fewer of both, so each pays for more of it. Larger batches under load would have to change that. By pg_stat_statements, 1,000 requests ran the append 97 times instead of 36, each statement of the views and the timers some 47 times instead of 22, and took jobs 99 times instead of hardly ever; the heads of the views are waited for, some 8 ms each time, by the processes that fold the same account, and a wait takes no processor.',
       ],
       raw: { requests, firing },
     });

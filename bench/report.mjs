@@ -37,13 +37,20 @@ export function report(name, { title, run = '', rows, invariants, isQuiet, notes
   };
   mkdirSync(folder, { recursive: true });
   const found = { title, run, machine, isQuiet, rows, invariants, notes, raw };
-  const file = [name, ...run.split(/[\s-]+/)].filter(Boolean).join('-');
+  const file = [name, suffixOf(run)].filter(Boolean).join('-');
   writeFileSync(join(folder, `${file}.json`), `${JSON.stringify(found, rounded, 2)}\n`);
   for (const { what, held } of invariants) process.stdout.write(`${held ? 'held' : 'BROKEN'}: ${what}\n`);
   for (const row of rows) process.stdout.write(`${lineOf(row)}\n`);
   writePage();
   if (!invariants.every(({ held }) => held)) process.exitCode = 1;
 }
+
+/** The options of a run as a part of the name of its file. */
+const suffixOf = (run) =>
+  run
+    .split(/[\s-]+/)
+    .filter(Boolean)
+    .join('-');
 
 /** Makes RESULTS.md anew of the files of all reports. */
 export function writePage() {
@@ -67,7 +74,7 @@ function pageOf() {
 }
 
 function sectionOf({ file, title, run = '', machine, isQuiet, rows, invariants, notes }) {
-  const script = run === '' ? `${file}.mjs` : `${file.split('-')[0]}.mjs ${run}`;
+  const script = run === '' ? `${file}.mjs` : `${file.slice(0, -suffixOf(run).length - 1)}.mjs ${run}`;
   return [
     `## ${title}`,
     '',
