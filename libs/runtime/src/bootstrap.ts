@@ -7,6 +7,7 @@ import { type AppName, ConfigFault, type ConfigOf, loadConfig, withoutEffect } f
 import { endThisProcess } from './end-this-process.js';
 import { createLogger, type Logger } from './log.js';
 import { Metrics } from './metrics.js';
+import { freeWhatStartNeeded } from './passed-memory.js';
 import { freeThisProcess } from './process-environment.js';
 import { problemsOfProcess } from './process-limits.js';
 import { processName } from './process-name.js';
@@ -74,6 +75,7 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     if (stopping.signal.aborted) return;
     opening = openService(parts, options, stopping.signal);
     await opening;
+    freeWhatStartNeeded();
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);

@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { describe, expect, it } from '@jest/globals';
-import { PassedMemory, passedMemory } from './passed-memory.js';
+import { freeWhatStartNeeded, PassedMemory, passedMemory } from './passed-memory.js';
 
 const chunkBytes = 65_536;
 const mib = 1_048_576;
@@ -28,4 +28,13 @@ describe('memory of bytes that have passed', () => {
     memory.passed(4 * mib - 1);
     expect(looks).toBe(1);
   });
+});
+
+it('what only a start needed is given back to the system', () => {
+  let needed = Array.from({ length: 1_000_000 }, (_, at) => ({ at }));
+  const most = getHeapStatistics().total_physical_size;
+  expect(needed.at(-1)).toEqual({ at: 999_999 });
+  needed = [];
+  freeWhatStartNeeded();
+  expect(getHeapStatistics().total_physical_size).toBeLessThan(most - 16 * mib);
 });

@@ -1,5 +1,5 @@
 /**
- * Has V8 free the memory of bytes that have passed. A socket, a pipe, a cipher and zstd give new memory for each part, which lies outside of the heap. By
+ * Has V8 free the memory of bytes that have passed, and of a start. A socket, a pipe, a cipher and zstd give new memory for each part, which lies outside of the heap. By
  * itself V8 frees it after it has looked through the whole heap, which costs more than all else that is done with the bytes. What has
  * just passed belongs to young objects, and a look at these alone takes less than a millisecond.
  */
@@ -10,7 +10,8 @@ import { z } from 'zod';
 /** With more between two looks, V8 begins to look through the whole heap: where its memory is limited, it lets that grow by little. */
 const eachBytes = 4_194_304;
 
-const gc = z.custom<(options: { type: 'minor' }) => unknown>((value) => typeof value === 'function');
+type Collection = { type: 'minor' } | { type: 'major'; flavor: 'last-resort' };
+const gc = z.custom<(collection?: Collection) => unknown>((value) => typeof value === 'function');
 
 export class PassedMemory {
   private passedBytes = 0;
@@ -26,10 +27,15 @@ export class PassedMemory {
   }
 }
 
-let collect: z.infer<typeof gc> | undefined;
+let collector: z.infer<typeof gc> | undefined;
+
+function collect(collection?: Collection): void {
+  collector ??= collectorOfV8();
+  collector(collection);
+}
 
 /** V8 gives the call to contexts that are made while its flag is set. */
-function collector(): z.infer<typeof gc> {
+function collectorOfV8(): z.infer<typeof gc> {
   setFlagsFromString('--expose-gc');
   const found: unknown = runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
@@ -37,7 +43,14 @@ function collector(): z.infer<typeof gc> {
 }
 
 /** That of this process. */
-export const passedMemory = new PassedMemory(() => {
-  collect ??= collector();
-  collect({ type: 'minor' });
-});
+export const passedMemory = new PassedMemory(() => collect({ type: 'minor' }));
+
+/**
+ * Frees all that nobody holds, and gives the memory back to the system. To be called once when a start is over: what only the start needed are some
+ * 15 MiB, and by itself V8 keeps them, since a heap that has grown is its measure. It takes about a tenth of a second.
+ */
+export function freeWhatStartNeeded(): void {
+  collect({ type: 'major', flavor: 'last-resort' });
+  // Node 20 knows no flavors, and has looked at young objects alone. There one look at everything frees the memory, and the next gives it back.
+  for (const _ of [1, 2]) collect();
+}
