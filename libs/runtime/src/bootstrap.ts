@@ -73,9 +73,9 @@ export async function bootstrap<A extends AppName>(options: BootstrapOptions<A>)
     }
     await prepare?.(parts, stopping.signal);
     if (stopping.signal.aborted) return;
+    freeWhatStartNeeded();
     opening = openService(parts, options, stopping.signal);
     await opening;
-    freeWhatStartNeeded();
   } catch (error) {
     if (stopping.signal.aborted) return;
     log.fatal({ err: error }, `${app} can't start`);

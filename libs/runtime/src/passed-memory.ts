@@ -11,7 +11,7 @@ import { z } from 'zod';
 const eachBytes = 4_194_304;
 
 type Collection = { type: 'minor' } | { type: 'major'; flavor: 'last-resort' };
-const gc = z.custom<(collection?: Collection) => unknown>((value) => typeof value === 'function');
+const gc = z.custom<(collection: Collection) => unknown>((value) => typeof value === 'function');
 
 export class PassedMemory {
   private passedBytes = 0;
@@ -29,7 +29,7 @@ export class PassedMemory {
 
 let collector: z.infer<typeof gc> | undefined;
 
-function collect(collection?: Collection): void {
+function collect(collection: Collection): void {
   collector ??= collectorOfV8();
   collector(collection);
 }
@@ -46,11 +46,10 @@ function collectorOfV8(): z.infer<typeof gc> {
 export const passedMemory = new PassedMemory(() => collect({ type: 'minor' }));
 
 /**
- * Frees all that nobody holds, and gives the memory back to the system. To be called once when a start is over: what only the start needed are some
- * 15 MiB, and by itself V8 keeps them, since a heap that has grown is its measure. It takes about a tenth of a second.
+ * Frees all that nobody holds, and gives the memory back to the system. To be called once, between the start of a process and its work: what only the start
+ * needed are some 15 MiB, and by itself V8 keeps them, since a heap that has grown is its measure. Nothing else runs meanwhile, which takes some tenths of
+ * a second. Node 20 does not know how, and keeps them.
  */
 export function freeWhatStartNeeded(): void {
   collect({ type: 'major', flavor: 'last-resort' });
-  // Node 20 knows no flavors, and has looked at young objects alone. There one look at everything frees the memory, and the next gives it back.
-  for (const _ of [1, 2]) collect();
 }
