@@ -30,7 +30,8 @@ export function apiPage(openApi: unknown): string {
     `\`npm run docs\` writes this page from the OpenAPI document, which a running API answers at \`/openapi.json\`. At \`/docs\` it draws the same document, where each
 operation can be tried with your own token. [contract.md](contract.md) has what each operation promises, and the test that has seen it.`,
     `Every path of an account needs a token in \`X-Auth-Token\`. A 202 means that the request is on disk. Each answer has the id of its request in \`X-Request-Id\`.
-A fault has one form: \`{"itemNotFound": {"code": 404, "message": "…"}}\`. In the tables, a field that is marked "always" is always there.`,
+A fault has one form: \`{"itemNotFound": {"code": 404, "message": "…"}}\`. Where what the account has does not allow what was
+asked, there is a \`refusal\` too, which is a word for programs such as \`backup-running-for-instance\`. In the tables, a field that is marked "always" is always there.`,
     ...tags.flatMap(({ name, description }) => [
       `## ${name}`,
       description,

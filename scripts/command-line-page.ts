@@ -1,4 +1,4 @@
-/** Writes the text of docs/command-line.md from the tree of the commands and the list of the exit codes. */
+/** Writes the text of docs/command-line.md from the tree of the commands, the list of the exit codes and that of the answers which end with them. */
 import type { Command } from 'commander';
 
 export interface Code {
@@ -6,7 +6,13 @@ export interface Code {
   meaning: string;
 }
 
-export function commandLinePage(program: Command, codes: readonly Code[]): string {
+/** An answer of the service, in the words of the page, and the code that it ends a command with. */
+export interface EndingAnswer {
+  answer: string;
+  code: number;
+}
+
+export function commandLinePage(program: Command, codes: readonly Code[], answers: readonly EndingAnswer[]): string {
   const leaves = leavesOf(program);
   return `${[
     '# The command line',
@@ -14,15 +20,16 @@ export function commandLinePage(program: Command, codes: readonly Code[]): strin
     `\`strongroom\` asks the service, or reads a vault with nothing but the vault, or looks after a deployment. \`strongroom --help\` shows all commands,
 and \`--help\` behind any of them its options. \`strongroom completion bash\` prints what has a shell complete them; there is one for zsh and one for fish.`,
     '## Rules',
-    `- Data go to the standard output, and all else to the standard error.
+    `- Data go to the standard output, and all else to the standard error. A sentence that says what was done is no data: what changes something prints data of that
+  only with \`--json\`. \`restore\` prints its report, which says how the server is started.
 - \`--json\` prints the documents of the API, and what a command without the service has found or done. A list of several pages is one document. Fields may be
-  added, and none ever changes. Each command that prints data has it. \`show\` prints JSON alone.
+  added, and none ever changes. Every command has it but \`completion\`, which prints a script. \`show\` prints JSON without it, too.
 - \`--plain\` prints a line for each thing with one tab between two fields, and no heading. \`-\` stands for nothing. Each list has it.
 - Nothing has a colour, so \`NO_COLOR\` has nothing to turn off.
 - What destroys something has the name or the id typed. \`--yes\` takes the place of that for scripts. Without a terminal, or with \`--no-input\`, it is
   refused without \`--yes\`. A command without \`--no-input\` never asks.
 - \`--dry-run\` prints the request that would be sent, without passwords and keys, and sends none.
-- An error says which command is next.`,
+- An error says what to do next: the command to run, or what to do by hand. So does each code but 0 of a command that has printed what it has found.`,
     '## Where the service is',
     `\`strongroom login\` tries a token and keeps it in a profile. The profiles are in \`$XDG_CONFIG_HOME/strongroom/config.json\`, or below \`~/.config\`. Only its
 owner can read the file, and one that others can read is refused. The address, the account and the token are taken from the options first, then
@@ -37,6 +44,12 @@ programs by their standard input. The keychain is asked only when the token is w
     table(
       ['Code', 'Meaning'],
       codes.map(({ code, meaning }) => [String(code), meaning]),
+    ),
+    `What the service answers ends a command with one of these. A *refusal* is the word that stands as \`refusal\` in the fault, where what the account has does not allow
+what was asked. Those that are listed pass by themselves, or never do; any other ends a command as its fault does.`,
+    table(
+      ['Answer', 'Code'],
+      answers.map(({ answer, code }) => [answer, String(code)]),
     ),
     'A command whose output is read no further ends with 141, which is 128 and the number of SIGPIPE, as a shell tells it of other programs.',
     '## Progress for programs',

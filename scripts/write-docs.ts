@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { everyReason } from '@strongroom/domain';
 import { settings } from '@strongroom/runtime';
 import { openApiDocument } from '../apps/api/src/service/open-api.js';
+import { answerList } from '../apps/cli/src/endings.js';
 import { exitCodeList } from '../apps/cli/src/exit-codes.js';
 import { strongroomProgram } from '../apps/cli/src/program.js';
 import { apiPage } from './api-page.js';
@@ -26,7 +27,7 @@ const contract = readFileSync(resolve('docs/contract.md'), 'utf8');
 
 const pages = {
   'docs/api.md': apiPage(openApiDocument()),
-  'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList),
+  'docs/command-line.md': commandLinePage(strongroomProgram(), exitCodeList, answerList),
   'docs/configuration.md': configurationPage(settings),
   // Which test has seen what, only a run of all tests knows.
   'docs/contract.md': contractPage(seenIn(contract), fuzzedIn(contract)),

@@ -89,7 +89,7 @@ describe('a webhook', () => {
     expect(rotated).toMatchObject({ secret: expect.stringMatching(/^whsec_/) });
     expect(rotated.secret).not.toBe(secret);
     const refused = await run(['webhook', 'delete', id]);
-    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('write: --yes') });
+    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('Run it again with --yes') });
     expect(await run(['webhook', 'delete', id, '--yes'])).toMatchObject({ code: exitCodes.done, out: '' });
     const gone = await run(['webhook', 'show', id]);
     expect(gone).toMatchObject({ code: exitCodes.notFound, err: expect.stringContaining('strongroom webhook list') });

@@ -68,6 +68,14 @@ it('signs in with a token that is tried first, shown nowhere, and kept for its o
   expect(await readFile(file, 'utf8')).toContain(STRONGROOM_TOKEN);
   const listed = await begin(['profile', 'list', '--plain']).ended;
   expect(listed.out).toBe(`default\t${gateway.url}\t${accountId}\tyes\tfile\n`);
+  const shown = { name: 'default', url: gateway.url, account: accountId, current: true, token_in: 'file' };
+  for (const words of [
+    ['login', ...place],
+    ['profile', 'use', 'default'],
+  ]) {
+    const said = await begin([...words, '--json'], { STRONGROOM_TOKEN }).ended;
+    expect({ words, ...JSON.parse(said.out) }).toEqual({ words, profiles: [shown] });
+  }
   expect(err + listed.out + refused.err).not.toContain(STRONGROOM_TOKEN);
 });
 
@@ -138,15 +146,24 @@ describe('a schedule', () => {
     const { backup } = await document('schedule', 'run', id);
     expect(backup).toMatchObject({ schedule_id: id, type: 'full' });
     const again = await run(['schedule', 'run', id]);
-    expect(again).toMatchObject({ out: '', err: expect.stringMatching(/^strongroom: .* (Try again|See )/) });
-    expect([exitCodes.busy, exitCodes.failed]).toContain(again.code);
+    expect(again).toMatchObject({
+      code: exitCodes.busy,
+      out: '',
+      err: expect.stringMatching(
+        /^strongroom: .* is still running\. .* Run it again later\. .* strongroom schedule list\n$/,
+      ),
+    });
+    const early = await run(['backup', 'copy', backup.id, '--to', 'ORD']);
+    expect(early).toMatchObject({ code: exitCodes.busy, err: expect.stringContaining('strongroom backup list') });
+    expect((await run(['backup', 'delete', backup.id, '--yes'])).code).toBe(exitCodes.busy);
+    expect((await run(['instance', 'restore', backup.id, '--name', 'early'])).code).toBe(exitCodes.busy);
     await gateway.run(backup.id, instance, 'completed');
     expect((await document('schedule', 'runs', id)).runs).toMatchObject([{ outcome: 'coming' }]);
   });
 
   it('is deleted when that is written, and by nobody who was not asked', async () => {
     const refused = await run(['schedule', 'delete', id]);
-    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('write: --yes') });
+    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('Run it again with --yes') });
     expect((await gateway.call(getSchedulesId, { id })).status).toBe(200);
     expect(await run(['schedule', 'delete', id, '--yes'])).toMatchObject({ code: exitCodes.done, out: '' });
     const gone = await run(['schedule', 'show', id]);
@@ -172,10 +189,10 @@ describe('a file of schedules', () => {
   it('is compared as diff compares, and applied when that is written', async () => {
     await written('03:05', names, ', paused: true, pause_reason: new disks');
     const differs = await run(['diff', '-f', file, '--plain']);
-    expect(differs).toMatchObject({ code: exitCodes.failed, err: '' });
+    expect(differs).toMatchObject({ code: exitCodes.failed, err: `Have it so: strongroom apply -f ${file}\n` });
     expect(differs.out).toContain('create\tfirst\t-\tcopy_to\t-\t[IAD]\n');
     const refused = await run(['apply', '-f', file]);
-    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('write: --yes') });
+    expect(refused).toMatchObject({ code: exitCodes.usage, err: expect.stringContaining('Run it again with --yes') });
     expect(await run(['apply', '-f', file, '--dry-run'])).toMatchObject({ code: exitCodes.failed });
     expect(await schedules()).toEqual([]);
     const { changes } = await document('apply', '-f', file, '--yes');
@@ -292,6 +309,8 @@ describe('a backup', () => {
       code: exitCodes.failed,
       err: expect.stringContaining('See why: strongroom explain'),
     });
+    const none = await run(['instance', 'restore', await asked('doomed'), '--name', 'never']);
+    expect(none.code).toBe(exitCodes.failed);
     const late = begin([
       'backup',
       'create',

@@ -178,6 +178,15 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
       shown: [edge('is answered by a fault with a request id too: %j')],
     },
     {
+      rule: 'Where what the account has does not allow what was asked, `refusal` says why, in a word for programs that stays.',
+      shown: [
+        api(
+          'edge/http-fault.spec.ts',
+          'is answered as a fault of the contract, in its own words and with its code: %s',
+        ),
+      ],
+    },
+    {
       rule: 'The request id is in the answer and in the log.',
       shown: [
         api(

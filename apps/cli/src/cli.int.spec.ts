@@ -236,6 +236,7 @@ describe('strongroom', () => {
     const options = ['--from', 'IAD', '--vault', `IAD=${urlOf('IAD')}`];
     const occupied = await run(['restore', backupId, '--to', folder, ...options]);
     expect(occupied).toMatchObject({ code: 1, err: expect.stringContaining('is not empty') });
+    expect(occupied.err).toMatch(/ See how a place is given: strongroom restore --help\n$/);
     const strange = randomUUID();
     for (const args of [['show'], ['verify'], ['restore', '--to', join(folder, 'none')]]) {
       const [command = '', ...more] = args;

@@ -56,7 +56,7 @@ function wordsOf(command: Command): string[] {
 }
 
 function checked(word: string): string {
-  if (!plainWord.test(word)) throw new Error(`${word} cannot stand in a script of a shell`);
+  if (!plainWord.test(word)) throw new TypeError(`${word} cannot stand in a script of a shell`);
   return word;
 }
 

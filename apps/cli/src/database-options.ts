@@ -3,18 +3,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { whyNotVerified } from '@strongroom/runtime/light';
 import { z } from 'zod';
-import { UsageFault } from './usage-fault.js';
+import { UsageFault } from './command-fault.js';
 
 const stackFile = '.strongroom/stack.json';
 const stack = z.object({ postgres: z.string() });
 const variable = 'STRONGROOM_DATABASE_URL';
+const otherUrl = `Set ${variable} as the services have it.`;
 
 /** @throws {UsageFault} when no database is named, or one that would be reached over a network without TLS that is verified */
 export function databaseUrl(env: NodeJS.ProcessEnv = process.env): string {
   const url = urlOf(env);
   const isAllowed = env.STRONGROOM_ALLOW_PLAINTEXT?.split(',').some((each) => each.trim() === 'database');
   const why = isAllowed || !URL.canParse(url) ? undefined : whyNotVerified(url);
-  if (why !== undefined) throw new UsageFault(`${variable} ${why}.`);
+  if (why !== undefined) throw new UsageFault(`${variable} ${why}.`, otherUrl);
   return url;
 }
 
@@ -28,7 +29,8 @@ function urlOf(env: NodeJS.ProcessEnv): string {
     if (data) return data.postgres;
   }
   throw new UsageFault(
-    `No database is known. Give the URL of the ledger's database: ${variable}, or ${variable}_FILE with a path.`,
+    'No database is known.',
+    `Give the URL of the ledger's database: ${variable}, or ${variable}_FILE with a path.`,
   );
 }
 
@@ -36,6 +38,6 @@ function contentOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageFault(`${path} can't be read: ${messageOf(error)}`, { cause: error });
+    throw new UsageFault(`${path} can't be read: ${messageOf(error)}`, otherUrl, { cause: error });
   }
 }

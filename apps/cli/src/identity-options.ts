@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { messageOf } from '@strongroom/contracts';
 import { type Identity, parseIdentities } from '@strongroom/encryption';
 import type { Command } from 'commander';
-import { UsageFault } from './usage-fault.js';
+import { UsageFault } from './command-fault.js';
 
 export interface IdentityOptions {
   identity?: string[];
@@ -30,7 +30,11 @@ export async function identitiesOf({ identity }: IdentityOptions): Promise<Ident
     try {
       identities.push(...parseIdentities(await readFile(path, 'utf8')));
     } catch (error) {
-      throw new UsageFault(`The keys can't be read from ${path}: ${messageOf(error)}`, { cause: error });
+      throw new UsageFault(
+        `The keys can't be read from ${path}: ${messageOf(error)}`,
+        'Give a file with keys of age, or with lines like command:/path/of/program NAME: --identity FILE',
+        { cause: error },
+      );
     }
   }
   return identities;

@@ -109,7 +109,21 @@ describe('strongroom keys', () => {
     const { code, stdout } = await run('rotate', '--print');
     expect(code).toBe(0);
     expect(secretKeysIn(stdout)).toHaveLength(keys().length + 1);
+    const told = JSON.parse((await run('rotate', '--print', '--json')).stdout);
+    expect(secretKeysIn(told.ring)).toHaveLength(told.keys.length);
+    expect(told).toMatchObject({ keys: [expect.any(String), ...ring().all.map(({ id }) => id)], dropped: [] });
     expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  it('makes a key that opens backups, and prints its recipient, for a program with its file', async () => {
+    const path = join(folder, 'owner.txt');
+    const { code, stdout } = await run('new', path, '--json');
+    expect({ code, told: JSON.parse(stdout) }).toEqual({
+      code: 0,
+      told: { file: path, recipient: expect.stringMatching(/^age1/) },
+    });
+    expect(stdout).not.toContain('AGE-SECRET-KEY');
+    expect(existsSync(path)).toBe(true);
   });
 
   it('says what to do about a ring that it can not write', async () => {

@@ -32,5 +32,6 @@ export function addKeys(program: Command): void {
     .option(...fileOption)
     .option('--print', 'print the new ring instead of writing it: for a store of secrets')
     .option('--drop-unused', 'add no key, and drop the former keys under which no credential is sealed any more')
+    .option('--json', 'print the ids of the keys as JSON, and with --print the ring')
     .action(async (options: RotateOptions) => (await import('./keys.js')).rotate(options));
 }

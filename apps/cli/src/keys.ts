@@ -9,9 +9,9 @@ import { Credentials, KeyRing, secretKeyBytes, secretKeysIn } from '@strongroom/
 import { z } from 'zod';
 import type { PrintOptions } from './api/api-options.js';
 import { type Column, printRows } from './api/printing.js';
+import { UsageFault } from './command-fault.js';
 import { onDatabase } from './open-database.js';
-import { note, say } from './output.js';
-import { UsageFault } from './usage-fault.js';
+import { note, say, sayJson } from './output.js';
 
 const variable = 'STRONGROOM_SECRET_KEY';
 const localSecrets = '.strongroom/secrets.json';
@@ -29,6 +29,16 @@ export interface RotateOptions {
   file?: string;
   print?: true;
   dropUnused?: true;
+  json?: true;
+}
+
+/** What `rotate --json` prints. Fields may be added, and none ever changes. */
+interface Rotated {
+  /** The ids of the keys of the ring, of which the first seals. */
+  keys: string[];
+  dropped: string[];
+  /** The ring itself, with `--print` alone. */
+  ring?: string;
 }
 
 export interface ListKeysOptions extends PrintOptions {
@@ -58,19 +68,27 @@ const columns: readonly Column<ListedKey>[] = [
   { title: 'STATE', of: ({ state }) => inWords[state] },
 ];
 
-export async function rotate({ file, print, dropUnused }: RotateOptions): Promise<void> {
+export async function rotate({ file, print, dropUnused, json }: RotateOptions): Promise<void> {
   const place = placeOf(file);
   if (!print && !place.write) {
     throw new UsageFault(
-      `The ring lies in ${place.name}, and not in a file. Give its file: --file PATH, or have the new ring printed: --print`,
+      `The ring lies in ${place.name}, and not in a file.`,
+      'Give its file: --file PATH, or have the new ring printed: --print',
     );
   }
   const before = ringIn(place);
   const after: [Buffer, ...Buffer[]] = dropUnused ? await used(before) : [randomBytes(secretKeyBytes), ...before];
   const text = after.map((key) => key.toString('base64')).join(',');
-  if (print) say(text);
-  else place.write?.(text);
-  note(told(before, after));
+  if (!print) place.write?.(text);
+  const dropped = before.filter((key) => !after.includes(key));
+  const rotated: Rotated = { keys: idsOf(after), dropped: idsOf(dropped), ...(print && { ring: text }) };
+  if (json) sayJson(rotated, 2);
+  else if (print) say(text);
+  note(told(before, rotated));
+}
+
+function idsOf(keys: readonly Buffer[]): string[] {
+  return keys.map((key) => new KeyRing([key]).newest.id);
 }
 
 export async function list({ file, ...options }: ListKeysOptions): Promise<void> {
@@ -100,7 +118,8 @@ async function used([newest, ...former]: [Buffer, ...Buffer[]]): Promise<[Buffer
   const counted = await countByKey(new KeyRing([newest, ...former]));
   if (counted.has('')) {
     throw new UsageFault(
-      `${counted.get('')} credentials of an older version name no key. No key is dropped until the API has sealed them anew: strongroom keys list shows it.`,
+      `${counted.get('')} credentials of an older version name no key. No key is dropped until the API has sealed them anew.`,
+      'Wait until it has. See it: strongroom keys list',
     );
   }
   return [newest, ...former.filter((key) => counted.has(new KeyRing([key]).newest.id))];
@@ -112,13 +131,12 @@ function countByKey(ring: KeyRing): Promise<Map<string, number>> {
   );
 }
 
-function told(before: readonly Buffer[], after: [Buffer, ...Buffer[]]): string {
-  const ids = (keys: readonly Buffer[]) => keys.map((key) => new KeyRing([key]).newest.id).join(', ');
-  const dropped = before.filter((key) => !after.includes(key));
-  if (dropped.length > 0) return `Dropped from the ring: ${ids(dropped)}. It has ${ids(after)}.`;
-  if (after.length === before.length) return `Nothing to drop: credentials are sealed under each key of ${ids(after)}.`;
+function told(before: readonly Buffer[], { keys, dropped }: Rotated): string {
+  const all = keys.join(', ');
+  if (dropped.length > 0) return `Dropped from the ring: ${dropped.join(', ')}. It has ${all}.`;
+  if (keys.length === before.length) return `Nothing to drop: credentials are sealed under each key of ${all}.`;
   return [
-    `Key ${ids(after.slice(0, 1))} is the first of the ring; ${ids(before)} stays for what it has sealed.`,
+    `Key ${keys[0]} is the first of the ring; ${idsOf(before).join(', ')} stays for what it has sealed.`,
     'Give the whole ring to every API and every scheduler. The API seals all credentials anew within minutes: strongroom keys list shows it.',
     'After a day, drop what nobody needs any more: strongroom keys rotate --drop-unused',
   ].join('\n');
@@ -129,6 +147,7 @@ function ringIn({ name, text }: Place): [Buffer, ...Buffer[]] {
   if (!keys)
     throw new UsageFault(
       `${name} is no ring of keys: it must be keys of ${secretKeyBytes} bytes in base64, with commas between them.`,
+      'Name the file of the ring: --file PATH',
     );
   return keys;
 }
@@ -149,14 +168,16 @@ function placeOf(given: string | undefined): Place {
       replace(localSecrets, before, `${JSON.stringify({ ...secrets, secretKey }, null, 2)}\n`);
     return { name: localSecrets, text: secrets.secretKey, write };
   }
-  throw new UsageFault(`No ring of keys is known. Name its file: --file PATH, or ${variable}_FILE.`);
+  throw new UsageFault('No ring of keys is known.', `Name its file: --file PATH, or ${variable}_FILE.`);
 }
 
 function contentOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new UsageFault(`${path} can't be read: ${messageOf(error)}`, { cause: error });
+    throw new UsageFault(`${path} can't be read: ${messageOf(error)}`, 'Name the file of the ring: --file PATH', {
+      cause: error,
+    });
   }
 }
 
@@ -173,11 +194,12 @@ function replace(path: string, from: string, text: string): void {
     isHeld = hold(next);
     if (!isHeld) {
       throw new UsageFault(
-        `Somebody else changes ${path} now, or was stopped while doing so: ${next} is there. Nothing was written. Try again, or remove that file when nobody changes the ring.`,
+        `Somebody else changes ${path} now, or was stopped while doing so: ${next} is there. Nothing was written.`,
+        'Try again, or remove that file when nobody changes the ring.',
       );
     }
     if (contentOf(path) !== from)
-      throw new UsageFault(`${path} was changed meanwhile. Nothing was written: try again.`);
+      throw new UsageFault(`${path} was changed meanwhile. Nothing was written.`, 'Try again.');
     writeFileSync(next, text, { flush: true });
     chmodSync(next, mode & 0o777);
     if (uid !== process.getuid?.()) chownSync(next, uid, gid);
@@ -185,7 +207,7 @@ function replace(path: string, from: string, text: string): void {
   } catch (error) {
     if (isHeld) rmSync(next, { force: true });
     if (error instanceof UsageFault) throw error;
-    throw new UsageFault(`${path} can't be written: ${messageOf(error)} Have the new ring printed: --print`, {
+    throw new UsageFault(`${path} can't be written: ${messageOf(error)}`, 'Have the new ring printed: --print', {
       cause: error,
     });
   }

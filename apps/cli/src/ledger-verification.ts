@@ -2,11 +2,11 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { messageOf } from '@strongroom/contracts';
 import { Ledger, type LedgerHead, type LinksVerdict, ledgerHead, verifyLinks } from '@strongroom/ledger';
-import { exitCodes } from './exit-codes.js';
+import { UsageFault } from './command-fault.js';
+import { endWith } from './exit-codes.js';
 import { onDatabase } from './open-database.js';
 import { say, sayJson } from './output.js';
 import { Progress } from './progress.js';
-import { UsageFault } from './usage-fault.js';
 
 export interface VerifyLedgerOptions {
   against?: string;
@@ -18,12 +18,14 @@ export interface VerifyLedgerOptions {
 export async function verifyLedger(options: VerifyLedgerOptions): Promise<void> {
   const heads = options.against === undefined ? [] : headsIn(options.against);
   const onlyNew = options.onlyNew === true;
-  if (onlyNew && heads.length === 0) throw new UsageFault('--only-new needs --against, with a file that has a head.');
+  if (onlyNew && heads.length === 0)
+    throw new UsageFault('--only-new needs --against.', 'Give a file that has a head: --against FILE');
   const verdict = await verify(heads, options);
   const compared = onlyNew ? 1 : heads.length;
   if (options.json) sayJson(verdict);
   else say(told(verdict, compared));
-  if (verdict.broken) process.exitCode = exitCodes.altered;
+  if (verdict.broken)
+    endWith('altered', 'Compare it with a backup of the database. See docs/security.md for what else tells of it.');
   else if (options.export !== undefined) exportTo(options.export, verdict.head);
 }
 
@@ -55,7 +57,13 @@ function headsIn(path: string): LedgerHead[] {
     const lines = readFileSync(path, 'utf8').split('\n');
     return lines.filter((line) => line.trim() !== '').map((line) => ledgerHead.parse(JSON.parse(line)));
   } catch (error) {
-    throw new UsageFault(`${path} has no heads of a ledger: ${messageOf(error)}`, { cause: error });
+    throw new UsageFault(
+      `${path} has no heads of a ledger: ${messageOf(error)}`,
+      'Give a file that --export has made.',
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -63,6 +71,8 @@ function exportTo(path: string, head: LedgerHead): void {
   try {
     appendFileSync(path, `${JSON.stringify(head)}\n`, { flush: true });
   } catch (error) {
-    throw new UsageFault(`${path} can't be written: ${messageOf(error)}`, { cause: error });
+    throw new UsageFault(`${path} can't be written: ${messageOf(error)}`, 'Name another file: --export FILE', {
+      cause: error,
+    });
   }
 }

@@ -55,13 +55,23 @@ describe('strongroom dead-letters', () => {
     });
 
     const [failed] = await Promise.all([run('replay', id, '--wait'), answer(id, 'replay_asked_at = null')]);
-    expect(failed).toMatchObject({ code: 1, output: expect.stringContaining('failed again') });
-    const [handled] = await Promise.all([run('replay', id, '--wait'), answer(id, 'replayed_at = now()')]);
-    expect(handled).toMatchObject({ code: 0, stdout: '1 letter is handled again within seconds.\nIt was handled.\n' });
+    expect(failed).toMatchObject({ code: 1, stdout: '', output: expect.stringContaining('failed again. See the log') });
+    const [handled] = await Promise.all([run('replay', id, '--wait', '--json'), answer(id, 'replayed_at = now()')]);
+    expect(handled).toMatchObject({
+      code: 0,
+      output: `${handled.stdout}1 letter is handled again within seconds.\nIt was handled.\n`,
+    });
+    expect(JSON.parse(handled.stdout)).toEqual({ asked: [id], handled: [id], failedAgain: [], notWaiting: [] });
     expect((await run('list', '--replayed', '--plain')).stdout).toContain('\treplayed\t');
     expect(JSON.parse((await run('list', '--json')).stdout)).toMatchObject({ deadLetters: [{ id: other }] });
-    expect(await run('replay', id)).toMatchObject({ code: 10, output: expect.stringContaining('No letter waits') });
-    expect(await run('replay', '--all')).toMatchObject({ code: 0, stdout: expect.stringContaining('1 letter is') });
+    const gone = await run('replay', id, '--json');
+    expect(gone).toMatchObject({ code: 10, output: expect.stringContaining('No letter waits') });
+    expect(JSON.parse(gone.stdout)).toMatchObject({ asked: [], notWaiting: [id] });
+    expect(await run('replay', '--all')).toMatchObject({
+      code: 0,
+      stdout: '',
+      output: expect.stringContaining('1 letter is'),
+    });
   }, 120_000);
 
   it('refuses a call that is wrong, and tells of a letter that is not there', async () => {

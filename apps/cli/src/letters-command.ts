@@ -1,7 +1,7 @@
 /** `strongroom dead-letters`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
 import { atLeastOne, idArgument, withId } from './api/api-options.js';
-import type { LetterListOptions } from './letters.js';
+import type { LetterListOptions, ReplayOptions } from './letters.js';
 
 export function addLetters(program: Command): void {
   const letters = program
@@ -32,7 +32,6 @@ export function addLetters(program: Command): void {
     ])
     .option('--all', 'every letter that waits')
     .option('--wait', 'wait until each was handled, or has failed again')
-    .action(async (ids: string[], options: { all?: boolean; wait?: boolean }) =>
-      (await import('./letters.js')).replay(ids, options),
-    );
+    .option('--json', 'print what became of them as JSON')
+    .action(async (ids: string[], options: ReplayOptions) => (await import('./letters.js')).replay(ids, options));
 }

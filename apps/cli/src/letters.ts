@@ -3,21 +3,26 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type KeptLetter, KeptLetters } from '@strongroom/feed';
 import type { PrintOptions } from './api/api-options.js';
 import { type Column, printOne, printRows } from './api/printing.js';
-import { MissingFault } from './exit-codes.js';
+import { AdvisedFault, MissingFault, UsageFault } from './command-fault.js';
 import { onDatabase } from './open-database.js';
 import { note, say, sayJson } from './output.js';
-import { UsageFault } from './usage-fault.js';
 
 export interface LetterListOptions extends PrintOptions {
   replayed?: boolean;
   limit: number;
 }
 
+export interface ReplayOptions {
+  all?: boolean;
+  wait?: boolean;
+  json?: boolean;
+}
+
 /** How many letters one call asks for at most. */
 const mostAtOnce = 10_000;
 const lookMs = 500;
 const shownCharacters = 120;
-const listThem = 'strongroom dead-letters list --replayed shows those that there are.';
+const listThem = 'See those that there are: strongroom dead-letters list --replayed';
 
 const columns: readonly Column<KeptLetter>[] = [
   { title: 'ID', of: ({ id }) => id },
@@ -48,7 +53,7 @@ export function list(options: LetterListOptions): Promise<void> {
 export function show(id: string, { json = false }: { json?: boolean }): Promise<void> {
   return onLetters(async (letters) => {
     const letter = await letters.find(id);
-    if (letter === undefined) throw new MissingFault(`There is no dead letter ${id}. ${listThem}`);
+    if (letter === undefined) throw new MissingFault(`There is no dead letter ${id}.`, listThem);
     printOne(letter, letter, fields, { json });
     if (json) return;
     say(`\n${letter.error}\n`);
@@ -56,22 +61,44 @@ export function show(id: string, { json = false }: { json?: boolean }): Promise<
   });
 }
 
-/** @throws {MissingFault} when no letter waits with one of the ids @throws {Error} when one has failed again */
-export function replay(ids: string[], { all = false, wait = false }: { all?: boolean; wait?: boolean }): Promise<void> {
-  if (all === ids.length > 0) throw new UsageFault('Name the letters to replay, or --all.');
+/** What became of the letters, as `--json` prints it. Fields may be added, and none ever changes. */
+interface Replayed {
+  /** The ids of those that are handled again. */
+  asked: readonly string[];
+  /** Of these, those that were handled, as far as that was waited for. */
+  handled: readonly string[];
+  failedAgain: readonly string[];
+  /** The ids with which no letter waits. */
+  notWaiting: readonly string[];
+}
+
+/** @throws {MissingFault} when no letter waits with one of the ids @throws {AdvisedFault} when one has failed again */
+export function replay(ids: string[], { all = false, wait = false, json = false }: ReplayOptions): Promise<void> {
+  if (all === ids.length > 0)
+    throw new UsageFault('It is not known which letters are meant.', 'Name the letters to replay, or --all.');
   return onLetters(async (letters) => {
     const waiting = all ? (await letters.list({ withReplayed: false, limit: mostAtOnce })).map(({ id }) => id) : ids;
     const marked = await letters.askReplay(waiting);
-    const open = ids.filter((id) => !marked.includes(id));
+    const notWaiting = ids.filter((id) => !marked.includes(id));
     if (marked.length > 0 || all)
-      say(`${marked.length} ${marked.length === 1 ? 'letter is' : 'letters are'} handled again within seconds.`);
-    if (wait) await handled(letters, marked);
-    if (open.length > 0) throw new MissingFault(`No letter waits with the id ${open.join(', ')}. ${listThem}`);
+      note(`${marked.length} ${marked.length === 1 ? 'letter is' : 'letters are'} handled again within seconds.`);
+    const failedAgain = wait ? await failedOf(letters, marked) : [];
+    const handled = wait ? marked.filter((id) => !failedAgain.includes(id)) : [];
+    if (json) sayJson({ asked: marked, handled, failedAgain, notWaiting } satisfies Replayed, 2);
+    if (handled.length > 0) note(`${handled.length === 1 ? 'It was' : `${handled.length} were`} handled.`);
+    if (failedAgain.length > 0)
+      throw new AdvisedFault(
+        `${failedAgain.join(', ')} failed again.`,
+        'See the log of the service for why, mend that, and run it again.',
+        undefined,
+      );
+    if (notWaiting.length > 0)
+      throw new MissingFault(`No letter waits with the id ${notWaiting.join(', ')}.`, listThem);
   });
 }
 
-/** Waits until each letter was handled. @throws {Error} when one has failed again */
-async function handled(letters: KeptLetters, ids: readonly string[]): Promise<void> {
+/** Waits until each letter was handled. @returns those that have failed again */
+async function failedOf(letters: KeptLetters, ids: readonly string[]): Promise<string[]> {
   const open = new Set(ids);
   const failed: string[] = [];
   while (open.size > 0) {
@@ -83,8 +110,7 @@ async function handled(letters: KeptLetters, ids: readonly string[]): Promise<vo
     }
     if (open.size > 0) await delay(lookMs);
   }
-  if (failed.length > 0) throw new Error(`${failed.join(', ')} failed again. The log of the service says why.`);
-  if (ids.length > 0) say(`${ids.length === 1 ? 'It was' : 'All were'} handled.`);
+  return failed;
 }
 
 function stateOf({ replayAskedAt, replayedAt }: KeptLetter): string {

@@ -15,22 +15,26 @@ const set = async () => JSON.parse((await run('list', '--json')).stdout);
 
 describe('strongroom limits', () => {
   it('shows what was set, has the settings count again for what was unset, and changes nothing where a call is wrong', async () => {
-    expect((await run('list')).stdout).toContain('No limit was set');
+    expect(await run('list')).toMatchObject({ stdout: '', output: expect.stringContaining('No limit was set') });
     expect(await run('set', 'ORD', '20')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('ORD has 20 MiB a second from now on'),
+      stdout: '',
+      output: expect.stringContaining('ORD has 20 MiB a second from now on'),
     });
     expect(await run('set', 'DFW:ORD', 'none')).toMatchObject({ code: 0 });
     expect(await run('set', 'ord', '--at-a-time', '4')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('ORD has 4 transfers of a process at a time from now on'),
+      stdout: '',
+      output: expect.stringContaining('ORD has 4 transfers of a process at a time from now on'),
     });
     // As for --from, small letters are as good.
-    expect(await run('set', 'iad', '2.5', '--at-a-time', 'none')).toMatchObject({ code: 0 });
-    expect(await set()).toEqual({
+    const told = await run('set', 'iad', '2.5', '--at-a-time', 'none', '--json');
+    expect({ code: told.code, ...JSON.parse(told.stdout) }).toEqual({
+      code: 0,
       bytesPerSecond: { ORD: 20_971_520, 'DFW:ORD': null, IAD: 2_621_440 },
       atATime: { ORD: 4, IAD: null },
     });
+    expect(await set()).toEqual(JSON.parse(told.stdout));
     const shown = (await run('list')).stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(shown).toEqual(
       expect.arrayContaining([
@@ -47,12 +51,16 @@ describe('strongroom limits', () => {
       'rate\tIAD\t2621440',
       'rate\tORD\t20971520',
     ]);
-    expect((await run('unset', 'iad')).stdout).toContain('IAD has the limit of the settings again');
-    expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('as the settings say again');
-    expect((await run('unset', 'iad', '--at-a-time')).stdout).toContain('No number of transfers at a time was set');
-    expect(await run('unset', 'ORD')).toMatchObject({
+    expect(await run('unset', 'iad')).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('the limit of the settings again'),
+      stdout: '',
+      output: expect.stringContaining('IAD has the limit of the settings again'),
+    });
+    expect((await run('unset', 'iad', '--at-a-time')).output).toContain('as the settings say again');
+    expect((await run('unset', 'iad', '--at-a-time')).output).toContain('No number of transfers at a time was set');
+    expect(JSON.parse((await run('unset', 'ORD', '--json')).stdout)).toEqual({
+      bytesPerSecond: { 'DFW:ORD': null },
+      atATime: { ORD: 4 },
     });
     for (const [args, why] of [
       [['set', 'ORD', 'fast'], 'Give a number of MiB a second'],
@@ -84,11 +92,11 @@ describe('strongroom limits', () => {
       ['DFW:or', '20'],
       ['or', '--at-a-time', '4'],
     ]) {
-      const { code, stdout, output } = await run('set', ...args);
-      expect([code, stdout]).toEqual([0, expect.stringContaining('from now on')]);
+      const { code, output } = await run('set', ...args);
+      expect([code, output]).toEqual([0, expect.stringContaining('from now on')]);
       expect(output).toContain(`${unknown} DFW, ORD.`);
+      expect(output).toContain(`Where it is mistyped: strongroom limits unset ${args[0]?.toUpperCase()}`);
     }
-    const { stdout, output } = await run('set', 'DFW:ORD', '20');
-    expect(output).toBe(stdout);
+    expect((await run('set', 'DFW:ORD', '20')).output).toMatch(/^DFW:ORD has .*\n$/);
   }, 60_000);
 });

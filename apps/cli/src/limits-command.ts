@@ -1,6 +1,7 @@
 /** `strongroom limits`. What needs the database is loaded when it is asked for: the other commands start fast. */
 import type { Command } from 'commander';
 import type { PrintOptions } from './api/api-options.js';
+import type { SetOptions, UnsetOptions } from './limits.js';
 
 export function addLimits(program: Command): void {
   const limits = program
@@ -24,13 +25,15 @@ export function addLimits(program: Command): void {
     .argument('<what>', 'a region, a pair of regions, or process')
     .argument('[rate]', 'MiB a second, or none: no limit, whatever the settings say')
     .option('--at-a-time <number>', 'transfers at a time, or none: as many as there are, whatever the settings say')
-    .action(async (what: string, rate: string | undefined, options: { atATime?: string }) =>
+    .option('--json', 'print the limits that are set then, as list does')
+    .action(async (what: string, rate: string | undefined, options: SetOptions) =>
       (await import('./limits.js')).set(what, rate, options),
     );
   limits
     .command('unset')
-    .description('Have the settings count again.')
+    .description('Have the settings count again, in the place of a limit that was set.')
     .argument('<what>', 'a region, a pair of regions, or process')
     .option('--at-a-time', 'for the number of transfers at a time, and not for the rate')
-    .action(async (what: string, options: { atATime?: boolean }) => (await import('./limits.js')).unset(what, options));
+    .option('--json', 'print the limits that are set then, as list does')
+    .action(async (what: string, options: UnsetOptions) => (await import('./limits.js')).unset(what, options));
 }

@@ -141,7 +141,7 @@ describe('strongroom list', () => {
   });
 
   it('says that a vault is empty, and that one is away', async () => {
-    expect(await run()).toEqual({ code: 0, out: 'The vault of IAD holds no backups.\n', err: '' });
+    expect(await run()).toEqual({ code: 0, out: '', err: 'The vault of IAD holds no backups.\n' });
     await rm(join(folder, 'IAD'), { recursive: true });
     expect(await run()).toMatchObject({ code: 1, out: '', err: expect.stringContaining('Mount its disk') });
   });

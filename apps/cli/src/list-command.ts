@@ -4,7 +4,7 @@ import { type ListedBackup, storedBytes, type Vault } from '@strongroom/vault';
 import type { Command } from 'commander';
 import type { PrintOptions } from './api/api-options.js';
 import { encryptedFor } from './encrypted-for.js';
-import { exitCodes } from './exit-codes.js';
+import { endWith } from './exit-codes.js';
 import { inLine, note, say, sayJson } from './output.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
@@ -32,7 +32,7 @@ interface Line {
 export function addList(program: Command): void {
   fromVault(program.command('list'))
     .description('List the backups that a vault holds, with what each is built on. Needs no service.')
-    .option('--json', 'a line of JSON for each')
+    .option('--json', 'print a line of JSON for each')
     .option('--plain', 'print lines with tabs between the fields, and no headings')
     .action(async (options: VaultOptions & PrintOptions) => {
       const vault = vaultOf(options);
@@ -51,12 +51,11 @@ export function addList(program: Command): void {
         else rows.push(rowOf(listed, holders, lockedUntil));
       }
       if (options.plain) for (const row of sorted(rows)) say(row.cells.map((cell) => cell || '-').join('\t'));
-      else if (!options.json) say(table(rows, options.from));
+      else if (!options.json && rows.length > 0) say(table(rows, options.from));
+      else if (!options.json) note(`The vault of ${options.from} holds no backups.`);
       if (unreadable > 0) {
-        note(
-          `strongroom: ${unreadable} backups in ${options.from} can't be read. Run: strongroom verify BACKUP_ID --from ${options.from}`,
-        );
-        process.exitCode = exitCodes.incomplete;
+        note(`strongroom: ${unreadable} backups in ${options.from} can't be read.`);
+        endWith('incomplete', `Run: strongroom verify BACKUP_ID --from ${options.from}`);
       }
     });
 }
@@ -126,7 +125,6 @@ function sorted(rows: readonly Row[]): Row[] {
 }
 
 function table(rows: Row[], region: string): string {
-  if (rows.length === 0) return `The vault of ${region} holds no backups.`;
   const there = new Set(rows.map(({ id }) => id));
   const heading = ['BACKUP', 'INSTANCE', 'TYPE', 'PARENT', 'COMPLETED', 'SIZE', 'ENCRYPTED FOR'];
   const widths = heading.map((name, column) =>

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { messageOf } from '@strongroom/contracts';
 import { newIdentityFile } from '@strongroom/encryption';
 import type { Command } from 'commander';
-import { note, say } from './output.js';
-import { UsageFault } from './usage-fault.js';
+import { UsageFault } from './command-fault.js';
+import { note, say, sayJson } from './output.js';
 
 export function addNewKey(keys: Command): void {
   keys
@@ -14,10 +14,12 @@ export function addNewKey(keys: Command): void {
       'Make a key of age that opens backups, in a new file that only its owner can read, and print its recipient for STRONGROOM_RECIPIENTS. Needs no service. Whoever loses the file loses the backups: keep it apart from Strongroom, in two places. Backups in AES-256-GCM (STRONGROOM_ENCRYPTION=aes-gcm) take no key of age: their keys are made where a program keeps them, such as in a KMS.',
     )
     .argument('<file>', 'a file that is not there yet')
-    .action((path: string) => {
+    .option('--json', 'print the file and the recipient as JSON')
+    .action((path: string, { json }: { json?: true }) => {
       const { text, recipient } = newIdentityFile('It opens the backups of Strongroom. Whoever loses it loses them.');
       keep(path, text);
-      say(recipient);
+      if (json) sayJson({ file: path, recipient }, 2);
+      else say(recipient);
       note(
         `The key is in ${path}. Keep it apart from Strongroom, in two places: nothing else opens what is encrypted for it.`,
       );
@@ -39,7 +41,7 @@ function keep(path: string, text: string): void {
     closeSync(folder);
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    const why = isThere ? 'it is there already, and a key is never replaced. Give another name' : messageOf(error);
-    throw new UsageFault(`No key was made in ${path}: ${why}`, { cause: error });
+    const why = isThere ? 'it is there already, and a key is never replaced' : messageOf(error);
+    throw new UsageFault(`No key was made in ${path}: ${why}`, 'Give the name of another file.', { cause: error });
   }
 }

@@ -2,8 +2,8 @@
 import { messageOf } from '@strongroom/contracts';
 import { createDataSource, type DatabaseOptions } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
+import { AdvisedFault } from './command-fault.js';
 import { databaseUrl } from './database-options.js';
-import { AdvisedFault } from './exit-codes.js';
 
 /**
  * Does work on the database, and closes it then.
@@ -28,6 +28,9 @@ export async function onDatabase<T>(
 }
 
 function notLetIn(error: unknown): AdvisedFault {
-  const next = 'See what it lacks: strongroom doctor --only database';
-  return new AdvisedFault(`The database of the ledger does not let us in: ${messageOf(error)}. ${next}`, error);
+  return new AdvisedFault(
+    `The database of the ledger does not let us in: ${messageOf(error)}.`,
+    'See what it lacks: strongroom doctor --only database',
+    error,
+  );
 }

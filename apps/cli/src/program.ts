@@ -13,15 +13,18 @@ import { addRequest } from './api/request-command.js';
 import { addSchedule } from './api/schedule-command.js';
 import { addWebhook } from './api/webhook-command.js';
 import { addCatalog } from './catalog-command.js';
+import { CommandFault, Interrupted, withNext } from './command-fault.js';
 import { addCompletion } from './completion-command.js';
 import { addDoctor } from './doctor-command.js';
-import { codesInShort, exitCodeOf } from './exit-codes.js';
+import { exitCodeOf } from './endings.js';
+import { codesInShort } from './exit-codes.js';
 import { addKeys } from './keys-command.js';
 import { addLedger } from './ledger-command.js';
 import { addLetters } from './letters-command.js';
 import { addLimits } from './limits-command.js';
 import { addList } from './list-command.js';
 import { addMigrate } from './migrate-command.js';
+import { nextAfter } from './next-step.js';
 import { note } from './output.js';
 import { addRestore } from './restore-command.js';
 import { addShow } from './show-command.js';
@@ -62,12 +65,14 @@ export function strongroomProgram(): Command {
       'after',
       `
 Examples:
-  strongroom login    --url https://backups.example.com --account acme
+  strongroom login --url https://backups.example.com --account acme
   strongroom schedule create --instance ID --at 14:30 --full-on sunday --copy-to IAD,ORD
-  strongroom explain  ID
-  strongroom restore  0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
-  strongroom verify   0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
+  strongroom schedule run ID --wait
+  strongroom explain ID
+  strongroom verify 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --vault IAD=file:///vaults/IAD
+  strongroom restore 0192f0c1-5b7e-7c3a-9d5e-0c8f6a1b2c3d --from IAD --to ./restored
 
+Behind any command, --help shows what it takes.
 Exit codes: ${codesInShort}.`,
     )
     .exitOverride();
@@ -79,14 +84,19 @@ Exit codes: ${codesInShort}.`,
   return program;
 }
 
-/** Does what a call says, tells of what went wrong, and sets the exit code of the process. */
+/** Does what a call says, tells of what went wrong and what is next, and sets the exit code of the process. */
 export async function runStrongroom(args: readonly string[]): Promise<void> {
   try {
     await strongroomProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) note(`strongroom: ${messageOf(error)}`);
+    if (!(error instanceof CommanderError)) note(`strongroom: ${told(error)}`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+function told(error: unknown): string {
+  if (error instanceof CommandFault || error instanceof Interrupted) return error.message;
+  return withNext(messageOf(error), nextAfter(error));
 }
 
 /** Has a wrong call of any command end here, with the way to its help. @param path the words that lead to the command */

@@ -13,8 +13,8 @@ import {
   restoreBackup,
 } from '@strongroom/engines';
 import { engineMemory, freeSpaceReserve, type Setting } from '@strongroom/runtime/light';
+import { UsageFault } from './command-fault.js';
 import { note } from './output.js';
-import { UsageFault } from './usage-fault.js';
 
 export interface WantedRestore extends Omit<RestoreBackupOptions, 'restorerFor' | 'progress' | 'signal'> {
   /** What is put together, the full backup first. */
@@ -84,5 +84,5 @@ function tellLeft({ cause }: EngineFault, directory: string): void {
 function given({ name, form, default: usual }: Setting<number> & { default: string }): number {
   const found = form.schema.safeParse(process.env[name] || usual);
   if (found.success) return found.data;
-  throw new UsageFault(`${name} must be ${form.says}.`);
+  throw new UsageFault(`${name} must be ${form.says}.`, 'Set it so, or leave it out.');
 }

@@ -6,9 +6,8 @@ import { EngineFault } from '@strongroom/engines';
 import { type Connection, type ConnectionOptions, connectionOf } from './api/connection.js';
 import { sentAgain } from './api/sent-again.js';
 import { asking } from './api/session.js';
-import { IncompleteFault, Interrupted } from './exit-codes.js';
+import { IncompleteFault, Interrupted, UsageFault } from './command-fault.js';
 import { note } from './output.js';
-import { UsageFault } from './usage-fault.js';
 
 /** A message of a fault is cut to what the service takes. */
 const mostCharacters = 2_000;
@@ -33,7 +32,10 @@ export class RestoreTeller {
       await this.send({ region: this.region, seconds, proof });
     } catch (error) {
       if (error instanceof Interrupted) throw error;
-      throw new IncompleteFault(`The restore went well, and the service could not be told. ${messageOf(error)}`);
+      throw new IncompleteFault(
+        `The restore went well, and the service could not be told. ${messageOf(error)}`,
+        'Tell it by POST /backups/{id}/action with restore-tested: strongroom api --help',
+      );
     }
   }
 

@@ -5,11 +5,11 @@ import { chainHolder, recipientFrom } from '@strongroom/encryption';
 import { rewrapVault } from '@strongroom/engines';
 import { recipients } from '@strongroom/runtime/light';
 import type { Command } from 'commander';
-import { exitCodes } from './exit-codes.js';
+import { UsageFault } from './command-fault.js';
+import { endWith } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
-import { note, say, sayJson } from './output.js';
+import { note, sayJson } from './output.js';
 import { Progress } from './progress.js';
-import { UsageFault } from './usage-fault.js';
 import { fromVault, type VaultOptions, vaultOf } from './vault-options.js';
 
 interface Options extends VaultOptions, IdentityOptions {
@@ -36,7 +36,8 @@ export function addRewrap(keys: Command): void {
       const { from, json } = options;
       const wanted = recipientsOf(options.recipients);
       const identities = await identitiesOf(options);
-      if (identities.length === 0) throw new UsageFault('It needs a key that opens the backups now: --identity FILE');
+      if (identities.length === 0)
+        throw new UsageFault('It needs a key that opens the backups now.', 'Give its file: --identity FILE');
       const chain = options.chainRecipient;
       const progress = new Progress(`wrapping the keys in the vault of ${from}`, { json, counted: 'backups' });
       const done = await rewrapVault(vaultOf(options), {
@@ -49,12 +50,13 @@ export function addRewrap(keys: Command): void {
       }).finally(() => progress.end());
       if (json) sayJson({ region: from, ...done }, 2);
       else
-        say(
+        note(
           `${from}: the keys of ${done.changed} backups were wrapped anew, and those of ${done.same} were so already. ${done.clear} are not encrypted.`,
         );
       if (done.failed > 0) {
         note(`strongroom: the keys of ${done.failed} backups stay as they are.`);
-        process.exitCode = done.changed + done.same > 0 ? exitCodes.incomplete : exitCodes.failed;
+        const next = 'Give keys that open them too, and run it again: --identity FILE';
+        endWith(done.changed + done.same > 0 ? 'incomplete' : 'failed', next);
       }
     });
 }
@@ -62,13 +64,20 @@ export function addRewrap(keys: Command): void {
 function recipientsOf(path: string | undefined) {
   const { name, form } = recipients;
   const file = path ?? process.env[`${name}_FILE`];
+  const unreadable = (why: string, cause?: unknown) =>
+    new UsageFault(
+      `The recipients can't be read from ${file ?? name}: ${why}`,
+      'Name a file in the form of STRONGROOM_RECIPIENTS_FILE: --recipients FILE',
+      { cause },
+    );
+  let text: string | undefined;
   try {
-    const text = file ? readFileSync(file, 'utf8') : process.env[name];
-    if (!text?.trim()) throw new Error('nobody is named');
-    const parsed = form.schema.safeParse(text.trim());
-    if (!parsed.success) throw new Error(parsed.error.issues[0]?.message);
-    return parsed.data;
+    text = file ? readFileSync(file, 'utf8') : process.env[name];
   } catch (error) {
-    throw new UsageFault(`The recipients can't be read from ${file ?? name}: ${messageOf(error)}`, { cause: error });
+    throw unreadable(messageOf(error), error);
   }
+  if (!text?.trim()) throw unreadable('nobody is named');
+  const parsed = form.schema.safeParse(text.trim());
+  if (!parsed.success) throw unreadable(parsed.error.issues.map(({ message }) => message).join('; '));
+  return parsed.data;
 }

@@ -9,6 +9,7 @@ import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 export function addShow(program: Command): void {
   withVault(program.command('show'))
     .description('Print the manifest of a backup in a vault, for whom it is encrypted, and its SHA-256, as JSON.')
+    .option('--json', 'print it as JSON, as without this option')
     .action(async (backupId: string, options: VaultOptions) => {
       const vault = vaultOf(options);
       const sealed = await vault.manifest(backupId);

@@ -41,13 +41,14 @@ describe('strongroom vault upgrade', () => {
     expect(JSON.parse(planned.out)).toMatchObject({ region: 'DFW', backups: 1, withoutPlace: [], moved: false });
     expect(await readdir(root, { recursive: true })).toEqual(before);
     const done = await run('file:', 'vault', 'upgrade');
-    expect(done).toMatchObject({ code: 0, out: expect.stringContaining(`DFW=objects://${root}`) });
+    expect(done).toMatchObject({ code: 0, out: '', err: expect.stringContaining(`DFW=objects://${root}`) });
     const verified = await run('objects:', 'verify', backupId, '--json');
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.out).backups).toMatchObject([{ backupId, region: 'DFW' }]);
     expect(await run('file:', 'vault', 'upgrade')).toMatchObject({
       code: 0,
-      out: expect.stringContaining('as objects already'),
+      out: '',
+      err: expect.stringContaining('as objects already'),
     });
     const told = await run('file:', 'vault', 'upgrade', '--json');
     expect(JSON.parse(told.out)).toMatchObject({ region: 'DFW', moved: true, vault: `DFW=objects://${root}` });

@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { FolderUpgrade, VaultRoot } from '@strongroom/vault';
 import type { Command } from 'commander';
+import { Interrupted, UsageFault } from './command-fault.js';
 import { note, say, sayJson } from './output.js';
 import { megabytes, Progress } from './progress.js';
-import { UsageFault } from './usage-fault.js';
 import { addressOf, fromVault, type VaultOptions } from './vault-options.js';
 
 interface Options extends VaultOptions {
@@ -24,12 +24,19 @@ export function addVault(program: Command): void {
       const { from, dryRun, json } = options;
       const address = addressOf(options);
       if (address.protocol !== 'file:')
-        throw new UsageFault(`The vault of ${from} is ${address.protocol}//, and only one of file:// is moved.`);
+        throw new UsageFault(
+          `The vault of ${from} is ${address.protocol}//, and only one of file:// is moved.`,
+          `Name the folder: --vault ${from}=file:///path/of/the/vault`,
+        );
       const upgrade = new FolderUpgrade(new VaultRoot(from, fileURLToPath(address)));
       const { backups, bytes, mostBytes, withoutPlace, isDone } = await upgrade.plan();
       const objects = `${from}=objects://${address.pathname}`;
       const tell = (moved: boolean, text: string) =>
-        json ? sayJson({ region: from, backups, bytes, mostBytes, withoutPlace, moved, vault: objects }, 2) : say(text);
+        json
+          ? sayJson({ region: from, backups, bytes, mostBytes, withoutPlace, moved, vault: objects }, 2)
+          : moved
+            ? note(text)
+            : say(text);
       if (isDone)
         return tell(true, `The vault of ${from} lies as objects already. Write ${objects} in STRONGROOM_VAULTS.`);
       if (withoutPlace.length > 0)
@@ -45,7 +52,7 @@ export function addVault(program: Command): void {
       const progress = new Progress(`moving the vault of ${from}`, { json, total: 2 * bytes });
       const stop = new AbortController();
       for (const signal of ['SIGINT', 'SIGTERM'] as const)
-        process.once(signal, () => stop.abort(new Error(`stopped by ${signal}; call it again to go on`)));
+        process.once(signal, () => stop.abort(new Interrupted(signal)));
       await upgrade.run({ progress: progress.add, signal: stop.signal }).finally(() => progress.end());
       tell(
         true,

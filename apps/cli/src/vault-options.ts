@@ -5,13 +5,14 @@ import { whyInClear } from '@strongroom/runtime/light';
 import { openVaults, type Vault, VaultFault } from '@strongroom/vault';
 import { type Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
-import { UsageFault } from './usage-fault.js';
+import { UsageFault } from './command-fault.js';
 
 export interface VaultOptions {
   from: string;
   vault: string[];
 }
 
+const rightAddress = 'Give the vault: --vault REGION=URL. See docs/stores.md for the addresses.';
 const stackFile = '.strongroom/stack.json';
 const stack = z.object({ vaults: z.record(regionName, z.url()) });
 
@@ -38,7 +39,10 @@ export function addressOf({ from, vault }: VaultOptions): URL {
   const url = urls.get(from);
   if (!url) {
     const there = urls.size > 0 ? `there are ${[...urls.keys()].join(', ')}, from ${source}` : 'no vault is known';
-    throw new UsageFault(`There is no vault of ${from}: ${there}. Give it: --vault ${from}=file:///path/of/the/vault`);
+    throw new UsageFault(
+      `There is no vault of ${from}: ${there}.`,
+      `Give it: --vault ${from}=file:///path/of/the/vault`,
+    );
   }
   return url;
 }
@@ -55,7 +59,7 @@ export function vaultOf(options: VaultOptions): Vault {
   try {
     return openVaults(new Map([[from, url]])).of(from);
   } catch (error) {
-    throw error instanceof VaultFault ? new UsageFault(error.message, { cause: error }) : error;
+    throw error instanceof VaultFault ? new UsageFault(error.message, rightAddress, { cause: error }) : error;
   }
 }
 
@@ -98,17 +102,15 @@ function ofStack(): Map<string, URL> {
     const { vaults } = stack.parse(JSON.parse(readFileSync(stackFile, 'utf8')));
     return new Map(Object.entries(vaults).map(([region, url]) => [region, new URL(url)]));
   } catch (error) {
-    throw new UsageFault(`${stackFile} does not tell where the vaults are. Give the vault: --vault REGION=URL`, {
-      cause: error,
-    });
+    throw new UsageFault(`${stackFile} does not tell where the vaults are.`, rightAddress, { cause: error });
   }
 }
 
 function parsed(entries: string[], source: string): Map<string, URL> {
   const found = vaultAddresses(entries);
-  if (typeof found === 'string') throw new UsageFault(`${source} ${found}`);
+  if (typeof found === 'string') throw new UsageFault(`${source} ${found}`, rightAddress);
   const isAllowed = process.env.STRONGROOM_ALLOW_PLAINTEXT?.split(',').some((each) => each.trim() === 'vaults');
   const why = isAllowed ? undefined : whyInClear(found);
-  if (why !== undefined) throw new UsageFault(`${source} ${why}`);
+  if (why !== undefined) throw new UsageFault(`${source} ${why}`, rightAddress);
   return found;
 }

@@ -7,15 +7,15 @@ import { storedBytes, VaultFault } from '@strongroom/vault';
 import type { Command } from 'commander';
 import { withConnection } from './api/api-options.js';
 import type { ConnectionOptions } from './api/connection.js';
-import { exitCodes } from './exit-codes.js';
+import { UsageFault } from './command-fault.js';
+import { endWith } from './exit-codes.js';
 import { type IdentityOptions, identitiesOf, withIdentity } from './identity-options.js';
-import { inLine, say, sayJson } from './output.js';
+import { inLine, note, say, sayJson } from './output.js';
 import { Progress } from './progress.js';
 import { bytesOf, interruption } from './restore-apart.js';
 import { withDigest } from './restore-options.js';
 import { RestoreTeller } from './restore-teller.js';
 import { type TriedRestore, tryRestore } from './trial-restore.js';
-import { UsageFault } from './usage-fault.js';
 import { type VaultOptions, vaultOf, withVault } from './vault-options.js';
 
 interface Options extends VaultOptions, IdentityOptions, ConnectionOptions {
@@ -50,7 +50,7 @@ export function addVerify(program: Command): void {
     )
     .option('--json', 'print what was found as JSON');
   withConnection(command).action(async (backupId: string, options: Options) => {
-    if (options.tell && !options.restore) throw new UsageFault('--tell is for a restore. Give it with --restore.');
+    if (options.tell && !options.restore) throw new UsageFault('--tell is for a restore.', 'Give it with --restore.');
     const teller = options.tell ? await RestoreTeller.of(backupId, options.from, options) : undefined;
     try {
       await verify(backupId, options, teller);
@@ -83,11 +83,12 @@ async function verify(backupId: string, options: Options, teller: RestoreTeller 
   const trial = options.restore ? await tried(backupId, options) : undefined;
   if (trial) for (const line of told(trial)) tell(line);
   const isStarted = trial !== undefined && !('notStarted' in trial.read);
-  if (trial && !isStarted) process.exitCode = exitCodes.incomplete;
   if (options.json) sayJson({ backups, ...(trial && inJson(trial)) }, 2);
+  if (trial && !isStarted)
+    endWith('incomplete', 'Give the programs of a server of its version, and run it again: --programs DIRECTORY');
   if (!trial || !teller) return;
   await teller.passed(trial.seconds, isStarted ? 'tables-read' : 'files-compared');
-  tell('The service was told of the restore.');
+  note('The service was told of the restore.');
 }
 
 async function tried(backupId: string, options: Options): Promise<TriedRestore> {

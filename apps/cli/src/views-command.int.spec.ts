@@ -31,7 +31,11 @@ it('strongroom views rebuild puts wrong rows right, and says how many accounts i
     const rows: { hour: number }[] = await dataSource.query('select hour from schedule_view');
     return rows.map(({ hour }) => hour);
   };
-  expect(await rebuild()).toMatchObject({ code: 0, output: expect.stringContaining('The views of 3 accounts') });
+  expect(await rebuild()).toMatchObject({
+    code: 0,
+    stdout: '',
+    output: expect.stringContaining('The views of 3 accounts'),
+  });
   expect(await hours()).toEqual([14, 14, 14]);
   await dataSource.query('update schedule_view set hour = 1');
   const { code, stdout } = await rebuild('--json');

@@ -2,7 +2,7 @@
 import { Ledger } from '@strongroom/ledger';
 import { type RebuildProgress, Views, viewTables } from '@strongroom/read-model';
 import { onDatabase } from './open-database.js';
-import { say, sayJson } from './output.js';
+import { note, sayJson } from './output.js';
 import { Progress } from './progress.js';
 
 export interface RebuildViewsOptions {
@@ -20,5 +20,5 @@ export async function rebuildViews({ json }: RebuildViewsOptions): Promise<void>
   ).finally(() => progress.end());
   const { accounts, events } = last;
   if (json) sayJson({ accounts, events, seconds: Math.ceil(progress.seconds) }, 2);
-  else say(`The views of ${accounts} accounts are made anew, from ${progress.summary}.`);
+  else note(`The views of ${accounts} accounts are made anew, from ${progress.summary}.`);
 }

@@ -20,6 +20,8 @@ export class ApiFault extends Fault<ApiFaultCode> {
     readonly retryAfterSeconds: number | undefined,
     /** The id under which the service's log tells of the request; empty when the answer has none. */
     readonly requestId: string,
+    /** Why the account's resources do not allow what was asked: a `RefusalCode`, or one of a newer service. Undefined where that is not the reason. */
+    readonly refusal: string | undefined,
     options?: ErrorOptions,
   ) {
     super(code, retryAfterSeconds !== undefined || away.includes(status), message, options);
@@ -31,7 +33,7 @@ export class ApiFault extends Fault<ApiFaultCode> {
     const type = faultTypes.find((each) => body[each] !== undefined);
     if (type === undefined) return ApiFault.foreign(call, answer);
     const message = `${call} was answered ${answer.status} ${type}: ${body[type]?.message}`;
-    return ApiFault.from(type, message, answer);
+    return ApiFault.from(type, message, answer, { refusal: body[type]?.refusal });
   }
 
   /** @param cause what the schema of the operation found wrong */
@@ -40,10 +42,16 @@ export class ApiFault extends Fault<ApiFaultCode> {
     return ApiFault.from('foreign-answer', message, answer, { cause });
   }
 
-  private static from(code: ApiFaultCode, message: string, { status, headers }: Answer, options?: ErrorOptions) {
+  private static from(
+    code: ApiFaultCode,
+    message: string,
+    { status, headers }: Answer,
+    { refusal, ...options }: ErrorOptions & { refusal?: string | undefined },
+  ) {
     const seconds = Number.parseInt(headers.get('retry-after') ?? '', 10);
     const retryAfterSeconds = Number.isNaN(seconds) ? undefined : seconds;
-    return new ApiFault(code, message, status, retryAfterSeconds, headers.get('x-request-id') ?? '', options);
+    const requestId = headers.get('x-request-id') ?? '';
+    return new ApiFault(code, message, status, retryAfterSeconds, requestId, refusal, options);
   }
 }
 

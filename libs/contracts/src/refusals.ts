@@ -1,9 +1,12 @@
-/** How the domain says no: a refusal is a value with a code from this closed list. The gateway maps each code to an answer. */
+/**
+ * How the domain says no: a refusal is a value with a code from this closed list. The gateway maps each code to an answer, which names
+ * it: programs of clients compare it, so one may be added, and none ever means something else.
+ */
 export const refusalCodes = [
   'instance-unknown',
   'instance-exists',
   'instance-being-built',
-  'instance-not-there-yet',
+  'instance-build-failed',
   'instance-unchanged',
   'instance-built-here',
   'lineage-unknown',
@@ -18,6 +21,7 @@ export const refusalCodes = [
   'backup-running-for-instance',
   'backup-already-ended',
   'backup-still-running',
+  'backup-not-yet-completed',
   'backup-not-completed',
   'backup-on-hold',
   'deletion-not-due',

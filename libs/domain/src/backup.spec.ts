@@ -131,7 +131,7 @@ describe('a backup that is to be built on another', () => {
   it('needs one of its instance that has completed', () => {
     expect(ask([requested, started(1), completed])).toMatchObject([{ type: 'BackupRequested' }]);
     expect(ask([])).toBe('backup-unknown');
-    expect(ask([requested, started(1)])).toBe('backup-not-completed');
+    expect(ask([requested, started(1)])).toBe('backup-not-yet-completed');
     expect(ask([requested, started(1), failed])).toBe('backup-not-completed');
     expect(ask([requested, started(1), completed], scheduleId)).toBe('backup-not-completed');
     expect(ask([requested, started(1), completed, deletion('request')])).toBe('backup-unknown');

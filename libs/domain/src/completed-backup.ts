@@ -41,12 +41,13 @@ export function completedBackup(
   if (state.is === 'marked' || state.is === 'deleting' || state.is === 'deleted') return backupUnknown(backupId);
   if (accountId !== undefined && state.accountId !== accountId) return backupUnknown(backupId);
   if (state.is === 'completed') return state;
-  return refuse('backup-not-completed', `Backup ${backupId} ${notCompleted[state.is]}: ${otherwise}.`);
+  const [refused, why] = notCompleted[state.is];
+  return refuse(refused, `Backup ${backupId} ${why}: ${otherwise}.`);
 }
 
 const notCompleted = {
-  requested: 'has not begun',
-  running: 'is still running',
-  failed: 'has failed',
-  'delete-failed': 'may be deleted in part',
-};
+  requested: ['backup-not-yet-completed', 'has not begun'],
+  running: ['backup-not-yet-completed', 'is still running'],
+  failed: ['backup-not-completed', 'has failed'],
+  'delete-failed': ['backup-not-completed', 'may be deleted in part'],
+} as const;

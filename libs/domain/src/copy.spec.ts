@@ -94,7 +94,9 @@ describe('a copy', () => {
       expect(ask(underWay)).toEqual([]);
     }
     expect(ask([requested, started(1), completed(1)])).toMatchObject([{ type: 'CopyCheckRequested' }]);
-    expect(ask([], given(backupDecider, historyOfCompleted(backupId).slice(0, 1)).state)).toBe('backup-not-completed');
+    expect(ask([], given(backupDecider, historyOfCompleted(backupId).slice(0, 1)).state)).toBe(
+      'backup-not-yet-completed',
+    );
     expect(ask([], given(backupDecider).state)).toBe('backup-unknown');
   });
 

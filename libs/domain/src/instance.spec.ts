@@ -233,7 +233,7 @@ describe('an instance that is built from a backup', () => {
     expect(from(history)).toEqual([requested]);
     expect(from(history, 'other')).toBe('backup-unknown');
     expect(from([])).toBe('backup-unknown');
-    expect(from(history.slice(0, 1))).toBe('backup-not-completed');
+    expect(from(history.slice(0, 1))).toBe('backup-not-yet-completed');
     expect(from(history.slice(0, 1), 'other')).toBe('backup-unknown');
   });
 
@@ -261,7 +261,7 @@ describe('an instance that is built from a backup', () => {
     expect(given(instanceDecider, [requested, built]).when(elsewhere).gives).toBe('instance-built-here');
     const renamed = { ...change, changes: { name: 'bills' } };
     expect(given(instanceDecider, [requested, built]).when(renamed).gives).toMatchObject([{ type: 'InstanceChanged' }]);
-    expect(given(instanceDecider, [requested]).when(renamed).gives).toBe('instance-not-there-yet');
-    expect(given(instanceDecider, [requested, failed]).when(renamed).gives).toBe('instance-not-there-yet');
+    expect(given(instanceDecider, [requested]).when(renamed).gives).toBe('instance-being-built');
+    expect(given(instanceDecider, [requested, failed]).when(renamed).gives).toBe('instance-build-failed');
   });
 });

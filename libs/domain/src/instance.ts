@@ -251,10 +251,7 @@ export function serverToBackUp(
     case 'building':
     case 'build-failed':
       if (state.accountId !== accountId) return instanceUnknown(instanceId);
-      return refuse(
-        'instance-not-there-yet',
-        `Instance ${instanceId} ${notBuilt[state.is]}: there is no server to back up.`,
-      );
+      return notBuilt[state.is](instanceId);
     default:
       return instanceUnknown(instanceId);
   }
@@ -271,7 +268,12 @@ export function backupToBuildFrom(accountId: string, backupId: string, state: Ba
   );
 }
 
-const notBuilt = { building: 'is being built', 'build-failed': 'could not be built' };
+const notBuilt = {
+  building: (instanceId: string) =>
+    refuse('instance-being-built', `Instance ${instanceId} is being built: there is no server to back up yet.`),
+  'build-failed': (instanceId: string) =>
+    refuse('instance-build-failed', `Instance ${instanceId} could not be built: there is no server to back up.`),
+};
 
 /** The event that holds what is in force from now on, whole. */
 function changed({

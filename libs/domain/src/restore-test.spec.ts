@@ -47,7 +47,7 @@ describe('a restore that was tested', () => {
 
   it('is of a backup of the account that has completed and is not deleted', () => {
     const [requested] = completed;
-    expect(on(requested ? [requested] : [])).toBe('backup-not-completed');
+    expect(on(requested ? [requested] : [])).toBe('backup-not-yet-completed');
     expect(on([])).toBe('backup-unknown');
     expect(on(completed, { accountId: 'another' })).toBe('backup-unknown');
     const mark = { trigger: 'request', rootId: backupId, purgeAt: '2026-12-01T00:00:00.000Z' } as const;

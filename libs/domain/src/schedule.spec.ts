@@ -62,9 +62,12 @@ describe('a schedule', () => {
 
   it('is refused for an instance that is still to be built, and for one that could not be', () => {
     const { name, datastore } = instance;
-    for (const is of ['building', 'build-failed'] as const) {
+    for (const [is, refused] of [
+      ['building', 'instance-being-built'],
+      ['build-failed', 'instance-build-failed'],
+    ] as const) {
       const toBuild = { is, instanceId, accountId: account, name, datastore, backupId: scheduleId };
-      expect(given(scheduleDecider).when({ ...create, instance: toBuild }).gives).toBe('instance-not-there-yet');
+      expect(given(scheduleDecider).when({ ...create, instance: toBuild }).gives).toBe(refused);
       expect(given(scheduleDecider).when({ ...create, instance: { ...toBuild, accountId: 'other' } }).gives).toBe(
         'instance-unknown',
       );

@@ -25,7 +25,7 @@ export {
   type TriedStep,
   type Verdict,
 } from './engine.js';
-export { EngineFault, type EngineFaultCode, IncrementalNotPossible } from './engine-fault.js';
+export { EngineFault, type EngineFaultCode, engineFaultCodes, IncrementalNotPossible } from './engine-fault.js';
 export { allEngines, type EngineFor, engineFor } from './engines.js';
 export type { Guests } from './guests.js';
 export {

@@ -37,16 +37,19 @@ export class Incrementals {
     if (parent_id === undefined && !incremental) return null;
     const newest = await this.backups.newestCompleted(accountId, instanceId);
     if (parent_id === undefined) return newest ?? null;
-    const refuse = (why: string) => new HttpFault('unprocessableEntity', `backup.parent_id: ${why}`);
     const found = await stateOf(this.ledger, backupDecider, parent_id);
     // What lies beyond the reach of the caller is not there for it.
     const parent = 'request' in found && !reaches(reach, found.request.instanceId) ? undefined : found;
     const refusal = whyNotBuiltOn({ parentId: parent_id, accountId, instanceId }, parent);
-    if (refusal?.refused === 'backup-not-completed') throw refuse(refusal.message);
-    if (refusal) unlessRefused('RequestBackup', refusal);
+    if (refusal) {
+      const isThere = refusal.refused !== 'backup-unknown';
+      const message = isThere ? `backup.parent_id: ${refusal.message}` : refusal.message;
+      unlessRefused('RequestBackup', { ...refusal, message });
+    }
     if (newest !== undefined && parent_id !== newest) {
-      throw refuse(
-        `Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. Build on backup ${newest}, the newest, or take a full backup.`,
+      throw new HttpFault(
+        'unprocessableEntity',
+        `backup.parent_id: Backup ${parent_id} is not the newest of its instance, and no server can prove any more that it is the one it was taken of. Build on backup ${newest}, the newest, or take a full backup.`,
       );
     }
     return parent_id;

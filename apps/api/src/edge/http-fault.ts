@@ -29,6 +29,8 @@ export class HttpFault extends Error {
     /** What else a client should know, such as how to find out what became of its request. */
     readonly details?: string,
     readonly because?: RefusedFor,
+    /** Where the account's resources do not allow what was asked: why, for programs. */
+    readonly refusal?: string,
   ) {
     super(message);
   }
@@ -37,16 +39,17 @@ export class HttpFault extends Error {
     return faultCodes[this.type];
   }
 
-  get body(): Record<string, { code: number; message: string; details?: string }> {
-    const { status: code, message, details } = this;
-    return { [this.type]: { code, message, ...(details !== undefined && { details }) } };
+  get body(): Record<string, { code: number; message: string; details?: string; refusal?: string }> {
+    const { status: code, message, details, refusal } = this;
+    const more = { ...(details !== undefined && { details }), ...(refusal !== undefined && { refusal }) };
+    return { [this.type]: { code, message, ...more } };
   }
 }
 
 /** The request's Idempotency-Key was taken before: by this request, or by another one. */
 export class KeyInUse extends HttpFault {
   constructor(message: string) {
-    super('unprocessableEntity', message);
+    super('unprocessableEntity', message, {}, undefined, undefined, 'key-in-use');
   }
 }
 
@@ -71,7 +74,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'instance-unknown': 'itemNotFound',
   'instance-exists': 'unprocessableEntity',
   'instance-being-built': 'unprocessableEntity',
-  'instance-not-there-yet': 'unprocessableEntity',
+  'instance-build-failed': 'unprocessableEntity',
   'instance-unchanged': 'badRequest',
   'instance-built-here': 'unprocessableEntity',
   'lineage-unknown': 'itemNotFound',
@@ -86,6 +89,7 @@ const answerTo: Readonly<Record<RefusalCode, Answers>> = {
   'backup-running-for-instance': 'unprocessableEntity',
   'backup-already-ended': 'unprocessableEntity',
   'backup-still-running': 'unprocessableEntity',
+  'backup-not-yet-completed': { BuildInstance: 'conflict', otherwise: 'unprocessableEntity' },
   'backup-not-completed': { BuildInstance: 'conflict', otherwise: 'unprocessableEntity' },
   'backup-on-hold': 'unprocessableEntity',
   'deletion-not-due': 'unprocessableEntity',
@@ -114,5 +118,5 @@ export function unlessRefused<T>(command: Command['type'], outcome: T | Refusal)
   const answer = answerTo[outcome.refused];
   const type = typeof answer === 'string' ? answer : (answer[command] ?? answer.otherwise);
   const because = outcome.refused === 'second-person-needed' ? { because: outcome.refused } : undefined;
-  throw new HttpFault(type, outcome.message, {}, undefined, because);
+  throw new HttpFault(type, outcome.message, {}, undefined, because, outcome.refused);
 }

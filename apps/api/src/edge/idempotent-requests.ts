@@ -242,7 +242,7 @@ function httpFaultOf(body: unknown): HttpFault {
   const faults = faultBody.parse(body);
   for (const type of faultTypes) {
     const told = faults[type];
-    if (told) return new HttpFault(type, told.message, replayed);
+    if (told) return new HttpFault(type, told.message, replayed, told.details, undefined, told.refusal);
   }
   throw new TypeError('an idempotent request was kept as refused, without its fault');
 }

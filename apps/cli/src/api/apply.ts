@@ -10,7 +10,10 @@ import {
   postSchedules,
   putSchedulesId,
 } from '@strongroom/contracts';
-import { AdvisedFault, exitCodeOf, exitCodes, IncompleteFault } from '../exit-codes.js';
+import { AdvisedFault, CommandFault, IncompleteFault } from '../command-fault.js';
+import { exitCodeOf } from '../endings.js';
+import { endWith, exitCodes } from '../exit-codes.js';
+import { nextAfter } from '../next-step.js';
 import { note, sayJson, sayPart } from '../output.js';
 import type { ApiOptions, DestructiveOptions } from './api-options.js';
 import { isToBeAsked, mustBeConfirmed } from './confirm.js';
@@ -60,7 +63,9 @@ export async function diff(options: DiffOptions): Promise<void> {
     await withPlan(options, async (_, plan) => tellDifference(plan, options));
   } catch (error) {
     if (exitCodeOf(error) !== exitCodes.failed) throw error;
-    throw new IncompleteFault(messageOf(error));
+    throw error instanceof CommandFault
+      ? new IncompleteFault(error.what, error.next)
+      : new IncompleteFault(messageOf(error), nextAfter(error));
   }
 }
 
@@ -111,7 +116,8 @@ async function found({ client, signal }: Session): Promise<Found> {
 
 function tellDifference(plan: Plan, options: DiffOptions): void {
   show(plan, 0, options);
-  if (plan.changes.length > 0) process.exitCode = exitCodes.failed;
+  if (plan.changes.length === 0) return;
+  endWith('failed', `Have it so: strongroom apply -f ${options.file}${options.prune ? ' --prune' : ''}`);
 }
 
 /** @param done how many of the changes, from the first one on, were made */
@@ -158,7 +164,7 @@ async function makeAll(
   } catch (error) {
     if (done === 0 || session.signal.aborted) throw error;
     const why = `${done} of ${changes.length} changes were made. ${messageOf(error)}`;
-    throw new IncompleteFault(`${why} What lacks is shown by strongroom diff, and made by the same call again.`);
+    throw new IncompleteFault(why, 'See what lacks by strongroom diff, and make it by the same call again.');
   } finally {
     after(done);
   }
@@ -180,7 +186,7 @@ async function make(session: Session, planned: PlannedChange, idempotencyKey: st
   } catch (error) {
     if (!(error instanceof ApiFault) || error.code !== 'preconditionFailed') throw error;
     const who = `Somebody has changed the schedule of ${planned.instance.name} meanwhile.`;
-    throw new AdvisedFault(`${who} See what differs now: strongroom diff`, error);
+    throw new AdvisedFault(who, 'See what differs now: strongroom diff', error);
   }
 }
 

@@ -8,8 +8,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { accountId, messageOf } from '@strongroom/contracts';
 import { z } from 'zod';
-import { CredentialFault } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { CredentialFault, UsageFault } from '../command-fault.js';
 
 export const profileName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
   error: 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -, and begin with a letter or a digit',
@@ -27,6 +26,8 @@ export type Profile = z.infer<typeof profile>;
 
 const config = z.object({ current: profileName.optional(), profiles: z.record(profileName, profile) });
 export type Config = z.infer<typeof config>;
+
+const othersPlace = 'See who may use that folder, or name another one by XDG_CONFIG_HOME.';
 
 /** The bits of a mode that let anybody but the owner in. */
 const othersMode = 0o077;
@@ -48,7 +49,7 @@ export async function readConfig(path: string): Promise<Config> {
   try {
     return config.parse(JSON.parse(text));
   } catch (cause) {
-    throw new UsageFault(`${path} has no profiles that can be read. Move it away, and run: strongroom login`, {
+    throw new UsageFault(`${path} has no profiles that can be read.`, 'Move it away, and run: strongroom login', {
       cause,
     });
   }
@@ -61,7 +62,7 @@ export async function writeConfig(path: string, content: Config): Promise<void> 
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeWhole(beside, path, `${JSON.stringify(content, null, 2)}\n`);
   } catch (cause) {
-    throw new UsageFault(`${path} can't be written: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(`${path} can't be written: ${messageOf(cause)}`, othersPlace, { cause });
   }
 }
 
@@ -87,7 +88,7 @@ async function contentOf(path: string): Promise<string | undefined> {
     try {
       const { mode } = await file.stat();
       if ((mode & othersMode) !== 0)
-        throw new CredentialFault(`${path} has tokens, and others can read it. Run: chmod 600 '${path}'`);
+        throw new CredentialFault(`${path} has tokens, and others can read it.`, `Run: chmod 600 '${path}'`);
       return await file.readFile('utf8');
     } finally {
       await file.close();
@@ -95,6 +96,6 @@ async function contentOf(path: string): Promise<string | undefined> {
   } catch (cause) {
     if (cause instanceof CredentialFault) throw cause;
     if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw new UsageFault(`${path} can't be read: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(`${path} can't be read: ${messageOf(cause)}`, othersPlace, { cause });
   }
 }

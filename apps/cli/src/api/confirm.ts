@@ -1,5 +1,5 @@
 /** Asks before something is destroyed: the person types the name or the id of what goes. A script says `--yes`. */
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 import type { DestructiveOptions } from './api-options.js';
 import { isAtTerminal, lineTyped, type Terminal } from './prompt.js';
 
@@ -15,9 +15,13 @@ export async function mustBeConfirmed(
   terminal?: Terminal,
 ): Promise<void> {
   if (!input || !isAtTerminal(terminal))
-    throw new UsageFault(`${what} Nobody can be asked here, so nothing was done. To do it, write: --yes`);
+    throw new UsageFault(`${what} Nobody can be asked here, so nothing was done.`, 'Run it again with --yes to do it.');
   const typed = await lineTyped(`${what}\nType ${names.join(' or ')} to do it: `, { ...(terminal && { terminal }) });
-  if (!names.includes(typed.trim())) throw new UsageFault('Something else was typed. Nothing was done.');
+  if (!names.includes(typed.trim()))
+    throw new UsageFault(
+      'Something else was typed. Nothing was done.',
+      `Run it again, and type ${names.join(' or ')}.`,
+    );
 }
 
 /** Whether somebody is to be asked. */

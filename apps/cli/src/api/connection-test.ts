@@ -1,16 +1,15 @@
 /** How the test of a connection is shown. */
 import type { ConnectionTest } from '@strongroom/contracts';
 import { clockTold } from '../doctor/finding.js';
-import { exitCodes } from '../exit-codes.js';
-import { inLine, note, say, sayJson } from '../output.js';
+import { endWith } from '../exit-codes.js';
+import { inLine, say, sayJson } from '../output.js';
 import type { PrintOptions } from './api-options.js';
 
 /** The command fails when no full backup could be taken. An incremental needs more of a server, and is no must. */
 export function showTest(id: string, test: ConnectionTest, { json, plain }: PrintOptions): void {
-  if (!test.full.possible) process.exitCode = exitCodes.failed;
   if (json) sayJson({ connection_test: test }, 2);
   else for (const line of plain ? plainLines(test) : lines(test)) say(line);
-  if (!test.full.possible) note(`Once that is put right, try again: strongroom instance test ${id}`);
+  if (!test.full.possible) endWith('failed', `Put that right, and try again: strongroom instance test ${id}`);
 }
 
 /** What the service warns of, and clocks that are apart. */

@@ -2,8 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CredentialFault } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { CredentialFault, UsageFault } from '../command-fault.js';
 import { configPath, writeConfig } from './config-file.js';
 import { connectionOf, mustBeSafe } from './connection.js';
 

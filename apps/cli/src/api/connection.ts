@@ -8,8 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { accountId as accountForm } from '@strongroom/contracts';
 import { isLoopbackHost } from '@strongroom/runtime/light';
 import { z } from 'zod';
-import { CredentialFault } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { CredentialFault, UsageFault } from '../command-fault.js';
 import { type Config, configPath, type Profile, readConfig } from './config-file.js';
 import { secretIn } from './given-file.js';
 import { Keychain } from './keychain.js';
@@ -50,15 +49,17 @@ export async function connectionOf(
   const isWhole = wanted.url !== undefined && wanted.account !== undefined && wanted.token !== undefined;
   const place = isWhole && named === undefined ? undefined : await placeOf(named, env);
   const url = wanted.url ?? place?.url;
-  if (url === undefined) throw new UsageFault('No service is known. Run: strongroom login --url URL --account ACCOUNT');
+  if (url === undefined)
+    throw new UsageFault('No service is known.', 'Run: strongroom login --url URL --account ACCOUNT');
   mustBeSafe(url, options.allowHttp === true || (place?.url === url && place.allowsHttp === true));
   const account = wanted.account ?? place?.account;
-  if (account === undefined) throw new UsageFault(`No account of ${url} is known. Give it: --account ACCOUNT`);
+  if (account === undefined) throw new UsageFault(`No account of ${url} is known.`, 'Give it: --account ACCOUNT');
   const token = wanted.token ?? (place !== undefined && isSame(place.url, url) ? await tokenOf(place, env) : undefined);
   if (token === undefined) {
     const because = place === undefined ? '' : ` The token of ${place.url} is sent nowhere else.`;
     throw new CredentialFault(
-      `There is no token for ${url}.${because} Run: strongroom login --profile NAME --url ${url} --account ${account}`,
+      `There is no token for ${url}.${because}`,
+      `Run: strongroom login --profile NAME --url ${url} --account ${account}`,
     );
   }
   return { url, account, token, profile: place?.name };
@@ -86,19 +87,26 @@ async function tokenOf(place: Place, env: NodeJS.ProcessEnv): Promise<string> {
 /** @throws {CredentialFault} when no header can carry the token */
 export function sendable(token: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new CredentialFault('What was given as the token is none: it has a space, or a character that no token has.');
+  throw new CredentialFault(
+    'What was given as the token is none: it has a space, or a character that no token has.',
+    'Give a file that has the token as its one line: --token-file FILE',
+  );
 }
 
 /** @throws {UsageFault} for what is no address of a service, or one to which a token would go in clear */
 export function mustBeSafe(url: string, allowsHttp: boolean): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (!parsed || !['http:', 'https:'].includes(parsed.protocol) || parsed.search || parsed.hash)
-    throw new UsageFault(`${url} is no address of a service. It must be like https://backups.example.com.`);
+    throw new UsageFault(`${url} is no address of a service.`, 'Give one such as https://backups.example.com.');
   if (parsed.username !== '' || parsed.password !== '')
-    throw new UsageFault(`${parsed.host}: the address of a service has no user and no password in it.`);
+    throw new UsageFault(
+      `${parsed.host}: the address of a service has no user and no password in it.`,
+      'Give it without them, and the token by --token-file.',
+    );
   if (parsed.protocol === 'http:' && !isLoopbackHost(parsed.hostname) && !allowsHttp)
     throw new UsageFault(
-      `The token would go to ${parsed.host} in clear. Use https, or write --allow-http where the network is safe.`,
+      `The token would go to ${parsed.host} in clear.`,
+      'Use https, or write --allow-http where the network is safe.',
     );
 }
 
@@ -126,7 +134,8 @@ export function profileIn({ profiles }: Config, name: string): Profile {
   const names = Object.keys(profiles);
   const there = names.length > 0 ? `There are ${names.join(', ')}.` : 'There are none.';
   throw new UsageFault(
-    `There is no profile ${name}. ${there} Run: strongroom login --profile ${name} --url URL --account ACCOUNT`,
+    `There is no profile ${name}. ${there}`,
+    `Run: strongroom login --profile ${name} --url URL --account ACCOUNT`,
   );
 }
 
@@ -136,10 +145,9 @@ async function ofStack(): Promise<Place | undefined> {
     return { url: api, account: accountId, token: tokens.admin };
   } catch (cause) {
     throw new UsageFault(
-      `${stackFile} does not tell where the service is. Run: strongroom login --url URL --account A`,
-      {
-        cause,
-      },
+      `${stackFile} does not tell where the service is.`,
+      'Run: strongroom login --url URL --account ACCOUNT',
+      { cause },
     );
   }
 }

@@ -1,8 +1,8 @@
 /** `strongroom events`: what happens in the account, as it happens. */
 import { type EventResource, uuid } from '@strongroom/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
+import { UsageFault } from '../command-fault.js';
 import { inLine, note, say, sayJson } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import { type ApiOptions, atLeastOne, idArgument, instantArgument, ofApi } from './api-options.js';
 import { cursorIn, forwarded } from './forward.js';
 import { inSession } from './session.js';
@@ -46,12 +46,12 @@ export function addEvents(program: Command): void {
       '--cursor <path>',
       'a file that remembers what was taken. The next call goes on after that, whatever --since says',
     )
-    .option('--limit <number>', 'end after so many', atLeastOne)
+    .option('--limit <number>', 'end after so many events', atLeastOne)
     .action((options: TailOptions) =>
       inSession(options, 'event', async ({ client, signal }) => {
         const { since, forwardTo, cursor } = options;
         if (cursor !== undefined && forwardTo === undefined)
-          throw new UsageFault('--cursor remembers what was forwarded. Say where to: --forward-to URL');
+          throw new UsageFault('--cursor remembers what was forwarded.', 'Say where to: --forward-to URL');
         const taken = cursor === undefined ? undefined : await cursorIn(cursor);
         const begins = taken === undefined ? since : { after: taken };
         const from = begins && 'from' in begins ? begins.from : undefined;

@@ -7,9 +7,8 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EventResource, messageOf, uuid, whyNotFetched } from '@strongroom/contracts';
-import { AdvisedFault } from '../exit-codes.js';
+import { AdvisedFault, UsageFault } from '../command-fault.js';
 import { note } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 
 export interface ForwardOptions {
   url: string;
@@ -17,6 +16,7 @@ export interface ForwardOptions {
   cursor?: string | undefined;
 }
 
+const anotherFile = 'Name another file: --cursor PATH';
 const leastPauseMs = 500;
 const longestPauseMs = 30_000;
 /** How long the receiver may take for an event, in milliseconds. */
@@ -31,10 +31,10 @@ export async function cursorIn(path: string): Promise<string | undefined> {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if (typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw new UsageFault(`${path} can't be read: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(`${path} can't be read: ${messageOf(cause)}`, anotherFile, { cause });
   }
   const id = uuid.safeParse(text.trim());
-  if (!id.success) throw new UsageFault(`${path} does not have the id of an event. Move it away to begin anew.`);
+  if (!id.success) throw new UsageFault(`${path} does not have the id of an event.`, 'Move it away to begin anew.');
   return id.data;
 }
 
@@ -51,7 +51,7 @@ export async function keepCursor(path: string, id: string): Promise<void> {
     }
     await rename(beside, path);
   } catch (cause) {
-    throw new UsageFault(`${path} can't be written: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(`${path} can't be written: ${messageOf(cause)}`, anotherFile, { cause });
   }
 }
 
@@ -93,6 +93,9 @@ async function sent(event: EventResource, url: string, signal: AbortSignal): Pro
   if (status >= 200 && status < 300) return undefined;
   const refusal = `${url} answers ${status} to event ${event.id} (${event.type}).`;
   if (status >= 500 || passing.has(status)) return refusal;
-  const next = `What came before it was taken. Put the receiver right, and go on: --since ${event.id} sends what comes after it`;
-  throw new AdvisedFault(`${refusal} ${next}`, undefined);
+  throw new AdvisedFault(
+    `${refusal} What came before it was taken.`,
+    `Put the receiver right, and go on: --since ${event.id} sends what comes after it.`,
+    undefined,
+  );
 }

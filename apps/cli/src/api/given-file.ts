@@ -2,14 +2,20 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '@strongroom/contracts';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 
 /** @throws {UsageFault} when it can't be read */
 export async function textIn(path: string): Promise<string> {
   try {
     return path === '-' ? await text(process.stdin) : await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UsageFault(`${nameOf(path)} can't be read: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(
+      `${nameOf(path)} can't be read: ${messageOf(cause)}`,
+      'Name another file, or - for the standard input.',
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -17,7 +23,10 @@ export async function textIn(path: string): Promise<string> {
 export async function secretIn(path: string, what: string): Promise<string> {
   const secret = (await textIn(path)).replace(/\r?\n$/, '');
   if (secret === '' || /[\r\n]/.test(secret))
-    throw new UsageFault(`${nameOf(path)} must have the ${what} as its one line.`);
+    throw new UsageFault(
+      `${nameOf(path)} has no ${what} as its one line.`,
+      `Write the ${what} there, and nothing else.`,
+    );
   return secret;
 }
 
@@ -27,7 +36,11 @@ export async function jsonIn(path: string): Promise<unknown> {
   try {
     return JSON.parse(content);
   } catch (cause) {
-    throw new UsageFault(`${nameOf(path)} has no JSON: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(
+      `${nameOf(path)} has no JSON: ${messageOf(cause)}`,
+      'See what a request has: strongroom api /openapi.json',
+      { cause },
+    );
   }
 }
 

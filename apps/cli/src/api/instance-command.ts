@@ -10,8 +10,8 @@ import {
   postInstances,
 } from '@strongroom/contracts';
 import { type Command, Option } from 'commander';
+import { UsageFault } from '../command-fault.js';
 import { note } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import {
   type ApiOptions,
   type ChangeOptions,
@@ -129,7 +129,7 @@ function addChanging(group: Command): void {
         const connection = { ...place, ...(user !== undefined && { user }), ...(await credentialsIn(options)) };
         const hasConnection = Object.keys(connection).length > 0;
         if (!hasConnection && options.name === undefined)
-          throw new UsageFault('Say what is to change, such as --password-file FILE.');
+          throw new UsageFault('Nothing is to change.', 'Say what is, such as --password-file FILE.');
         const instance = {
           name: options.name,
           ...(hasConnection && { connection, ...(!options.verify && { verify: false }) }),

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StandInKeychain } from '../../../../test/services/keychains.js';
-import { CredentialFault } from '../exit-codes.js';
+import { CredentialFault } from '../command-fault.js';
 import { Keychain } from './keychain.js';
 
 const [home, work] = [

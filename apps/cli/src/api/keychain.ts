@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { messageOf } from '@strongroom/contracts';
-import { CredentialFault } from '../exit-codes.js';
+import { CredentialFault, type Next } from '../command-fault.js';
 import { inLine } from '../output.js';
 
 /** One token in the keychain. */
@@ -31,7 +31,7 @@ interface Ended {
 interface Program {
   name: string;
   /** What to do where it is not there. */
-  advice: string;
+  advice: Next;
   store(entry: KeychainEntry, token: string): Call;
   find(entry: KeychainEntry): Call;
   remove(entry: KeychainEntry): Call;
@@ -41,6 +41,7 @@ interface Program {
 
 const service = 'strongroom';
 const inFile = 'Or keep the token in a file that only you can read: strongroom login --no-keychain';
+const useFile = 'Use a file that only you can read: strongroom login --no-keychain';
 
 const attributes = ({ id }: KeychainEntry) => ['service', service, 'id', id];
 const secretTool: Program = {
@@ -60,13 +61,13 @@ const longestLine = 4_000;
 const named = ({ id }: KeychainEntry) => ['-s', service, '-a', id];
 const security: Program = {
   name: 'security',
-  advice: 'It is a part of macOS: see that /usr/bin is in PATH.',
+  advice: 'See that /usr/bin is in PATH: it is a part of macOS.',
   store(entry, token) {
     // The words of a line would have to be quoted; the digits of a number in base 16 are not.
     const digits = Buffer.from(token).toString('hex');
     const line = `add-generic-password -U ${named(entry).join(' ')} -l ${service}-${entry.profile} -X ${digits}\n`;
     if (line.length > longestLine)
-      throw new CredentialFault(`The token is too long for the keychain of macOS. ${inFile}`);
+      throw new CredentialFault('The token is too long for the keychain of macOS.', useFile);
     return { args: ['-i'], input: line };
   },
   find: (entry) => ({ args: ['find-generic-password', ...named(entry), '-w'] }),
@@ -97,7 +98,8 @@ export class Keychain {
     if (token !== undefined) return token;
     const { profile } = entry;
     throw new CredentialFault(
-      `The keychain has no token of the profile ${profile}. Sign in again: strongroom login --profile ${profile}`,
+      `The keychain has no token of the profile ${profile}.`,
+      `Sign in again: strongroom login --profile ${profile}`,
     );
   }
 
@@ -118,7 +120,8 @@ export class Keychain {
     const { name } = this.program;
     const says = inLine(err.trim()) || `it ended with ${code}`;
     return new CredentialFault(
-      `The keychain can't be used. ${name} says: ${says}. See that it runs in your session and is unlocked. ${inFile}`,
+      `The keychain can't be used. ${name} says: ${says}.`,
+      `See that it runs in your session and is unlocked. ${inFile}`,
     );
   }
 
@@ -133,7 +136,8 @@ export class Keychain {
       return { code, out, err };
     } catch (cause) {
       throw new CredentialFault(
-        `The keychain is asked by ${name}, which is not there or can't be started (${messageOf(cause)}). ${advice} ${inFile}`,
+        `The keychain is asked by ${name}, which is not there or can't be started (${messageOf(cause)}).`,
+        `${advice} ${inFile}`,
         { cause },
       );
     }

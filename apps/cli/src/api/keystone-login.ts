@@ -2,8 +2,7 @@
 import { messageOf, whyNotFetched } from '@strongroom/contracts';
 import { isLoopbackHost } from '@strongroom/runtime/light';
 import { z } from 'zod';
-import { CredentialFault } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { CredentialFault, UsageFault } from '../command-fault.js';
 import { secretIn } from './given-file.js';
 import { isAtTerminal, lineTyped } from './prompt.js';
 
@@ -26,6 +25,7 @@ export interface KeystoneToken {
   project: { id: string; name: string };
 }
 
+const otherAddress = 'Give its address by --auth-url, such as https://keystone.example.com/v3.';
 const patienceMs = 30_000;
 const answer = z.object({
   token: z.object({
@@ -38,7 +38,7 @@ const answer = z.object({
 export async function keystoneToken(options: KeystoneOptions, env = process.env): Promise<KeystoneToken> {
   const { username, userDomain, project, projectDomain = userDomain } = options;
   if (username === undefined || project === undefined)
-    throw new UsageFault('Keystone needs to know who signs in, and to what: --username NAME --project NAME');
+    throw new UsageFault('Keystone needs to know who signs in, and to what.', 'Say it: --username NAME --project NAME');
   const url = tokensUrl(options);
   const password = await passwordOf(options, username, env);
   const auth = {
@@ -59,7 +59,7 @@ export async function keystoneToken(options: KeystoneOptions, env = process.env)
       signal: AbortSignal.timeout(patienceMs),
     });
   } catch (error) {
-    throw new CredentialFault(`Keystone at ${url.origin} does not answer: ${whyNotFetched(error)}. See --auth-url.`, {
+    throw new CredentialFault(`Keystone at ${url.origin} does not answer: ${whyNotFetched(error)}.`, otherAddress, {
       cause: error,
     });
   }
@@ -70,17 +70,21 @@ async function tokenIn(response: Response, { origin }: URL, username: string): P
   const token = response.headers.get('x-subject-token');
   if (response.status === 401)
     throw new CredentialFault(
-      `Keystone does not let ${username} in: the password, the user, the project or one of the domains is another one. Sign in again: strongroom login`,
+      `Keystone does not let ${username} in: the password, the user, the project or one of the domains is another one.`,
+      'Sign in again: strongroom login',
     );
   if (response.status !== 201 || token === null)
     throw new CredentialFault(
-      `What is at ${origin} answers ${response.status}, and not as Keystone does. See --auth-url.`,
+      `What is at ${origin} answers ${response.status}, and not as Keystone does.`,
+      otherAddress,
     );
   try {
     const { expires_at: expiresAt, project } = answer.parse(await response.json()).token;
     return { token, expiresAt, project };
   } catch (cause) {
-    throw new CredentialFault(`What is at ${origin} answers not as Keystone does: ${messageOf(cause)}`, { cause });
+    throw new CredentialFault(`What is at ${origin} answers not as Keystone does: ${messageOf(cause)}`, otherAddress, {
+      cause,
+    });
   }
 }
 
@@ -88,10 +92,11 @@ async function tokenIn(response: Response, { origin }: URL, username: string): P
 function tokensUrl({ authUrl = '', allowHttp = false }: KeystoneOptions): URL {
   const base = URL.canParse(authUrl) ? new URL(authUrl) : undefined;
   if (!base || !/^https?:$/.test(base.protocol) || base.username !== '' || base.password !== '')
-    throw new UsageFault(`${authUrl} is no address of Keystone. It must be like https://keystone.example.com/v3.`);
+    throw new UsageFault(`${authUrl} is no address of Keystone.`, 'Give one such as https://keystone.example.com/v3.');
   if (base.protocol === 'http:' && !isLoopbackHost(base.hostname) && !allowHttp)
     throw new UsageFault(
-      `The password would go to ${base.host} in clear. Use https, or write --allow-http where the network is safe.`,
+      `The password would go to ${base.host} in clear.`,
+      'Use https, or write --allow-http where the network is safe.',
     );
   base.pathname = `${base.pathname.replace(/\/+$/, '').replace(/\/v3$/, '')}/v3/auth/tokens`;
   return base;
@@ -102,7 +107,8 @@ async function passwordOf(options: KeystoneOptions, username: string, env: NodeJ
   if (env.OS_PASSWORD) return env.OS_PASSWORD;
   if (!options.input || !isAtTerminal())
     throw new UsageFault(
-      'There is no password, and nobody can be asked here. Give it by --password-file or OS_PASSWORD.',
+      'There is no password, and nobody can be asked here.',
+      'Give it by --password-file or OS_PASSWORD.',
     );
   return lineTyped(`Password of ${username}: `, { hidden: true });
 }

@@ -3,16 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { Client } from '@strongroom/client';
 import { accountId as accountForm, getRegions } from '@strongroom/contracts';
 import type { Command } from 'commander';
-import { note } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
+import { note, sayJson } from '../output.js';
 import { type Config, configPath, type Profile, profileName, readConfig, writeConfig } from './config-file.js';
 import { type ConnectionOptions, mustBeSafe, sendable, tokenIn } from './connection.js';
 import { Keychain } from './keychain.js';
 import { type KeystoneOptions, keystoneToken } from './keystone-login.js';
+import { shownOf } from './profile-command.js';
 import { isAtTerminal, lineTyped } from './prompt.js';
 import { asking } from './session.js';
 
-type LoginOptions = ConnectionOptions & KeystoneOptions & { keychain?: boolean };
+type LoginOptions = ConnectionOptions & KeystoneOptions & { keychain?: boolean; json?: boolean };
 
 const usualProfile = 'default';
 
@@ -47,13 +48,15 @@ export function addLogin(program: Command): void {
     )
     .option('--no-keychain', 'keep the token in the file of the profiles')
     .option('--allow-http', 'let the token pass a network in clear, to a service without https')
+    .option('--json', 'print the profiles then as JSON, as profile list does')
     .option('--no-input', 'ask nobody anything')
     .action(async (options: LoginOptions) => {
       const path = configPath();
       const config = await readConfig(path);
       const name = options.profile || process.env.STRONGROOM_PROFILE || config.current || usualProfile;
       const { error } = profileName.safeParse(name);
-      if (error) throw new UsageFault(`The profile ${name} ${error.issues[0]?.message}.`);
+      if (error)
+        throw new UsageFault(`The profile ${name} ${error.issues[0]?.message}.`, 'Give another name: --profile NAME');
       const before = Object.hasOwn(config.profiles, name) ? config.profiles[name] : undefined;
       const given = options.authUrl === undefined ? undefined : await keystoneToken(options);
       const place = placeOf({ ...options, account: options.account ?? given?.project.id }, before);
@@ -69,6 +72,7 @@ export function addLogin(program: Command): void {
       const where = isInKeychain ? 'the keychain has its token' : `it is in ${path}`;
       note(`Signed in to ${place.url} as account ${place.account}. The profile ${name} is used from now on; ${where}.`);
       if (given) note(`The token ends at ${given.expiresAt}. Then sign in again.`);
+      if (options.json) sayJson({ profiles: shownOf(next) }, 2);
     });
 }
 
@@ -87,17 +91,24 @@ function placeOf(
   const url = options.url ?? process.env.STRONGROOM_URL ?? before?.url;
   const account = options.account ?? process.env.STRONGROOM_ACCOUNT ?? before?.account;
   if (!url || !account)
-    throw new UsageFault('Say where to sign in: strongroom login --url https://HOST --account ACCOUNT');
+    throw new UsageFault(
+      'It is not known where to sign in.',
+      'Run: strongroom login --url https://HOST --account ACCOUNT',
+    );
   mustBeSafe(url, options.allowHttp === true || (before?.url === url && before.allowsHttp === true));
   if (!accountForm.safeParse(account).success)
-    throw new UsageFault(`The account ${account} must be 1 to 64 characters of A-Z a-z 0-9 _ -.`);
+    throw new UsageFault(
+      `The account ${account} must be 1 to 64 characters of A-Z a-z 0-9 _ -.`,
+      'Give it: --account ACCOUNT',
+    );
   return { url, account };
 }
 
 async function typedToken({ input }: LoginOptions, url: string): Promise<string> {
   if (!input || !isAtTerminal())
     throw new UsageFault(
-      'There is no token, and nobody can be asked here. Give it by --token-file or STRONGROOM_TOKEN.',
+      'There is no token, and nobody can be asked here.',
+      'Give it by --token-file or STRONGROOM_TOKEN.',
     );
   return sendable((await lineTyped(`Token for ${url}: `, { hidden: true })).trim());
 }

@@ -6,8 +6,8 @@ import {
   type SchedulePreviewResource,
 } from '@strongroom/contracts';
 import type { Command } from 'commander';
+import { UsageFault } from '../command-fault.js';
 import { note, say, sayJson } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import { type ApiOptions, ofApi, withId } from './api-options.js';
 import { type Column, printRows } from './printing.js';
 import { inSession } from './session.js';
@@ -45,7 +45,8 @@ export function addPreview(group: Command): void {
     .action((id: string, options: PreviewOptions) =>
       inSession(options, 'schedule', async (session) => {
         const schedule = changeOf(options);
-        if (Object.keys(schedule).length === 0) throw new UsageFault('Say what is to change, such as --at 14:30.');
+        if (Object.keys(schedule).length === 0)
+          throw new UsageFault('Nothing is to change.', 'Say what is, such as --at 14:30.');
         const answer = await session.ask(postSchedulesIdPreview, { id, body: { schedule } });
         show(answer, options);
         if (answer.links.some(({ rel }) => rel === 'next') && !options.json)

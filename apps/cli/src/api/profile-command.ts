@@ -1,10 +1,10 @@
 /** `strongroom profile`: the services that somebody has signed in to. No token is ever printed. */
 import { messageOf } from '@strongroom/contracts';
 import type { Command } from 'commander';
-import { IncompleteFault } from '../exit-codes.js';
-import { note } from '../output.js';
+import { IncompleteFault } from '../command-fault.js';
+import { note, sayJson } from '../output.js';
 import type { PrintOptions } from './api-options.js';
-import { configPath, readConfig, writeConfig } from './config-file.js';
+import { type Config, configPath, readConfig, writeConfig } from './config-file.js';
 import { profileIn } from './connection.js';
 import { Keychain, type KeychainEntry } from './keychain.js';
 import { type Column, printRows } from './printing.js';
@@ -33,37 +33,46 @@ export function addProfile(program: Command): void {
     .option('--json', 'print them as JSON')
     .option('--plain', 'print lines with tabs between the fields, and no headings')
     .action(async (options: PrintOptions) => {
-      const { current, profiles } = await readConfig(configPath());
-      const shown = Object.entries(profiles).map(([name, profile]): Shown => {
-        const { url, account } = profile;
-        const token_in = 'keychain' in profile ? 'keychain' : 'file';
-        return { name, url, account, current: name === current, token_in };
-      });
+      const shown = shownOf(await readConfig(configPath()));
       printRows({ profiles: shown }, shown, columns, options);
     });
   group
     .command('use')
     .description('Use a profile from now on.')
     .argument('<name>', 'the profile')
-    .action(async (name: string) => {
+    .option('--json', 'print the profiles then as JSON, as list does')
+    .action(async (name: string, { json }: PrintOptions) => {
       const config = await readConfig(configPath());
       const { url } = profileIn(config, name);
-      await writeConfig(configPath(), { ...config, current: name });
+      const next = { ...config, current: name };
+      await writeConfig(configPath(), next);
       note(`The profile ${name} of ${url} is used from now on.`);
+      if (json) sayJson({ profiles: shownOf(next) }, 2);
     });
   group
     .command('remove')
     .description('Remove a profile with its token, from the keychain too. The token stays valid.')
     .argument('<name>', 'the profile')
-    .action(async (name: string) => {
+    .option('--json', 'print the profiles then as JSON, as list does')
+    .action(async (name: string, { json }: PrintOptions) => {
       const config = await readConfig(configPath());
       const profile = profileIn(config, name);
       const { [name]: _removed, ...profiles } = config.profiles;
       const { current, ...rest } = config;
-      await writeConfig(configPath(), { ...rest, ...(current !== name && current && { current }), profiles });
+      const next = { ...rest, ...(current !== name && current && { current }), profiles };
+      await writeConfig(configPath(), next);
       if ('keychain' in profile) await forget({ id: profile.keychain, profile: name });
       note(`The profile ${name} is removed. Its token stays valid until it expires or is withdrawn.`);
+      if (json) sayJson({ profiles: shownOf(next) }, 2);
     });
+}
+
+/** The profiles as they are printed: without their tokens. */
+export function shownOf({ current, profiles }: Config): Shown[] {
+  return Object.entries(profiles).map(([name, profile]) => {
+    const { url, account } = profile;
+    return { name, url, account, current: name === current, token_in: 'keychain' in profile ? 'keychain' : 'file' };
+  });
 }
 
 /** @throws {IncompleteFault} when the token is left in the keychain */
@@ -73,6 +82,7 @@ async function forget(entry: KeychainEntry): Promise<void> {
   } catch (cause) {
     throw new IncompleteFault(
       `The profile ${entry.profile} is removed, and its token may still be in the keychain as strongroom-${entry.profile}. ${messageOf(cause)}`,
+      'See by the program of the keychain whether it is there, and remove it.',
     );
   }
 }

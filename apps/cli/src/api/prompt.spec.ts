@@ -1,7 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
-import { Interrupted } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { Interrupted, UsageFault } from '../command-fault.js';
 import { mustBeConfirmed } from './confirm.js';
 import { lineTyped } from './prompt.js';
 
@@ -63,7 +62,7 @@ describe('what destroys something', () => {
     ] as const) {
       const refused = mustBeConfirmed(what, ['nightly'], { input }, at);
       await expect(refused).rejects.toThrow(
-        `${what} Nobody can be asked here, so nothing was done. To do it, write: --yes`,
+        `${what} Nobody can be asked here, so nothing was done. Run it again with --yes to do it.`,
       );
     }
   });

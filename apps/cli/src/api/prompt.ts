@@ -2,8 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { printable } from '@strongroom/contracts';
-import { Interrupted } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { Interrupted, UsageFault } from '../command-fault.js';
 
 export interface Terminal {
   input: NodeJS.ReadableStream & { isTTY?: boolean };
@@ -32,7 +31,7 @@ export function lineTyped(
   return new Promise<string>((resolve, reject) => {
     lines.once('SIGINT', () => reject(new Interrupted('SIGINT')));
     lines.once('line', resolve);
-    lines.once('close', () => reject(new UsageFault('Nothing was typed.')));
+    lines.once('close', () => reject(new UsageFault('Nothing was typed.', 'Run it again, and type a line.')));
   }).finally(() => {
     lines.close();
     // What is typed when nothing is shown does not move the cursor to the next line either.

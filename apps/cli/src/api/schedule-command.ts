@@ -10,8 +10,8 @@ import {
   type ScheduleResource,
 } from '@strongroom/contracts';
 import type { Command } from 'commander';
+import { UsageFault } from '../command-fault.js';
 import { note } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import {
   type ApiOptions,
   type ChangeOptions,
@@ -30,6 +30,8 @@ import { type Column, printList, printOne } from './printing.js';
 import { inSession, type Session } from './session.js';
 import { changeOf, days, ofTiming, restOf, type TimingOptions } from './timing-options.js';
 import { newestRun, ofWaiting, type WaitOptions, waitFor } from './waiting.js';
+
+type NewOptions = ChangeOptions & TimingOptions & Required<Pick<TimingOptions, 'at' | 'fullOn'>> & { instance: string };
 
 const two = (number: number) => String(number).padStart(2, '0');
 const inUtc = (zoneless: string | null) => (zoneless === null ? null : `${zoneless}Z`);
@@ -103,12 +105,12 @@ function addChanging(group: Command): void {
     ofChange(group.command('create')).description(
       'Schedule the backups of an instance: one each day, a full one once a week.',
     ),
+    { isNew: true },
   )
     .requiredOption('--instance <id>', 'the instance', idArgument)
-    .action((options: ChangeOptions & TimingOptions & { instance: string }) =>
+    .action((options: NewOptions) =>
       inSession(options, 'schedule', async (session) => {
         const { at, fullOn } = options;
-        if (!at || fullOn === undefined) throw new UsageFault('Say when: --at 14:30 --full-on sunday');
         const timing = { ...at, day_of_week: fullOn, ...restOf(options) };
         const schedule = { action: 'backup' as const, instance_id: options.instance, ...timing };
         const answer = await session.change(postSchedules, { body: { schedule } });
@@ -121,7 +123,8 @@ function addChanging(group: Command): void {
   ).action((id: string, options: ChangeOptions & TimingOptions) =>
     inSession(options, 'schedule', async (session) => {
       const schedule = changeOf(options);
-      if (Object.keys(schedule).length === 0) throw new UsageFault('Say what is to change, such as --at 14:30.');
+      if (Object.keys(schedule).length === 0)
+        throw new UsageFault('Nothing is to change.', 'Say what is, such as --at 14:30.');
       await update(session, id, schedule, `Schedule ${id} is changed.`);
     }),
   );
@@ -144,7 +147,9 @@ function addChanging(group: Command): void {
       inSession(options, 'schedule', (session) => update(session, id, { paused: false }, `Schedule ${id} runs again.`)),
     );
   withId(ofWaiting(ofChange(group.command('run'))), 'schedule')
-    .description('Take a full backup now, as the schedule says. It has no slot, so it is a backup and no run.')
+    .description(
+      'Take a full backup now, as the schedule says. It has no slot, so schedule runs does not list it, and backup list does. Ends with 11 while another backup of the instance is taken.',
+    )
     .action((id: string, options: ChangeOptions & WaitOptions) =>
       inSession(options, 'schedule', (session) => run(session, id, options)),
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 import { readSchedules, writtenSchedules } from './schedules-file.js';
 
 const whole = {

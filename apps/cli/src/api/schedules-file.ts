@@ -5,7 +5,7 @@
 import { messageOf, regionName, uuid } from '@strongroom/contracts';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 import { dayOf, days, timeOf } from './timing-options.js';
 
 /** What a file says of the schedule of an instance. What it leaves out stays as it is. */
@@ -113,14 +113,18 @@ export function wrong(problems: readonly string[]): UsageFault {
   const most = 20;
   const more = problems.length > most ? [`There are ${problems.length - most} more.`] : [];
   const said = ["The file can't be used, so nothing was changed.", ...problems.slice(0, most), ...more];
-  return new UsageFault(`${said.join('\n  ')}\nA file in the right form is written by: strongroom schedule export`);
+  return new UsageFault(said.join('\n  '), 'See a file in the right form: strongroom schedule export');
 }
 
 function plainOf(document: Document, name: string): unknown {
   try {
     return document.toJS();
   } catch (cause) {
-    throw new UsageFault(`${name} can't be read: ${messageOf(cause)}`, { cause });
+    throw new UsageFault(
+      `${name} can't be read: ${messageOf(cause)}`,
+      'See a file in the right form: strongroom schedule export',
+      { cause },
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 /** The options that say how a database server is reached. A password is never an option's value: others could read it in the list of processes. */
 import { tlsModes } from '@strongroom/contracts';
 import { type Command, Option } from 'commander';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 import { atLeastOne, type ChangeOptions } from './api-options.js';
 import { secretIn, textIn } from './given-file.js';
 import { isAtTerminal, lineTyped } from './prompt.js';
@@ -22,7 +22,7 @@ export interface ServerOptions extends ChangeOptions {
 export function withServer(command: Command, { isNew }: { isNew: boolean }): Command {
   const needed = [
     new Option('--host <host>', 'the host name or the IP address of the server'),
-    new Option('--port <port>', 'its port').argParser(atLeastOne),
+    new Option('--port <port>', 'the port of the server').argParser(atLeastOne),
     new Option('--user <name>', 'the user that takes the backups'),
   ];
   for (const option of needed) command.addOption(option.makeOptionMandatory(isNew));
@@ -51,7 +51,7 @@ export async function credentialsIn(options: ServerOptions) {
 /** @throws {UsageFault} where nobody can be asked */
 export async function typedPassword({ input }: ServerOptions, user: string): Promise<string> {
   if (!input || !isAtTerminal())
-    throw new UsageFault('There is no password, and nobody can be asked here. Give it by --password-file.');
+    throw new UsageFault('There is no password, and nobody can be asked here.', 'Give it by --password-file.');
   return lineTyped(`Password of ${user}: `, { hidden: true });
 }
 

@@ -2,11 +2,19 @@
  * One command that asks a service: its client, its end by a signal, and what it says of a refusal. An operation of the contract becomes a call
  * here, and every message of a refusal names the next command.
  */
-import { ApiFault, type Asked, type CallOptions, Client, type RequestParts, type ResponseOf } from '@strongroom/client';
+import {
+  ApiFault,
+  type ApiFaultCode,
+  type Asked,
+  type CallOptions,
+  Client,
+  type RequestParts,
+  type ResponseOf,
+} from '@strongroom/client';
 import { isOfAccount, messageOf, type Operation, pathOf, whyNotFetched } from '@strongroom/contracts';
-import { AdvisedFault, Interrupted } from '../exit-codes.js';
+import { AdvisedFault, Interrupted, type Next, UsageFault } from '../command-fault.js';
+import { endingOfAnswer } from '../endings.js';
 import { say, sayJson } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import type { ApiOptions, ChangeOptions } from './api-options.js';
 import { type Connection, connectionOf } from './connection.js';
 
@@ -59,7 +67,10 @@ export class Session {
       const issues = checked.error.issues.map(
         ({ path, message }) => `${String(path.at(-1) ?? 'the request')}: ${message}`,
       );
-      throw new UsageFault(`${issues.join('; ')}. See how it is called: strongroom ${nouns[this.noun].words} --help`);
+      throw new UsageFault(
+        `${issues.join('; ')}.`,
+        `See how it is called: strongroom ${nouns[this.noun].words} --help`,
+      );
     }
     if (!this.options.dryRun) return this.client.perform(operation, { ...asked, signal: this.signal });
     this.showRequest(operation.method, this.pathOf(operation, parts), parts.body);
@@ -110,12 +121,12 @@ export async function asking(
     await work(ending.signal);
   } catch (error) {
     if (ending.signal.aborted) throw ending.signal.reason;
-    if (error instanceof ApiFault)
-      throw new AdvisedFault(`${error.message} ${adviceOn(error, noun, connection)}`, error);
+    if (error instanceof ApiFault) throw new AdvisedFault(error.message, nextOn(error, noun, connection), error);
     const why = whyNotFetched(error);
     if (why !== messageOf(error))
       throw new AdvisedFault(
-        `${connection.url} does not answer: ${why}. See the address: strongroom profile list`,
+        `${connection.url} does not answer: ${why}.`,
+        'See the address: strongroom profile list',
         error,
       );
     throw error;
@@ -124,16 +135,48 @@ export async function asking(
   }
 }
 
-function adviceOn(error: ApiFault, noun: Noun, { profile, url, account }: Connection): string {
-  const { words, shownBy } = nouns[noun];
-  const signIn = `strongroom login ${profile === undefined ? `--url ${url} --account ${account}` : `--profile ${profile}`}`;
-  const { code, retryAfterSeconds, requestId } = error;
+/** What is next after each fault of the contract. Each is a function, because it may name the request or the profile. */
+const nextOnFault: Readonly<Record<ApiFaultCode, (told: ToldAnswer) => Next>> = {
+  badRequest: seeHelp,
+  unauthorized: ({ signIn }) => `Sign in again: ${signIn}`,
+  forbidden: ({ signIn }) => `Sign in with another token: ${signIn}`,
+  itemNotFound: seeList,
+  badMethod: seeHelp,
+  conflict: seeList,
+  preconditionFailed: seeList,
+  overLimit: seeList,
+  badMediaType: seeHelp,
+  unprocessableEntity: (told) => (told.isRefusal ? seeList(told) : seeHelp(told)),
+  instanceFault: ({ requestId }) =>
+    `See what the log of the service tells of ${requestId === '' ? 'it' : `request ${requestId}`}.`,
+  notImplemented: seeHelp,
+  serviceUnavailable: () => 'Try again soon.',
+  'foreign-answer': () => 'See the address of the service: strongroom profile list',
+};
+
+interface ToldAnswer {
+  noun: Noun;
+  /** The command that signs in to the service. */
+  signIn: string;
+  requestId: string;
+  /** The call is right, and what there is does not allow it. */
+  isRefusal: boolean;
+}
+
+function seeHelp({ noun }: ToldAnswer): Next {
+  return `See how it is called: strongroom ${nouns[noun].words} --help`;
+}
+
+function seeList({ noun }: ToldAnswer): Next {
+  return `See what there is: ${nouns[noun].shownBy}`;
+}
+
+/** The next command after an answer that is no success, or when to try again. */
+export function nextOn(error: ApiFault, noun: Noun, { profile, url, account }: Connection): Next {
+  const { code, retryAfterSeconds, requestId, refusal } = error;
   if (retryAfterSeconds !== undefined) return `Try again in ${retryAfterSeconds} s.`;
-  if (code === 'unauthorized') return `Sign in again: ${signIn}`;
-  if (code === 'forbidden') return `Sign in with another token: ${signIn}`;
-  if (code === 'instanceFault') return `The log of the service tells of request ${requestId}.`;
-  if (code === 'foreign-answer') return 'See the address of the service: strongroom profile list';
-  if (code === 'badRequest' || code === 'unprocessableEntity')
-    return `See how it is called: strongroom ${words} --help`;
-  return `See what there is: ${shownBy}`;
+  if (error.retryable) return 'Try again soon.';
+  if (endingOfAnswer(error) === 'busy') return `Run it again later. See how far that is: ${nouns[noun].shownBy}`;
+  const place = profile === undefined ? `--url ${url} --account ${account}` : `--profile ${profile}`;
+  return nextOnFault[code]({ noun, signIn: `strongroom login ${place}`, requestId, isRefusal: refusal !== undefined });
 }

@@ -1,5 +1,5 @@
 /** The options that say when a schedule runs, what it keeps, and where its backups are copied to. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { atLeastOne, regionsArgument } from './api-options.js';
 
 export interface TimingOptions {
@@ -12,10 +12,14 @@ export interface TimingOptions {
 /** By their numbers in the API. */
 export const days = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'every-day'];
 
-export function ofTiming(command: Command): Command {
+/** @param isNew whether it has to be said when the schedule runs */
+export function ofTiming(command: Command, { isNew = false } = {}): Command {
+  const needed = [
+    new Option('--at <hh:mm>', 'when each day, in UTC').argParser(timeArgument),
+    new Option('--full-on <day>', 'the day of the full backup, such as sunday, or every-day').argParser(dayArgument),
+  ];
+  for (const option of needed) command.addOption(option.makeOptionMandatory(isNew));
   return command
-    .option('--at <hh:mm>', 'when each day, in UTC', timeArgument)
-    .option('--full-on <day>', 'the day of the full backup, such as sunday, or every-day', dayArgument)
     .option('--keep-fulls <number>', 'how many full backups are kept, with what is built on them', atLeastOne)
     .option('--copy-to <regions>', 'the regions that each backup is copied to, such as IAD,ORD', regionsArgument);
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Client } from '@strongroom/client';
 import { type BackupResource, backupResource } from '@strongroom/contracts';
-import { IncompleteFault } from '../exit-codes.js';
+import { IncompleteFault } from '../command-fault.js';
 import { Session } from './session.js';
 import { Paces, waitFor } from './waiting.js';
 

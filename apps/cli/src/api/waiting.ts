@@ -13,7 +13,7 @@ import {
   whyNotFetched,
 } from '@strongroom/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
-import { AdvisedFault, IncompleteFault } from '../exit-codes.js';
+import { AdvisedFault, IncompleteFault } from '../command-fault.js';
 import { note, noteJson, noteNothing, noteOver } from '../output.js';
 import type { PrintOptions } from './api-options.js';
 import { showBackup } from './backup-fields.js';
@@ -67,7 +67,8 @@ export async function waitFor(
     if (performance.now() >= until) {
       noteNothing();
       throw new IncompleteFault(
-        `Backup ${id} was not waited for any longer; it goes on. See it: strongroom backup show ${id}`,
+        `Backup ${id} was not waited for any longer; it goes on.`,
+        `See it: strongroom backup show ${id}`,
       );
     }
     await delay(lookMs, undefined, { signal: session.signal });
@@ -78,12 +79,16 @@ export async function waitFor(
   showBackup({ backup }, options);
   if (backup.status !== 'COMPLETED')
     throw new AdvisedFault(
-      `Backup ${id} failed: ${backup.fault?.message ?? 'no reason is known.'} See why: strongroom explain ${id}`,
+      `Backup ${id} failed: ${backup.fault?.message ?? 'no reason is known.'}`,
+      `See why: strongroom explain ${id}`,
       undefined,
     );
   const without = backup.copies.filter(({ status }) => status === 'FAILED').map(({ region }) => region);
   if (without.length > 0)
-    throw new IncompleteFault(`Backup ${id} has no copy in ${without.join(', ')}. See why: strongroom explain ${id}`);
+    throw new IncompleteFault(
+      `Backup ${id} has no copy in ${without.join(', ')}.`,
+      `See why: strongroom explain ${id}`,
+    );
 }
 
 /** The backup as it is now; undefined while the service is away, which ends nothing of what it does. */

@@ -18,9 +18,9 @@ import {
 } from '@strongroom/contracts';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
-import { exitCodes } from '../exit-codes.js';
+import { UsageFault } from '../command-fault.js';
+import { endWith } from '../exit-codes.js';
 import { note } from '../output.js';
-import { UsageFault } from '../usage-fault.js';
 import {
   type ApiOptions,
   type ChangeOptions,
@@ -124,9 +124,9 @@ function addReading(group: Command): void {
 }
 
 /** Adds what a webhook is. */
-function ofWebhook(command: Command): Command {
+function ofWebhook(command: Command, { isNew }: { isNew: boolean }): Command {
   return ofChange(command)
-    .option('--name <name>', 'what it is called')
+    .addOption(new Option('--name <name>', 'what it is called').makeOptionMandatory(isNew))
     .option('--to <url>', 'where events are sent; others of this machine may see it in the list of processes')
     .option('--to-file <path>', 'a file with the URL as its one line, or -')
     .option('--types <types>', 'types of events with commas between them, such as BackupFailed,SlotMissed', typesIn)
@@ -141,7 +141,8 @@ function typesIn(text: string): Type[] {
 }
 
 async function givenIn({ name, to, toFile, types, format }: WebhookOptions) {
-  if (to !== undefined && toFile !== undefined) throw new UsageFault('Give --to or --to-file, and not both.');
+  if (to !== undefined && toFile !== undefined)
+    throw new UsageFault('The URL is given twice.', 'Give --to or --to-file, and not both.');
   const url = toFile === undefined ? to : await secretIn(toFile, 'URL');
   return {
     ...(name !== undefined && { name }),
@@ -152,30 +153,35 @@ async function givenIn({ name, to, toFile, types, format }: WebhookOptions) {
 }
 
 function addChanging(group: Command): void {
-  ofWebhook(group.command('create'))
-    .description('Create a webhook. Its secret is printed once, and verifies the signatures of its deliveries.')
-    .action((options: WebhookOptions) =>
+  ofWebhook(group.command('create'), { isNew: true })
+    .description(
+      'Create a webhook, with --to or --to-file. Its secret is printed once, and verifies the signatures of its deliveries.',
+    )
+    .action((options: WebhookOptions & { name: string }) =>
       inSession(options, 'webhook', async (session) => {
-        const { name, url, ...given } = await givenIn(options);
-        if (name === undefined || url === undefined) throw new UsageFault('Say what and where: --name NAME --to URL');
-        const answer = await session.change(postWebhooks, { body: { webhook: { name, url, ...given } } });
+        const { name } = options;
+        const { url, ...given } = await givenIn(options);
+        if (url === undefined) throw new UsageFault('A webhook has a URL.', 'Give it: --to URL, or --to-file PATH');
+        const answer = await session.change(postWebhooks, { body: { webhook: { ...given, name, url } } });
         if (!answer) return;
         const { webhook } = answer.body;
         printOne(answer.body, webhook, [...columns, { title: 'SECRET', of: ({ secret }) => secret }], options);
         note(`The secret is not shown again. Try the webhook: strongroom webhook test ${webhook.id}`);
       }),
     );
-  withId(ofWebhook(group.command('update')), 'webhook')
+  withId(ofWebhook(group.command('update'), { isNew: false }), 'webhook')
     .description('Change a webhook. What is not given stays as it is.')
     .option('--enable', 'send to it again, from the first event that was not delivered')
     .option('--disable', 'send nothing to it')
     .action((id: string, options: UpdateOptions) =>
       inSession(options, 'webhook', async (session) => {
         const { enable, disable } = options;
-        if (enable && disable) throw new UsageFault('Give --enable or --disable, and not both.');
+        if (enable && disable)
+          throw new UsageFault('It is not known which is meant.', 'Give --enable or --disable, and not both.');
         const enabled = enable ? true : disable ? false : undefined;
         const webhook = { ...(await givenIn(options)), ...(enabled !== undefined && { enabled }) };
-        if (Object.keys(webhook).length === 0) throw new UsageFault('Say what is to change, such as --enable.');
+        if (Object.keys(webhook).length === 0)
+          throw new UsageFault('Nothing is to change.', 'Say what is, such as --enable.');
         if (await session.change(patchWebhooksId, { id, body: { webhook } })) note(`Webhook ${id} is changed.`);
       }),
     );
@@ -210,19 +216,26 @@ function addSending(group: Command): void {
   withId(ofApi(group.command('test')), 'webhook')
     .description('Send a webhook an event of the type WebhookTest. Ends with 1 when it was not taken.')
     .action((id: string, options: ApiOptions) =>
-      inSession(options, 'webhook', async (session) => show(await session.ask(postWebhooksIdTest, { id }), options)),
+      inSession(options, 'webhook', async (session) =>
+        showAttempt(id, await session.ask(postWebhooksIdTest, { id }), options),
+      ),
     );
   withId(ofApi(group.command('replay')), 'webhook')
     .description('Send a webhook an event again, now and once. Ends with 1 when it was not taken.')
     .argument('<event-id>', 'the event, a UUID', idArgument)
     .action((id: string, eventId: string, options: ApiOptions) =>
       inSession(options, 'webhook', async (session) =>
-        show(await session.ask(postWebhooksIdReplay, { id, body: { replay: { event_id: eventId } } }), options),
+        showAttempt(
+          id,
+          await session.ask(postWebhooksIdReplay, { id, body: { replay: { event_id: eventId } } }),
+          options,
+        ),
       ),
     );
 }
 
-function show(document: { attempt: WebhookAttempt }, options: ApiOptions): void {
-  if (!document.attempt.delivered) process.exitCode = exitCodes.failed;
+function showAttempt(id: string, document: { attempt: WebhookAttempt }, options: ApiOptions): void {
   printOne(document, document.attempt, attempts, options);
+  if (!document.attempt.delivered)
+    endWith('failed', `Put the receiver right, and try again: strongroom webhook test ${id}`);
 }

@@ -3,10 +3,10 @@ import { Ledger } from '@strongroom/ledger';
 import { KnownVaults, RandomIds } from '@strongroom/runtime';
 import type { Vault } from '@strongroom/vault';
 import type { DataSource } from 'typeorm';
-import { exitCodes } from '../exit-codes.js';
+import { endWith } from '../exit-codes.js';
 import { type IdentityOptions, identitiesOf } from '../identity-options.js';
 import { onDatabase } from '../open-database.js';
-import { inLine, note, say, sayJson } from '../output.js';
+import { inLine, note, sayJson } from '../output.js';
 import { Progress } from '../progress.js';
 import { type VaultOptions, vaultOf } from '../vault-options.js';
 import { Catalog, parentsFirst, type Recorded } from './catalog.js';
@@ -83,7 +83,7 @@ function print(result: Result, unopened: readonly FoundBackup[], { json, from }:
   if (json) sayJson(result, 2);
   else {
     const also = versions > 0 ? `, and the versions of the servers of ${versions}` : '';
-    say(
+    note(
       `${from}: ${backups} backups and ${copies} copies were recorded${also}. ${known} were known already, and ${notRecorded.length} were not recorded.`,
     );
   }
@@ -95,5 +95,5 @@ function print(result: Result, unopened: readonly FoundBackup[], { json, from }:
   }
   for (const { backupId, code, reason } of notRecorded)
     note(`strongroom: backup ${backupId} is not recorded (${code}). ${inLine(reason)}`);
-  if (notRecorded.length > 0) process.exitCode = exitCodes.incomplete;
+  if (notRecorded.length > 0) endWith('incomplete', 'Mend what these name, and run it again.');
 }

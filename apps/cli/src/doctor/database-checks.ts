@@ -3,8 +3,8 @@ import { messageOf } from '@strongroom/contracts';
 import { createDataSource, mustBeUpToDate, SchemaFault } from '@strongroom/database';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { UsageFault } from '../command-fault.js';
 import { databaseUrl } from '../database-options.js';
-import { UsageFault } from '../usage-fault.js';
 import { clockTold, type Finding, failed, noting, ok, unchecked } from './finding.js';
 
 /** Without one of these, a crash takes back what was acknowledged, or tears pages. Each session turns `synchronous_commit` on by itself. */

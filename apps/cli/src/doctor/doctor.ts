@@ -2,7 +2,7 @@
 import { KnownVaults } from '@strongroom/runtime';
 import type { ApiOptions } from '../api/api-options.js';
 import { type Column, printRows } from '../api/printing.js';
-import { exitCodes } from '../exit-codes.js';
+import { endWith } from '../exit-codes.js';
 import { note, sayJson } from '../output.js';
 import { checkDatabase } from './database-checks.js';
 import type { Finding, Part } from './finding.js';
@@ -50,6 +50,7 @@ export async function examine({ only, ...options }: DoctorOptions): Promise<void
       `${counts.ok} well, ${counts.warning} with a warning, ${counts.failed} failed, ${counts.unchecked} not looked at.`,
     );
   }
-  if (counts.failed > 0) process.exitCode = exitCodes.failed;
-  else if (counts.unchecked > 0) process.exitCode = exitCodes.incomplete;
+  const next = 'Do what is said beside each of these, and look again: strongroom doctor';
+  if (counts.failed > 0) endWith('failed', next);
+  else if (counts.unchecked > 0) endWith('incomplete', next);
 }

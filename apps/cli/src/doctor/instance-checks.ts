@@ -4,8 +4,7 @@ import { type ConnectionTest, getInstances, getRegions, type InstanceResource, m
 import { isLoopbackHost } from '@strongroom/runtime/light';
 import type { ApiOptions } from '../api/api-options.js';
 import { inSession, type Session } from '../api/session.js';
-import { CredentialFault } from '../exit-codes.js';
-import { UsageFault } from '../usage-fault.js';
+import { CredentialFault, UsageFault } from '../command-fault.js';
 import { clockTold, type Finding, failed, noting, ok, unchecked, warning } from './finding.js';
 
 type Note = ReturnType<typeof noting>;

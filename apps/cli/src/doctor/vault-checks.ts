@@ -5,7 +5,7 @@
 import { messageOf } from '@strongroom/contracts';
 import { recipients } from '@strongroom/runtime/light';
 import { type BucketLock, openVaults, type VaultIdentity, type VaultMemory } from '@strongroom/vault';
-import { UsageFault } from '../usage-fault.js';
+import { UsageFault } from '../command-fault.js';
 import { knownVaults } from '../vault-options.js';
 import { type Finding, failed, noting, ok, type Told, unchecked, warning } from './finding.js';
 

@@ -23,5 +23,11 @@ export const faultTypes = Object.keys(faultCodes) as FaultType[];
 /** `{"itemNotFound": {"code": 404, "message": "…"}}`: the type is the only key, and an object stands under it. */
 export const faultBody = z.partialRecord(
   z.enum(faultTypes as [FaultType, ...FaultType[]]),
-  z.object({ code: z.int(), message: z.string(), details: z.string().optional() }),
+  z.object({
+    code: z.int(),
+    message: z.string(),
+    details: z.string().optional(),
+    /** A `RefusalCode`, where what the account has does not allow what was asked. A newer service may know more of them. */
+    refusal: z.string().optional(),
+  }),
 );
