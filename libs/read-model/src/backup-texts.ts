@@ -4,7 +4,7 @@
  * writes it.
  */
 import type { BackupResource, CopyResource } from '@strongroom/contracts';
-import { boundFor, prepared } from '@strongroom/runtime';
+import { boundFor, madeOnce, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { BackupFilter } from './backups.js';
@@ -188,8 +188,8 @@ export class BackupTexts {
   }
 }
 
-function pageOfBackups(bound: number, reached: string, wanted: string): string {
-  return `
+const pageOfBackups = madeOnce(
+  (bound: number, reached: string, wanted: string) => `
     with marker as materialized (
       select b.created_at, b.id ${beginning} and b.id = $2 ${reached}
     ), page as materialized (
@@ -213,5 +213,5 @@ function pageOfBackups(bound: number, reached: string, wanted: string): string {
       (select count(*)::int from page) as rows,
       (select id from shown order by created_at, id limit 1) as last,
       array(select id::text from shown where text is null) as unwritten,
-      (select string_agg(coalesce(text, chr(2) || id || chr(2)), ',' order by created_at desc, id desc) from shown) as items`;
-}
+      (select string_agg(coalesce(text, chr(2) || id || chr(2)), ',' order by created_at desc, id desc) from shown) as items`,
+);

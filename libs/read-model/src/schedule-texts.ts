@@ -3,7 +3,7 @@
  * the database once, and the gateway only carries it. What is set aside has no text: the gateway has words for it.
  */
 import type { ScheduleResource } from '@strongroom/contracts';
-import { boundFor, isAsideSql, prepared } from '@strongroom/runtime';
+import { boundFor, isAsideSql, madeOnce, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { escapedText, objectText, orNull, plainText, zonelessText } from './json-text.js';
@@ -132,8 +132,8 @@ const oneSchedule = `
   from (select) one left join schedule_view s on s.account_id = $1 and s.id = $2`;
 
 /** The order names the account too: then only the index of the account's schedules gives it, whatever the planner thinks of them. */
-function pageOfSchedules(bound: number, reached: string, wanted: string): string {
-  return `
+const pageOfSchedules = madeOnce(
+  (bound: number, reached: string, wanted: string) => `
     with page as materialized (
       select * from (
         select * from schedule_view s where s.account_id = $1 and s.id > $2 ${reached} ${wanted}
@@ -148,5 +148,5 @@ function pageOfSchedules(bound: number, reached: string, wanted: string): string
       (select count(*)::int from page) as rows,
       (select id from shown order by id desc limit 1) as last,
       not exists (select from shown where text is null) as is_whole,
-      (select string_agg(text, ',' order by id) from shown) as items`;
-}
+      (select string_agg(text, ',' order by id) from shown) as items`,
+);

@@ -53,10 +53,8 @@ export function followRequests(
   // The fields of this line are always the same, and none of them is secret. To look for secrets costs more than the line.
   const answered = log.child({}, { redact: [] });
   const contextOf = (request: FastifyRequest): LogContext => {
-    request.logContext ??= {
-      ...{ requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) },
-      ...logFieldsOf(request.span),
-    };
+    const { id, span } = request;
+    request.logContext ??= { requestId: id, correlationId: id, ...clientIdsOf(request.raw), ...logFieldsOf(span) };
     return request.logContext;
   };
   const seconds = metrics.histogram({
@@ -85,14 +83,15 @@ export function followRequests(
     request.span?.setAttribute('http.response.status_code', reply.statusCode).end();
     seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
     const [path = ''] = request.url.split('?', 1);
-    answered[ownRoutes.test(path) ? 'debug' : 'info'](
-      {
-        ...contextOf(request),
-        ...{ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-        address: request.clientAddress,
-      },
-      'answered',
-    );
+    const level = ownRoutes.test(path) ? 'debug' : 'info';
+    if (answered.isLevelEnabled(level)) {
+      const { method, clientAddress: address } = request;
+      const { statusCode: status, elapsedTime } = reply;
+      answered[level](
+        { ...contextOf(request), method, path, status, ms: Math.round(elapsedTime), address },
+        'answered',
+      );
+    }
     done();
   });
 }

@@ -47,6 +47,24 @@ export function boundFor(limit: number): number {
   return 2 ** Math.ceil(Math.log2(limit + 1));
 }
 
+/**
+ * Gives the same text for the same parts, which are a few conditions. A text of some kilobytes that is put together for each read costs far more
+ * than its parts: its name is looked up by all of its letters, and the driver compares them once more.
+ */
+export function madeOnce<Parts extends readonly (string | number)[]>(
+  make: (...parts: Parts) => string,
+): (...parts: Parts) => string {
+  const made = new Map<string, string>();
+  return (...parts) => {
+    const key = parts.join('\n');
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const text = make(...parts);
+    made.set(key, text);
+    return text;
+  };
+}
+
 function nameOf(text: string): string {
   const known = names.get(text);
   if (known !== undefined) return known;
