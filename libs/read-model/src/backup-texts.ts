@@ -146,8 +146,14 @@ const [aroundVersion, aroundBackup] = ['\u0001', '\u0002'];
 
 /** The text with the ids of versions. @param versionId gives the id of a version, of its engine and its name as JSON */
 export function withVersions(text: string, versionId: (engineAndVersion: string) => string): string {
-  const parts = text.split(aroundVersion);
-  return parts.map((part, at) => (at % 2 === 1 ? versionId(part) : part)).join('');
+  let filled = '';
+  let done = 0;
+  for (let at = text.indexOf(aroundVersion); at !== -1; at = text.indexOf(aroundVersion, done)) {
+    const end = text.indexOf(aroundVersion, at + 1);
+    filled += text.slice(done, at) + versionId(text.slice(at + 1, end));
+    done = end + 1;
+  }
+  return filled + text.slice(done);
 }
 
 /** The text with those backups that the database has not written. One that is gone meanwhile is left out. */

@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientAddresses } from './client-address.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
-import { logFieldsOf, spanOfRequest } from './tracing/spans.js';
+import { areSpansTold, logFieldsOf, spanOfRequest } from './tracing/spans.js';
 import { traceparentOf } from './tracing/traceparent.js';
 
 declare module 'fastify' {
@@ -102,6 +102,7 @@ function routeOf({ routeOptions }: FastifyRequest): string {
 
 /** The route alone names it: a path has ids. */
 function spanOf(request: FastifyRequest): Span | undefined {
+  if (!areSpansTold()) return undefined;
   const { method, headers, id } = request;
   const route = routeOf(request);
   if (ownRoutes.test(route)) return undefined;

@@ -44,7 +44,7 @@ async function run(runner: QueryRunner, text: string, values: readonly unknown[]
  * rows, finds the prepared plan too dear, and plans anew each time. Below a literal limit it does not.
  */
 export function boundFor(limit: number): number {
-  return 2 ** Math.ceil(Math.log2(limit + 1));
+  return 2 ** (32 - Math.clz32(limit));
 }
 
 /**
