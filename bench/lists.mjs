@@ -56,7 +56,7 @@ async function statementOf(read) {
   const session = {
     query: (statement) => {
       sent = statement;
-      return Promise.resolve({ rows: [] });
+      statement.callback(undefined, { rows: [] });
     },
   };
   const dataSource = { logger: { logQuery: () => {} } };
