@@ -32,17 +32,20 @@ export interface ClientIds {
   clientCorrelationId?: string;
 }
 
-export function clientIdsOf(request: IncomingMessage): ClientIds {
-  const clientRequestId = idIn(request, 'x-request-id');
-  const clientCorrelationId = idIn(request, 'x-correlation-id');
+const noIds: ClientIds = {};
+
+export function clientIdsOf({ headers }: IncomingMessage): ClientIds {
+  const { 'x-request-id': ofRequest, 'x-correlation-id': ofWork } = headers;
+  if (ofRequest === undefined && ofWork === undefined) return noIds;
+  const clientRequestId = idIn(ofRequest);
+  const clientCorrelationId = idIn(ofWork);
   return {
     ...(clientRequestId !== undefined && { clientRequestId }),
     ...(clientCorrelationId !== undefined && { clientCorrelationId }),
   };
 }
 
-function idIn({ headers }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
+function idIn(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && givenId.test(value) ? value : undefined;
 }
 
