@@ -14,7 +14,7 @@ const freeBitsOf = (id: string) => {
 };
 
 describe('a new id', () => {
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => void jest.restoreAllMocks());
 
   it('is a UUID of version 7, in lower case, with the time at which it was made', () => {
     for (let n = 0; n < 1_000; n += 1) {
