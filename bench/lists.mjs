@@ -83,10 +83,7 @@ async function pgbenchOf(stack, name, { text, values }) {
       .replace(/\s*\n\s*/g, ' ')
       .trim()};\n`,
   );
-  const given = values.flatMap((value, at) => [
-    '-D',
-    `v${at + 1}=${asText(value)}`,
-  ]);
+  const given = values.flatMap((value, at) => ['-D', `v${at + 1}=${asText(value)}`]);
   return async () => {
     const args = [
       '-n',

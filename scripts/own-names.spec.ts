@@ -57,7 +57,9 @@ it('functions have the names of their sources, and those that JavaScript names b
 
   const names = await told(program);
   expect(names).toBe(await told(outputFiles[0]?.text ?? ''));
-  expect(names.split('\n')[0]).toMatch(/^declared arrow arrow inner method field given quoted-name late byDefault Local own$/);
+  expect(names.split('\n')[0]).toMatch(
+    /^declared arrow arrow inner method field given quoted-name late byDefault Local own$/,
+  );
   // Of those that are given to a name, one has another name in the program, and one can't be told apart from its class.
   const left = program.split('\n').filter((line) => line.includes('__name('));
   const given = left.flatMap((line) => /([\w$]+) = .*__name\(.*, "([\w$]+)"\)/.exec(line) ?? []);

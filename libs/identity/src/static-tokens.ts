@@ -80,7 +80,7 @@ export class StaticTokens extends Identity {
   async authenticate(token: string | undefined): Promise<Principal | undefined> {
     if (!token) return undefined;
     const looking = this.lookAtFile();
-    if (looking) await looking;
+    if (looking !== undefined) await looking;
     // How long this takes depends on digests alone. Nobody can make a token whose digest is near to another one, and a digest gives no token.
     const found = this.tokens.get(hashToken(token));
     return found && this.options.clock.now().getTime() < found.until ? found.principal : undefined;
