@@ -56,7 +56,7 @@ async function statementOf(read) {
   const session = {
     query: (statement) => {
       sent = statement;
-      statement.callback(undefined, { rows: [] });
+      return Promise.resolve({ rows: [] });
     },
   };
   const dataSource = { logger: { logQuery: () => {} } };

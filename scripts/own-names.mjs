@@ -19,10 +19,13 @@ export function withOwnNames(program) {
   const needless = [];
   for (let at = text.indexOf(call); at !== -1; at = text.indexOf(call, at + 1)) {
     const [, name] = givenTo.exec(text.slice(Math.max(0, at - longestName), at)) ?? [];
+    if (name === undefined) continue;
     const begin = at + call.length;
-    const ending = `, ${JSON.stringify(name ?? '')})`;
-    const end = name === undefined ? undefined : endOfFunction(text, begin, ending);
-    if (end !== undefined) needless.push([at, begin], [end, end + ending.length]);
+    const ending = `, ${JSON.stringify(name)})`;
+    const length = lengthOfFunction(text.slice(begin, begin + longestFunction), ending);
+    if (length === undefined) continue;
+    const end = begin + length;
+    needless.push([at, begin], [end, end + ending.length]);
   }
   needless.sort(([one], [other]) => one - other);
   const parts = [];
@@ -35,13 +38,12 @@ export function withOwnNames(program) {
 }
 
 /**
- * Where the function ends that begins there: at the first ending before which there is a whole expression.
+ * How long the function is that the text begins with: it ends at the first ending before which there is a whole expression.
  * @returns undefined when it is given another name, or is no expression outside of its class
  */
-function endOfFunction(text, begin, ending) {
-  const last = begin + longestFunction;
-  for (let end = text.indexOf(ending, begin); end !== -1 && end < last; end = text.indexOf(ending, end + 1)) {
-    if (isExpression(text.slice(begin, end))) return end;
+function lengthOfFunction(text, ending) {
+  for (let end = text.indexOf(ending); end !== -1; end = text.indexOf(ending, end + 1)) {
+    if (isExpression(text.slice(0, end))) return end;
   }
   return undefined;
 }

@@ -3,12 +3,11 @@
  * for one text for ever: it is made of the text.
  */
 import { createHash } from 'node:crypto';
-import pg from 'pg';
 import { type DataSource, type EntityManager, type QueryRunner, QueryRunnerAlreadyReleasedError } from 'typeorm';
 
 /** What is used of the driver's client. */
 interface Session {
-  query(statement: pg.Query): unknown;
+  query(statement: { name: string; text: string; values: readonly unknown[] }): Promise<{ rows: unknown[] }>;
 }
 
 const names = new Map<string, string>();
@@ -37,21 +36,7 @@ async function run(runner: QueryRunner, text: string, values: readonly unknown[]
   const session: Session = await runner.connect();
   // What reads the log of statements sees these too.
   runner.dataSource.logger.logQuery(text, [...values], runner);
-  try {
-    return await rowsOf(session, text, values);
-  } catch (error) {
-    // The driver's stack leads to its socket, and this one to whoever asks.
-    if (error instanceof Error) Error.captureStackTrace(error);
-    throw error;
-  }
-}
-
-/** The driver takes a `Query` as it is. A statement that is given by its fields is copied first, which takes as long as writing it. */
-function rowsOf(session: Session, text: string, values: readonly unknown[]): Promise<unknown[]> {
-  return new Promise((resolve, reject) => {
-    const query = new pg.Query(text, [...values], (error, result) => (error ? reject(error) : resolve(result.rows)));
-    session.query(Object.assign(query, { name: nameOf(text) }));
-  });
+  return (await session.query({ name: nameOf(text), text, values })).rows;
 }
 
 /**
@@ -71,7 +56,8 @@ export function madeOnce<Parts extends readonly (string | number)[]>(
 ): (...parts: Parts) => string {
   const made = new Map<string, string>();
   return (...parts) => {
-    const key = parts.join('\n');
+    // No SQL has this character.
+    const key = parts.join('\0');
     const known = made.get(key);
     if (known !== undefined) return known;
     const text = make(...parts);
