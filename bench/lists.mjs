@@ -66,6 +66,12 @@ async function statementOf(read) {
   return sent;
 }
 
+/** A value as PostgreSQL reads it. */
+function asText(value) {
+  if (Array.isArray(value)) return `{${value.join(',')}}`;
+  return value instanceof Date ? value.toISOString() : value;
+}
+
 async function pgbenchOf(stack, name, { text, values }) {
   const script = join(place.folder, `${name}.sql`);
   // pgbench takes each word behind a colon for a variable, in a format of times too.
@@ -77,10 +83,7 @@ async function pgbenchOf(stack, name, { text, values }) {
       .replace(/\s*\n\s*/g, ' ')
       .trim()};\n`,
   );
-  const given = values.flatMap((value, at) => [
-    '-D',
-    `v${at + 1}=${value instanceof Date ? value.toISOString() : value}`,
-  ]);
+  const given = values.flatMap((value, at) => ['-D', `v${at + 1}=${asText(value)}`]);
   return async () => {
     const args = [
       '-n',

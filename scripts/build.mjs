@@ -14,7 +14,14 @@ const functions = join('libs', 'database', 'src', 'functions');
 const served = join('apps', 'api', 'public');
 
 /** The scripts of a build, this one among them. The image is made by the same ones: `.dockerignore`. */
-export const scriptsOfBuild = ['build.mjs', 'bundle.mjs', 'console.mjs', 'map-of-own-lines.mjs', 'reference.mjs'];
+export const scriptsOfBuild = [
+  'build.mjs',
+  'bundle.mjs',
+  'console.mjs',
+  'map-of-own-lines.mjs',
+  'own-names.mjs',
+  'reference.mjs',
+];
 
 /** The lock file is one of them: packages are part of the programs. */
 const sources = [

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { build } from 'esbuild';
 import { mapOfOwnLines } from './map-of-own-lines.mjs';
+import { withOwnNames } from './own-names.mjs';
 
 /** Below dist/. Each takes the place of what the compiler has made of it, and no other file imports it. */
 export const programs = [
@@ -92,7 +93,7 @@ export async function bundle(root, program) {
   const [map, code] = outputFiles;
   // Packages bring maps too, which name sources that are not there.
   const isOurs = (source) => ours.some((room) => resolve(folder, source).startsWith(join(root, room, sep)));
-  return { path, text: inAscii(code.text), map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)) };
+  return { path, text: inAscii(withOwnNames(code.text)), map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)) };
 }
 
 /**

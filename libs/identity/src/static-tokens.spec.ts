@@ -44,6 +44,16 @@ describe('a file of tokens', () => {
     expect(await tokens.authenticate(undefined)).toBeUndefined();
   });
 
+  it('tells many tokens apart', async () => {
+    const number = [...Array(1_000).keys()];
+    const name = (n: number) => `name-${n}`;
+    await write(number.map((n) => ({ ...ada, name: name(n), sha256: hashToken(`secret-${n}`) })));
+    const tokens = await open();
+    const found = await Promise.all(number.map((n) => tokens.authenticate(`secret-${n}`)));
+    expect(found.map((principal) => principal?.name)).toEqual(number.map(name));
+    expect(await tokens.authenticate('secret-1000')).toBeUndefined();
+  });
+
   it('lets a token in until it expires, and not from then on', async () => {
     await write([{ ...ada, expiresAt: '2026-11-14T15:30:01+01:00' }, bob]);
     const tokens = await open();

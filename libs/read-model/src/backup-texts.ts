@@ -4,7 +4,7 @@
  * writes it.
  */
 import type { BackupResource, CopyResource } from '@strongroom/contracts';
-import { boundFor, prepared } from '@strongroom/runtime';
+import { boundFor, madeOnce, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { BackupFilter } from './backups.js';
@@ -146,8 +146,14 @@ const [aroundVersion, aroundBackup] = ['\u0001', '\u0002'];
 
 /** The text with the ids of versions. @param versionId gives the id of a version, of its engine and its name as JSON */
 export function withVersions(text: string, versionId: (engineAndVersion: string) => string): string {
-  const parts = text.split(aroundVersion);
-  return parts.map((part, at) => (at % 2 === 1 ? versionId(part) : part)).join('');
+  let filled = '';
+  let done = 0;
+  for (let at = text.indexOf(aroundVersion); at !== -1; at = text.indexOf(aroundVersion, done)) {
+    const end = text.indexOf(aroundVersion, at + 1);
+    filled += text.slice(done, at) + versionId(text.slice(at + 1, end));
+    done = end + 1;
+  }
+  return filled + text.slice(done);
 }
 
 /** The text with those backups that the database has not written. One that is gone meanwhile is left out. */
@@ -188,8 +194,8 @@ export class BackupTexts {
   }
 }
 
-function pageOfBackups(bound: number, reached: string, wanted: string): string {
-  return `
+const pageOfBackups = madeOnce(
+  (bound: number, reached: string, wanted: string) => `
     with marker as materialized (
       select b.created_at, b.id ${beginning} and b.id = $2 ${reached}
     ), page as materialized (
@@ -213,5 +219,5 @@ function pageOfBackups(bound: number, reached: string, wanted: string): string {
       (select count(*)::int from page) as rows,
       (select id from shown order by created_at, id limit 1) as last,
       array(select id::text from shown where text is null) as unwritten,
-      (select string_agg(coalesce(text, chr(2) || id || chr(2)), ',' order by created_at desc, id desc) from shown) as items`;
-}
+      (select string_agg(coalesce(text, chr(2) || id || chr(2)), ',' order by created_at desc, id desc) from shown) as items`,
+);

@@ -3,13 +3,14 @@
  * the database once, and the gateway only carries it. What is set aside has no text: the gateway has words for it.
  */
 import type { ScheduleResource } from '@strongroom/contracts';
-import { boundFor, isAsideSql, prepared } from '@strongroom/runtime';
+import { SharedStatements } from '@strongroom/ledger';
+import { boundFor, isAsideSql, madeOnce, prepared } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { escapedText, objectText, orNull, plainText, zonelessText } from './json-text.js';
 import type { PageOfInstances } from './schedule-view.js';
 import type { PageRequest } from './view.js';
-import { stateColumns, viewState } from './view-state.js';
+import { stateColumns, type ViewState, viewState } from './view-state.js';
 
 /** The text of the schedule in the row `s`. @param now the instant as SQL */
 function textOfSchedule(now: string): string {
@@ -70,15 +71,22 @@ const pages = z
   )
   .length(1);
 
-const ones = z
-  .array(
-    viewState.extend({
-      instance_id: z.string().nullable(),
-      version: z.int().nullable(),
-      item: z.string().nullable(),
-    }),
-  )
-  .length(1);
+const ones = z.array(
+  viewState.extend({
+    instance_id: z.string().nullable(),
+    version: z.int().nullable(),
+    item: z.string().nullable(),
+  }),
+);
+
+/** How many schedules one statement gives at most. */
+const mostTogether = 100;
+
+interface AskedOne {
+  accountId: string;
+  id: string;
+  now: Date;
+}
 
 /** One schedule: null is the text of one that is set aside. */
 export interface TextOfSchedule {
@@ -96,18 +104,34 @@ export interface TextOfPage {
   more: boolean;
 }
 
+interface FoundOne {
+  /** Of the views of its account. */
+  state: ViewState;
+  /** Undefined when there is none. */
+  found: TextOfSchedule | undefined;
+}
+
 export class ScheduleTexts {
+  /** The schedules that many clients ask for at a time are one statement: for one schedule, it costs more to ask than to answer. */
+  private readonly ones = new SharedStatements<AskedOne, FoundOne>(mostTogether, (asked) => this.readOnes(asked));
+
   constructor(private readonly dataSource: DataSource) {}
 
-  /** @returns with the state of the views, the schedule; undefined when there is none */
-  async one(accountId: string, id: string, now: Date) {
-    const found = await prepared(this.dataSource, oneSchedule, [accountId, id, now]);
-    const [row] = ones.parse(found);
-    if (!row) throw new TypeError('a select without a from gives one row');
-    const { instance_id: instanceId, version, item: text } = row;
-    const one: TextOfSchedule | undefined =
-      instanceId === null || version === null ? undefined : { instanceId, version, text };
-    return { state: row, found: one };
+  /** What was asked for at the same time is read together. */
+  one(accountId: string, id: string, now: Date): Promise<FoundOne> {
+    return this.ones.do({ accountId, id, now });
+  }
+
+  private async readOnes(asked: readonly AskedOne[]): Promise<FoundOne[]> {
+    const found = await prepared(this.dataSource, schedulesAsked, [
+      asked.map(({ accountId }) => accountId),
+      asked.map(({ id }) => id),
+      asked.map(({ now }) => now.toISOString()),
+    ]);
+    return ones.parse(found).map(({ instance_id: instanceId, version, item: text, ...state }) => {
+      const isThere = instanceId !== null && version !== null;
+      return { state, found: isThere ? { instanceId, version, text } : undefined };
+    });
   }
 
   /** @returns with the state of the views, the page; undefined when the marker is the id of no schedule in the list */
@@ -127,13 +151,18 @@ export class ScheduleTexts {
   }
 }
 
-const oneSchedule = `
-  select ${stateColumns('$1')}, s.instance_id, s.version, case when not (${isAside}) then ${textOfSchedule('$3::timestamptz')} end as item
-  from (select) one left join schedule_view s on s.account_id = $1 and s.id = $2`;
+/** One walk along the index for each schedule, whatever the statistics say. */
+const schedulesAsked = `
+  select ${stateColumns('asked.account_id')}, s.instance_id, s.version, s.item
+  from unnest($1::text[], $2::uuid[], $3::timestamptz[]) with ordinality as asked(account_id, id, now, place)
+  left join lateral (
+    select s.instance_id, s.version, case when not (${isAside}) then ${textOfSchedule('asked.now')} end as item
+    from schedule_view s where s.account_id = asked.account_id and s.id = asked.id limit 1
+  ) s on true order by asked.place`;
 
 /** The order names the account too: then only the index of the account's schedules gives it, whatever the planner thinks of them. */
-function pageOfSchedules(bound: number, reached: string, wanted: string): string {
-  return `
+const pageOfSchedules = madeOnce(
+  (bound: number, reached: string, wanted: string) => `
     with page as materialized (
       select * from (
         select * from schedule_view s where s.account_id = $1 and s.id > $2 ${reached} ${wanted}
@@ -148,5 +177,5 @@ function pageOfSchedules(bound: number, reached: string, wanted: string): string
       (select count(*)::int from page) as rows,
       (select id from shown order by id desc limit 1) as last,
       not exists (select from shown where text is null) as is_whole,
-      (select string_agg(text, ',' order by id) from shown) as items`;
-}
+      (select string_agg(text, ',' order by id) from shown) as items`,
+);

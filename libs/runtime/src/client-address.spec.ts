@@ -24,6 +24,14 @@ describe('the address of a client', () => {
     expect(from('2002:a00:1::1', said)).toBe('2002:a00:1::1');
   });
 
+  it('is that of its connection where no proxy is listed', () => {
+    const addresses = new ClientAddresses({ networks: new Networks([]), header: 'x-forwarded-for' });
+    const headers = { 'x-forwarded-for': '192.0.2.9' };
+    expect(addresses.of({ socket: { remoteAddress: '10.0.0.1' }, headers })).toBe('10.0.0.1');
+    expect(addresses.of({ socket: { remoteAddress: '::ffff:10.0.0.1' }, headers })).toBe('10.0.0.1');
+    expect(addresses.of({ socket: { remoteAddress: 'fe80::1%eth0' }, headers })).toBe('fe80::1');
+  });
+
   it('is what the proxy says that is listed, and nothing that its client has said before', () => {
     expect(forwardedFor('192.0.2.9')).toBe('192.0.2.9');
     expect(forwardedFor('192.0.2.9', '::ffff:10.0.0.1')).toBe('192.0.2.9');

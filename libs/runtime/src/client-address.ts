@@ -18,16 +18,19 @@ export interface TrustedProxies {
 export class ClientAddresses {
   private readonly proxies = new BlockList();
   private readonly header: ForwardedHeader;
+  private readonly areListed: boolean;
 
   constructor({ networks, header }: TrustedProxies) {
     this.header = header;
+    this.areListed = networks.networks.length > 0;
     for (const [address, prefix] of networks.networks) {
       this.proxies.addSubnet(address, prefix, isIPv4(address) ? 'ipv4' : 'ipv6');
     }
   }
 
   isProxy(address: string): boolean {
-    return isIP(address) !== 0 && this.proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+    // To look an address up costs more than all else that is done with it.
+    return this.areListed && isIP(address) !== 0 && this.proxies.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   }
 
   /**
@@ -58,7 +61,7 @@ export class ClientAddresses {
  */
 export function clientNetworkOf(address: string): string {
   const unzoned = plain(address);
-  if (!isIPv6(unzoned)) return unzoned;
+  if (!unzoned.includes(':') || !isIPv6(unzoned)) return unzoned;
   const [head = '', tail = ''] = unzoned.split('::');
   const [first = [], last = []] = [head, tail].map((part) => part.split(':').filter((group) => group !== ''));
   const missing = Math.max(0, 8 - first.length - last.length);
@@ -70,6 +73,7 @@ export function clientNetworkOf(address: string): string {
 
 /** Without its zone; an address of IPv4 that came by a socket of IPv6 as what it is. */
 function plain(address: string): string {
+  if (!/[%:]/.test(address)) return address;
   return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
 }
 

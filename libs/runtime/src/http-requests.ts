@@ -8,7 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ClientAddresses } from './client-address.js';
 import { type LogContext, type Logger, runInContext } from './log.js';
 import type { Metrics } from './metrics.js';
-import { logFieldsOf, spanOfRequest } from './tracing/spans.js';
+import { areSpansTold, logFieldsOf, spanOfRequest } from './tracing/spans.js';
 import { traceparentOf } from './tracing/traceparent.js';
 
 declare module 'fastify' {
@@ -32,17 +32,20 @@ export interface ClientIds {
   clientCorrelationId?: string;
 }
 
-export function clientIdsOf(request: IncomingMessage): ClientIds {
-  const clientRequestId = idIn(request, 'x-request-id');
-  const clientCorrelationId = idIn(request, 'x-correlation-id');
+const noIds: ClientIds = {};
+
+export function clientIdsOf({ headers }: IncomingMessage): ClientIds {
+  const { 'x-request-id': ofRequest, 'x-correlation-id': ofWork } = headers;
+  if (ofRequest === undefined && ofWork === undefined) return noIds;
+  const clientRequestId = idIn(ofRequest);
+  const clientCorrelationId = idIn(ofWork);
   return {
     ...(clientRequestId !== undefined && { clientRequestId }),
     ...(clientCorrelationId !== undefined && { clientCorrelationId }),
   };
 }
 
-function idIn({ headers }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
+function idIn(value: string | string[] | undefined): string | undefined {
   return typeof value === 'string' && givenId.test(value) ? value : undefined;
 }
 
@@ -53,10 +56,8 @@ export function followRequests(
   // The fields of this line are always the same, and none of them is secret. To look for secrets costs more than the line.
   const answered = log.child({}, { redact: [] });
   const contextOf = (request: FastifyRequest): LogContext => {
-    request.logContext ??= {
-      ...{ requestId: request.id, correlationId: request.id, ...clientIdsOf(request.raw) },
-      ...logFieldsOf(request.span),
-    };
+    const { id, span } = request;
+    request.logContext ??= { requestId: id, correlationId: id, ...clientIdsOf(request.raw), ...logFieldsOf(span) };
     return request.logContext;
   };
   const seconds = metrics.histogram({
@@ -85,14 +86,15 @@ export function followRequests(
     request.span?.setAttribute('http.response.status_code', reply.statusCode).end();
     seconds.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
     const [path = ''] = request.url.split('?', 1);
-    answered[ownRoutes.test(path) ? 'debug' : 'info'](
-      {
-        ...contextOf(request),
-        ...{ method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
-        address: request.clientAddress,
-      },
-      'answered',
-    );
+    const level = ownRoutes.test(path) ? 'debug' : 'info';
+    if (answered.isLevelEnabled(level)) {
+      const { method, clientAddress: address } = request;
+      const { statusCode: status, elapsedTime } = reply;
+      answered[level](
+        { ...contextOf(request), method, path, status, ms: Math.round(elapsedTime), address },
+        'answered',
+      );
+    }
     done();
   });
 }
@@ -103,6 +105,7 @@ function routeOf({ routeOptions }: FastifyRequest): string {
 
 /** The route alone names it: a path has ids. */
 function spanOf(request: FastifyRequest): Span | undefined {
+  if (!areSpansTold()) return undefined;
   const { method, headers, id } = request;
   const route = routeOf(request);
   if (ownRoutes.test(route)) return undefined;

@@ -44,7 +44,26 @@ async function run(runner: QueryRunner, text: string, values: readonly unknown[]
  * rows, finds the prepared plan too dear, and plans anew each time. Below a literal limit it does not.
  */
 export function boundFor(limit: number): number {
-  return 2 ** Math.ceil(Math.log2(limit + 1));
+  return 2 ** (32 - Math.clz32(limit));
+}
+
+/**
+ * Gives the same text for the same parts, which are a few conditions. A text of some kilobytes that is put together for each read costs far more
+ * than its parts: its name is looked up by all of its letters, and the driver compares them once more.
+ */
+export function madeOnce<Parts extends readonly (string | number)[]>(
+  make: (...parts: Parts) => string,
+): (...parts: Parts) => string {
+  const made = new Map<string, string>();
+  return (...parts) => {
+    // No SQL has this character.
+    const key = parts.join('\0');
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const text = make(...parts);
+    made.set(key, text);
+    return text;
+  };
 }
 
 function nameOf(text: string): string {

@@ -17,7 +17,7 @@ import {
 } from '@strongroom/contracts';
 import { connectFeed } from '@strongroom/feed';
 import { hasRight, type Principal } from '@strongroom/identity';
-import { clientIdsOf, type RuntimeParts, traceOf } from '@strongroom/runtime';
+import { clientIdsOf, type Ids, type RuntimeParts, traceOf } from '@strongroom/runtime';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Authentication } from './authentication.js';
 import { BodiesInHand } from './bodies-in-hand.js';
@@ -45,7 +45,7 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
   // 1. The request has an id, which the log and its events carry, and its Host and Expect headers are right.
   refuseUnmetHeaders(server);
   const bodies = new BodiesInHand();
-  const judges = { authentication, roles: parts.config.roles };
+  const judges = { authentication, roles: parts.config.roles, ids: parts.ids };
   server.decorateRequest('caller', undefined);
   server.decorateRequest('asker', undefined);
   server.decorateRequest('session', undefined);
@@ -60,8 +60,7 @@ export function configureApi(app: NestFastifyApplication, parts: RuntimeParts, r
     const accountId = accountIn(request);
     if (accountId === undefined) return;
     // 3. The token, or that of the session, belongs to the account, and has a right that lets it in.
-    const caller = await callerOf(request, accountId, { ...judges, operation });
-    rememberCaller(request, { ...caller, newId: parts.ids.next() });
+    rememberCaller(request, await callerOf(request, accountId, operation, judges));
     // 4. The ledger's database has been reached since the start.
     database.require();
     // 5. The account has not made this request too often.
@@ -94,18 +93,19 @@ function accountIn({ params }: FastifyRequest): string | undefined {
   return String(params.accountId);
 }
 
-interface AskedOf {
+interface Judges {
   authentication: Authentication;
   roles: Roles;
-  operation: Operation | undefined;
+  ids: Ids;
 }
 
 /** @throws {HttpFault} unauthorized, forbidden, overLimit */
 async function callerOf(
   request: FastifyRequest,
   accountId: string,
-  { authentication, roles, operation }: AskedOf,
-): Promise<Omit<Caller, 'newId'>> {
+  operation: Operation | undefined,
+  { authentication, roles, ids }: Judges,
+): Promise<Caller> {
   const principal = await authentication.principalOf(request);
   const actor = actorOf(principal, request);
   rememberAsker(request, { accountId: principal.accountId, actor: actor.actorDetails });
@@ -127,6 +127,7 @@ async function callerOf(
       ...traceOf(request),
     },
     may,
+    newId: ids.next(),
   };
 }
 

@@ -119,10 +119,16 @@ export class Paging {
   private links(request: FastifyRequest, { more, last }: { more: boolean; last: string | undefined }): Link[] {
     if (!more || last === undefined) return [];
     const { path, query } = partsOf(request);
-    const next = new URLSearchParams(query);
-    next.set('marker', last);
-    return [{ rel: 'next', href: `${this.origin(request)}${path}?${next}` }];
+    return [{ rel: 'next', href: `${this.origin(request)}${path}?${withMarker(query, last)}` }];
   }
+}
+
+/** The query, with the marker of its next page. */
+function withMarker(query: string, marker: string): string {
+  if (query === '') return `marker=${encodeURIComponent(marker)}`;
+  const next = new URLSearchParams(query);
+  next.set('marker', marker);
+  return next.toString();
 }
 
 /** A query's value; when it is given twice, the last one counts. */

@@ -28,6 +28,8 @@ const mostHeld = 10_000;
 export class RateLimits {
   private readonly held = new Map<string, Held>();
   private readonly taking = new Map<string, Promise<void>>();
+  /** By name of operation. */
+  private readonly limits = new Map<string, RateLimit | undefined>();
 
   constructor(
     @Inject(DataSource) private readonly dataSource: DataSource,
@@ -57,9 +59,12 @@ export class RateLimits {
   }
 
   private limitOf({ name, method }: LimitedOperation): RateLimit | undefined {
-    return [name, method, '*']
+    if (this.limits.has(name)) return this.limits.get(name);
+    const limit = [name, method, '*']
       .map((each) => this.config.rateLimits.find(({ of }) => of === each))
       .find((limit) => limit !== undefined);
+    this.limits.set(name, limit);
+    return limit;
   }
 
   /** Requests that come at the same time share one query. */

@@ -112,6 +112,22 @@ describe('schedules that the database writes as text', () => {
     statements.mockRestore();
   });
 
+  it('that many ask for at a time are few statements, and each gets the one that it asked for', async () => {
+    const all = await gateway.ids(getSchedules);
+    const strange = ids.next();
+    const show = (id: string, as?: 'other') =>
+      gateway.call(getSchedulesId, { id, ...(as && { as, account: otherAccountId }) });
+    await show(strange);
+    const statements = jest.spyOn(DataSource.prototype, 'createQueryRunner');
+    const answers = await Promise.all([...all, strange].map((id) => show(id)));
+    expect(statements.mock.calls.length).toBeLessThan(all.length);
+    statements.mockRestore();
+    expect(answers.pop()?.status).toBe(404);
+    expect(answers.map(({ body }) => scheduleResponse.parse(body).schedule.id)).toEqual(all);
+    const [own, ofAnother] = await Promise.all([show(all[0] ?? ''), show(all[0] ?? '', 'other')]);
+    expect([own.status, ofAnother.status]).toEqual([200, 404]);
+  });
+
   it('are of the account alone, and of the instances that a token reaches', async () => {
     expect(await gateway.ids(getSchedules, {})).toHaveLength(rows);
     expect(await textOf(`${pathOf(getSchedules, { accountId })}?instance_id=${ids.next()}`)).toBe(

@@ -36,6 +36,11 @@ export function useSpans(given: SpanSource | undefined): void {
   source = given;
 }
 
+/** Whether there is somebody to tell spans to. Where there is none, nothing is put together for them. */
+export function areSpansTold(): boolean {
+  return source !== undefined;
+}
+
 /**
  * Does work that was asked for by what is at these places in traces, within a span of its own.
  *
