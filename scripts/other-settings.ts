@@ -316,6 +316,7 @@ export const otherSettings: readonly OtherGroup[] = [
 /** The tests set these for each other. Nobody else does. */
 export const innerSettings: readonly string[] = [
   'STRONGROOM_CONTRACT_NOTES',
+  'STRONGROOM_LEFT_OPEN',
   'STRONGROOM_NOT_RUN',
   'STRONGROOM_PATIENCE_NOTES',
   'STRONGROOM_TEST_KAFKA',
@@ -324,4 +325,5 @@ export const innerSettings: readonly string[] = [
   'STRONGROOM_TEST_PATIENCE',
   'STRONGROOM_TEST_POSTGRES_URL',
   'STRONGROOM_TEST_TEMPLATES',
+  'STRONGROOM_UNDER_WAY',
 ];

@@ -46,6 +46,15 @@ export function passedOnlyThen(first, second) {
   return failuresOf(first).filter((line) => !still.has(line));
 }
 
+/** A line for each spec file that has left something open. @param notes the text of the file of notes, with one entry of JSON on each line */
+export function leftOpenIn(notes) {
+  const found = notes
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  return found.map(({ spec, left }) => `  ${spec}: ${left.join(', ')}`).sort();
+}
+
 function couldNotRun(file) {
   return hasFailed(file) && !file.assertionResults.some(hasFailed);
 }

@@ -34,10 +34,13 @@ describe('the options of npm start', () => {
     expect(() => parseOptions(args)).toThrow(new UsageFault(message));
   });
 
-  it('are refused when they are none', () => {
-    expect(() => parseOptions(['--demo-only'])).toThrow(UsageFault);
-    expect(() => parseOptions(['somewhere'])).toThrow(UsageFault);
-  });
+  it.each(['--demo-only', 'somewhere'])(
+    'are refused when they are none, as %s, and that says how to see them',
+    (wrong) => {
+      expect(() => parseOptions([wrong])).toThrow(UsageFault);
+      expect(() => parseOptions([wrong])).toThrow(/\. To see the options: npm start -- --help$/);
+    },
+  );
 
   it('give way to a question for help', () => {
     expect(parseOptions(['--help'])).toBeUndefined();

@@ -53,6 +53,6 @@ function parsed(args: string[]) {
       },
     }).values;
   } catch (error) {
-    throw new UsageFault(messageOf(error));
+    throw new UsageFault(`${messageOf(error)}. To see the options: npm start -- --help`);
   }
 }

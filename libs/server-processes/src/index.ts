@@ -8,7 +8,7 @@ export { ProgramFault, runMoving } from './moving-program.js';
 export { type PostgresPrograms, postgresPrograms } from './postgres-binaries.js';
 export { type PostgresOptions, PostgresServer } from './postgres-server.js';
 export { commandLineOf, endProcess, identityOf, pidOf } from './process-identity.js';
-export { descendantNamed } from './process-tree.js';
+export { descendantNamed, descendantsOf } from './process-tree.js';
 export { outputOf } from './program-output.js';
 export { serverEnvironment } from './server-environment.js';
 export { calledOff, ServiceFault, type ServiceFaultCode } from './service-fault.js';

@@ -8,11 +8,13 @@ import { eventually } from '../../../test/services/eventually.js';
 import { patience } from '../../../test/services/patience.js';
 import { DrippingVault } from '../../../test/vaults/dripping-vault.js';
 import { HangingVault, type Verb } from '../../../test/vaults/hanging-vault.js';
+import { PassingVault } from '../../../test/vaults/passing-vault.js';
 import { readSlowly, slowSource } from '../../../test/vaults/slow-streams.js';
 import { chunksOf, heldOf, listOf, putSample, storeSample } from '../fixtures/sample-backup.js';
 import { copyBackup } from './copy-backup.js';
 import { DirectoryVault } from './directory/directory-vault.js';
 import type { Vault } from './vault.js';
+import { VaultFault } from './vault-fault.js';
 import { Vaults } from './vaults.js';
 import { endingWith, watched } from './watched-vault.js';
 
@@ -41,6 +43,20 @@ function inWhich(verbs: readonly Verb[], ofBackup?: string): Vault {
   hanging = new HangingVault(real, verbs, ofBackup);
   return watched(hanging, soon);
 }
+
+it('a vault that refuses a read at once is not waited for any more', async () => {
+  const fault = new VaultFault('vault-unavailable', 'DFW', 'The vault of DFW is away.');
+  class RefusingVault extends PassingVault {
+    override read(): never {
+      throw fault;
+    }
+  }
+  const vault = watched(new RefusingVault(real), { log });
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await expect(buffer(vault.read('01a215f5-024d-71e2-8f62-5d8c74389f2c', 'base.tar.zst'))).rejects.toBe(fault);
+  expect(timers()).toBeLessThanOrEqual(before);
+});
 
 describe('a vault that hangs', () => {
   const before = new Date(0);

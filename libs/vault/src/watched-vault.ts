@@ -191,8 +191,9 @@ export class WatchedVault extends Vault {
   /** Passes on what the vault gives, item by item. While the reader has an item, the vault is not waited for. */
   private async *each<T>(doing: Doing, open: (ends: AbortSignal) => AsyncIterable<T>): AsyncGenerator<T> {
     const operation = await this.watch.begin(doing);
-    const items = open(operation.signal)[Symbol.asyncIterator]();
+    let items: AsyncIterator<T> | undefined;
     try {
+      items = open(operation.signal)[Symbol.asyncIterator]();
       for (;;) {
         operation.resume();
         const next = await operation.until(items.next());
@@ -207,7 +208,7 @@ export class WatchedVault extends Vault {
       }
     } finally {
       operation.resume();
-      const closed = Promise.resolve(items.return?.());
+      const closed = Promise.resolve(items?.return?.());
       // It waits for the item that hangs.
       if (operation.isGivenUp) closed.catch(() => {});
       else await operation.until(closed).catch(() => {});
