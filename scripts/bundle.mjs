@@ -93,7 +93,11 @@ export async function bundle(root, program) {
   const [map, code] = outputFiles;
   // Packages bring maps too, which name sources that are not there.
   const isOurs = (source) => ours.some((room) => resolve(folder, source).startsWith(join(root, room, sep)));
-  return { path, text: inAscii(withOwnNames(code.text)), map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)) };
+  return {
+    path,
+    text: inAscii(withOwnNames(code.text)),
+    map: JSON.stringify(mapOfOwnLines(JSON.parse(map.text), isOurs)),
+  };
 }
 
 /**
