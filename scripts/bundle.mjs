@@ -105,8 +105,7 @@ export async function bundle(root, program) {
  * escape tells the same letter, and regular expressions, where it means the same.
  */
 function inAscii(text) {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are the first of ASCII.
-  return text.replace(/[^\x00-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** A file that looks for others beside it finds them where the compiler has put them. @param folder of the program */
