@@ -151,10 +151,13 @@ export class ScheduleTexts {
   }
 }
 
-/** One walk along the index for each schedule, whatever the statistics say. */
+/**
+ * One walk along the index for each schedule, whatever the statistics say. The planner does not see how long the arrays are: where it does, it takes the
+ * plan for these very schedules to be cheaper than the one that it has prepared, and plans anew each time, which takes longer than to answer.
+ */
 const schedulesAsked = `
   select ${stateColumns('asked.account_id')}, s.instance_id, s.version, s.item
-  from unnest($1::text[], $2::uuid[], $3::timestamptz[]) with ordinality as asked(account_id, id, now, place)
+  from unnest((select $1::text[]), (select $2::uuid[]), (select $3::timestamptz[])) with ordinality as asked(account_id, id, now, place)
   left join lateral (
     select s.instance_id, s.version, case when not (${isAside}) then ${textOfSchedule('asked.now')} end as item
     from schedule_view s where s.account_id = asked.account_id and s.id = asked.id limit 1
