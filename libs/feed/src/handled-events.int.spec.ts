@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { rowsLookedAt } from '../../../test/services/rows-looked-at.js';
 import { FeedWorld } from '../fixtures/feed-world.js';
 import { unhandledOf } from './handled-events.js';
 
@@ -17,15 +18,8 @@ it('finds what a group has not handled, and looks at no more rows than it is ask
   );
   const asked = Array.from({ length: 500 }, (_, at) => 19_500 - at);
   await dataSource.transaction(async (manager) => {
-    const rowsSoFar = async () => {
-      const rows: { looked: number }[] = await manager.query(
-        `select (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as looked from pg_stat_xact_user_tables
-         where relname = 'feed_handled'`,
-      );
-      return rows[0]?.looked ?? 0;
-    };
-    const before = await rowsSoFar();
+    const before = await rowsLookedAt(manager, 'feed_handled');
     expect(await unhandledOf(manager, 'one', asked)).toEqual([19_003, 19_007]);
-    expect((await rowsSoFar()) - before).toBeLessThanOrEqual(asked.length);
+    expect((await rowsLookedAt(manager, 'feed_handled')) - before).toBeLessThanOrEqual(asked.length);
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource, EntityManager } from 'typeorm';
 import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { rowsLookedAt } from '../../../test/services/rows-looked-at.js';
 import { Ledger } from './index.js';
 
 const ids = new RandomIds();
@@ -42,16 +43,9 @@ const newAccount = (name: string) => `${name}-${ids.next()}`;
 /** How many rows of the ledger a piece of work has looked at. */
 async function rowsOf(work: (manager: EntityManager) => Promise<unknown>): Promise<number> {
   return dataSource.transaction(async (manager) => {
-    const soFar = async () => {
-      const rows: { looked: number }[] = await manager.query(
-        `select (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as looked from pg_stat_xact_user_tables
-         where relname = 'ledger_event'`,
-      );
-      return rows[0]?.looked ?? 0;
-    };
-    const before = await soFar();
+    const before = await rowsLookedAt(manager, 'ledger_event');
     await work(manager);
-    return (await soFar()) - before;
+    return (await rowsLookedAt(manager, 'ledger_event')) - before;
   });
 }
 

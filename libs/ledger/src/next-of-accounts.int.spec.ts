@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RandomIds } from '@strongroom/runtime';
 import type { DataSource } from 'typeorm';
 import { connectTestDatabase, type TestDatabase } from '../../../test/services/database.js';
+import { rowsLookedAt } from '../../../test/services/rows-looked-at.js';
 import { Ledger } from './index.js';
 
 const ids = new RandomIds();
@@ -108,21 +109,14 @@ describe('the next events of accounts', () => {
     const looked = await dataSource.transaction(async (manager) => {
       // A session that has often looked for one account has a plan for any.
       for (let look = 0; look < 12; look += 1) await manager.query('select ledger_newest_of($1)', [crowd]);
-      const rowsSoFar = async () => {
-        const rows: { looked: number }[] = await manager.query(
-          `select (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as looked from pg_stat_xact_user_tables
-           where relname = 'ledger_event'`,
-        );
-        return rows[0]?.looked ?? 0;
-      };
-      const before = await rowsSoFar();
+      const before = await rowsLookedAt(manager, 'ledger_event');
       expect((await ledger.nextOfAccounts(manager, new Map([[rare, 0]]), much)).get(rare)).toMatchObject({
         end: first,
       });
       expect(await manager.query('select ledger_newest_of($1) as position', [rare])).toEqual([
         { position: `${first}` },
       ]);
-      return (await rowsSoFar()) - before;
+      return (await rowsLookedAt(manager, 'ledger_event')) - before;
     });
     expect(looked).toBeLessThan(10);
   });
