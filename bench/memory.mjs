@@ -309,7 +309,7 @@ const found = {
   isQuiet: true,
   notes: [
     `A service has the options that \`npm start\` gives it: \`${serviceMemory(process.env.NODE_OPTIONS).NODE_OPTIONS}\`. The loads follow each other in the same processes. Each figure is the peak of the resident memory (VmHWM) during that load.`,
-    'On Node 24 an idle service has some 15 MiB more than on Node 20. With `split`, an idle api had 162 MiB: 18 of young objects, 37 of old ones, and 107 outside of the heap, most of which are the program and its libraries. A thousand clients added 16 MiB of young and 30 of old objects. With `--max-semi-space-size=16`, the live streams then added up to 25 MiB of buffers that young objects held, and some 40 MiB that such buffers had left to glibc; the large bodies held 45 MiB of buffers. Decision 243 has what was done.',
+    'With `split`, an idle api had 162 MiB: 18 of young objects, 37 of old ones, and 107 outside of the heap, most of which are the program and its libraries. Since then its text takes one byte a letter (decision 185), and what only the start needed is given back (decision 248): 134 MiB, of which 1 is young and 35 are old objects. A thousand clients added 16 MiB of young and 30 of old objects. With `--max-semi-space-size=16`, the live streams then added up to 25 MiB of buffers that young objects held, and some 40 MiB that such buffers had left to glibc; the large bodies held 45 MiB of buffers. Decision 243 has what was done about these.',
   ],
   raw: trials.map(({ version, peaks }) => ({ version, peaks })),
 };

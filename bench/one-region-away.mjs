@@ -225,6 +225,7 @@ try {
     ],
     isQuiet,
     notes: [
+      'The copies of all rounds are taken together. By what the second turn with nothing owed differs from the first, chance is larger than five percent for the slowest of a hundred; the middle shows what the other region costs.',
       `${backupCount} backups of ${backupBytes / 1e6} MB of random bytes, ${atATime} copies at a time to each region, ${rounds} rounds. Beside it, the other region is owed nothing.`,
       'With one transfer at a time, the copy that hangs has had the permit for ten seconds before the clock starts. In those the others wait.',
       'A copy that fails is tried again after a second. A replicator waits longer, and begins no other copy to a region that no probe reaches.',
