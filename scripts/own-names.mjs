@@ -10,6 +10,8 @@ const ofDeclared = /^ *__name\(([\w$]+), "\1"\);$/gm;
 /** A function that is given to a name, as a variable or as a field, has that one. */
 const call = '/* @__PURE__ */ __name(';
 const givenTo = /(?:^|[^\w$.#])([\w$]+)(?: =|:) $/;
+/** A function may have a name already, which esbuild has changed where another one has it too. */
+const ownName = /^(?:async )?function\*? ?([\w$]+)\(/;
 /** In characters: how far before the call a name may begin, and how long a function may be. */
 const [longestName, longestFunction] = [80, 100_000];
 
@@ -21,6 +23,8 @@ export function withOwnNames(program) {
     const [, name] = givenTo.exec(text.slice(Math.max(0, at - longestName), at)) ?? [];
     if (name === undefined) continue;
     const begin = at + call.length;
+    const own = ownName.exec(text.slice(begin, begin + longestName))?.[1];
+    if (own !== undefined && own !== name) continue;
     const ending = `, ${JSON.stringify(name)})`;
     const length = lengthOfFunction(text.slice(begin, begin + longestFunction), ending);
     if (length === undefined) continue;

@@ -23,8 +23,9 @@ const sources = {
       const fields = { method() {}, async field(text) { return text; }, given: async () => given, 'quoted-name': () => 1 };
       let late; late = function () {};
       const [byDefault = () => 1] = [];
+      const named = function named() { return named; };
       class Local { #own = 1; own = () => this.#own; }
-      tell(declared, arrow, ...inner(1).slice(0, 1), inner, ...Object.values(fields), late, byDefault, Local, new Local().own);
+      tell(declared, arrow, ...inner(1).slice(0, 1), inner, ...Object.values(fields), late, byDefault, named, Local, new Local().own);
       return function returned() {};
     }
     tell(around(1), around, check, other, Fault, Other, other(1), (() => {}));
@@ -58,12 +59,12 @@ it('functions have the names of their sources, and those that JavaScript names b
   const names = await told(program);
   expect(names).toBe(await told(outputFiles[0]?.text ?? ''));
   expect(names.split('\n')[0]).toMatch(
-    /^declared arrow arrow inner method field given quoted-name late byDefault Local own$/,
+    /^declared arrow arrow inner method field given quoted-name late byDefault named Local own$/,
   );
-  // Of those that are given to a name, one has another name in the program, and one can't be told apart from its class.
+  // Of those that are given to a name, two have another name in the program, and one can't be told apart from its class.
   const left = program.split('\n').filter((line) => line.includes('__name('));
   const given = left.flatMap((line) => /([\w$]+) = .*__name\(.*, "([\w$]+)"\)/.exec(line) ?? []);
   expect(given.filter((name, at) => at % 3 === 1 && name === given[at + 1])).toEqual(['own']);
-  expect(left.length).toBeLessThan((outputFiles[0]?.text ?? '').split('__name(').length / 2);
+  expect(left.length).toBeLessThanOrEqual((outputFiles[0]?.text ?? '').split('__name(').length / 2);
   expect(program.split('\n')).toHaveLength((outputFiles[0]?.text ?? '').split('\n').length);
 });

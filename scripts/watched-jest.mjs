@@ -3,7 +3,6 @@
  * computes without end, for the next file of a worker that was killed, and for what a file has left open in Jest's own process.
  */
 import { spawn } from 'node:child_process';
-
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
